@@ -1,0 +1,9 @@
+libklamm_la_SOURCES += \
+	%D%/arena.c %D%/arena.h \
+	%D%/base.h \
+	%D%/buf.c %D%/buf.h \
+	%D%/endian.h \
+	%D%/error.c %D%/error.h \
+	%D%/heap.c %D%/heap.h \
+	%D%/list.h \
+	%D%/log.h

@@ -1,0 +1,1 @@
+libklamm_la_SOURCES +=

@@ -1,0 +1,19 @@
+lib_LTLIBRARIES += libklamm.la
+libklamm_la_SOURCES =
+libklamm_la_LIBADD = $(OPENSSL_LIBS) $(PCRE2_LIBS)
+libklamm_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+	-Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,--version-script=%D%/klamm.map
+libklamm_la_DEPENDENCIES = %D%/klamm.map
+
+include core/os/local.mk
+include core/base/local.mk
+include core/conf/local.mk
+include core/proto/local.mk
+include core/record/local.mk
+include core/net/local.mk
+include core/broker/local.mk
+include core/producer/local.mk
+include core/consumer/local.mk
+include core/admin/local.mk
+
+libklamm_la_SOURCES +=

@@ -1,0 +1,3 @@
+libklamm_la_SOURCES += \
+	%D%/os.c %D%/os.h \
+	%D%/real.c

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Configuration: Kafka's own dotted keys, one table (see klamm.conf(5)).
+ *
+ * A configuration is filled from files, strings and calls, later values win,
+ * and is copied by every client made from it. A Java client.properties works as
+ * it is; kafka-python's spelling (bootstrap_servers) is accepted as an alias.
+ * One thread at a time.
+ */
+#ifndef KLAMM_CONF_H
+#define KLAMM_CONF_H
+
+#include <klamm/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct klamm_conf;
+
+enum klamm_role {
+	KLAMM_ROLE_PRODUCER = 1,
+	KLAMM_ROLE_CONSUMER = 2,
+	KLAMM_ROLE_ADMIN = 4,
+	KLAMM_ROLE_ANY = 7,
+};
+
+/* The kinds of plugins. The value is part of the plugin ABI. */
+enum klamm_kind {
+	KLAMM_KIND_CODEC = 1,
+	KLAMM_KIND_PARTITIONER = 2,
+	KLAMM_KIND_ASSIGNOR = 3,
+	KLAMM_KIND_SASL = 4,
+	KLAMM_KIND_SERIALIZER = 5,
+	KLAMM_KIND_METRICS = 6,
+};
+
+/* An empty configuration. NO_MEMORY is the only error. */
+int klamm_conf_new(struct klamm_conf **conf_out, struct klamm_error *err);
+int klamm_conf_copy(const struct klamm_conf *conf, struct klamm_conf **conf_out,
+		    struct klamm_error *err);
+void klamm_conf_free(struct klamm_conf *conf); /* NULL is fine */
+
+/* Set one key; key and value are copied. A value may hold ${env:NAME} and
+ * ${file:PATH:KEY} (KIP-297 style). CONFIG: unknown key (the text names the
+ * nearest), or a value out of its range (the text says the range). */
+int klamm_conf_set(struct klamm_conf *conf, const char *key, const char *value,
+		   struct klamm_error *err);
+
+/* One "key=value" word, as after -X on the command line. */
+int klamm_conf_set_pair(struct klamm_conf *conf, const char *pair,
+			struct klamm_error *err);
+
+/* A problem found in a file: everything wrong with it is reported in one pass. */
+struct klamm_conf_issue {
+	size_t size;
+	const char *file; /* borrowed for the call; NULL when set by a call */
+	int32_t line;     /* from 1; 0 = none */
+	int32_t is_error; /* 1 = the configuration cannot be used, 0 = a note */
+	const char *key;  /* may be NULL */
+	const char *text; /* "linger.ms = -3: must be 0..2147483647" */
+};
+typedef void (*klamm_conf_issue_fn)(void *arg, const struct klamm_conf_issue *issue);
+
+/* Read a file in Java's .properties syntax. fn (may be NULL) hears of every
+ * issue; the first error is also returned, and then nothing of the file is kept.
+ * IO: the file cannot be read. CONFIG: something in it is wrong. */
+int klamm_conf_load(struct klamm_conf *conf, const char *path, klamm_conf_issue_fn fn,
+		    void *arg, struct klamm_error *err);
+
+/* The same for text in memory; name stands for the file in issues. */
+int klamm_conf_load_text(struct klamm_conf *conf, const char *name, const char *text,
+			 size_t len, klamm_conf_issue_fn fn, void *arg,
+			 struct klamm_error *err);
+
+/* The text of a value as it would be used, or NULL when the key is unknown or has
+ * neither value nor default. Secrets read "[hidden]". Borrowed until the next
+ * call on conf. */
+const char *klamm_conf_get(const struct klamm_conf *conf, const char *key);
+
+/* Rules between keys, for clients of these roles (enum klamm_role, may be or-ed):
+ * required ones are there, no two contradict each other. */
+int klamm_conf_check(const struct klamm_conf *conf, int32_t roles,
+		     klamm_conf_issue_fn fn, void *arg, struct klamm_error *err);
+
+struct klamm_plugin_head; /* <klamm/plugin.h> */
+
+/* Offer a plugin from the application's own code, under the same checks as a
+ * loaded one and found before any file. The descriptor is borrowed for the life
+ * of every client made from this configuration; user reaches its open() through
+ * struct klamm_host. */
+int klamm_conf_plugin(struct klamm_conf *conf, int32_t kind,
+		      const struct klamm_plugin_head *descriptor, void *user,
+		      struct klamm_error *err);
+
+/* Log lines of every client made from this configuration. level: 0 error,
+ * 1 warning, 2 info, 3 debug, 4 trace (requests). fn may be called from any
+ * thread of klamm, must not block and must not call klamm. Without it the library
+ * is silent. */
+typedef void (*klamm_log_fn)(void *arg, int32_t level, const char *where,
+			     const char *text);
+int klamm_conf_log(struct klamm_conf *conf, klamm_log_fn fn, void *arg, int32_t level);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The consumer of assigned partitions.
+ *
+ * poll() hands out whole batches, reference-counted; an iterator yields views into
+ * them, without a copy, an allocation or a lock per record. A view is valid until its
+ * batch is unreferenced.
+ *
+ * One thread at a time, except klamm_consumer_wakeup(). Batches may be used and
+ * unreferenced by any thread.
+ */
+#ifndef KLAMM_CONSUMER_H
+#define KLAMM_CONSUMER_H
+
+#include <klamm/conf.h>
+#include <klamm/loop.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct klamm_consumer;
+struct klamm_batch;
+struct klamm_value; /* <klamm/serializer.h> */
+
+/* Offsets that stand for a place. */
+#define KLAMM_OFFSET_BEGINNING (-2)
+#define KLAMM_OFFSET_END (-1)
+#define KLAMM_OFFSET_RESET (-3) /* let auto.offset.reset decide */
+
+/* A record that was read. Views into its batch. */
+struct klamm_record_view {
+	struct klamm_span key;
+	struct klamm_span value;
+	int64_t offset;
+	int64_t timestamp_ms;
+	int32_t timestamp_type; /* enum klamm_timestamp_type */
+	int32_t leader_epoch;   /* -1 = not known */
+	uint32_t header_count;
+	uint32_t headers_len;
+	const uint8_t *headers; /* encoded; see klamm_record_header() */
+};
+
+/* loop: as in klamm_producer_new(). conf is copied. group.id is not needed. */
+int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
+		       struct klamm_consumer **consumer_out, struct klamm_error *err);
+
+/* Stop fetching, give back what is left, free the consumer whatever happens. Batches that
+ * the application still holds stay valid. */
+int klamm_consumer_close(struct klamm_consumer *consumer, int64_t timeout_ms,
+			 struct klamm_error *err);
+
+/* Replace the assignment (copied). Positions of partitions that stay are kept; new ones
+ * begin by auto.offset.reset until sought. count 0 = none. Does not wait. */
+int klamm_consumer_assign(struct klamm_consumer *consumer,
+			  const struct klamm_topic_partition *partitions, size_t count,
+			  struct klamm_error *err);
+
+/* The next position of an assigned partition: an offset >= 0, or KLAMM_OFFSET_BEGINNING,
+ * _END or _RESET. Data fetched before is dropped. Does not wait. STATE: not assigned. */
+int klamm_consumer_seek(struct klamm_consumer *consumer, const char *topic,
+			int32_t partition, int64_t offset, struct klamm_error *err);
+
+/* To the first record at or after a time (ms since 1970); the end when there is none. */
+int klamm_consumer_seek_time(struct klamm_consumer *consumer, const char *topic,
+			     int32_t partition, int64_t timestamp_ms,
+			     struct klamm_error *err);
+
+/* The offset of the next record to be handed out, waiting up to timeout_ms for one that
+ * must be looked up first. */
+int klamm_consumer_position(struct klamm_consumer *consumer, const char *topic,
+			    int32_t partition, int64_t timeout_ms, int64_t *offset_out,
+			    struct klamm_error *err);
+
+/* Paused partitions are not handed out; what was fetched is kept. */
+int klamm_consumer_pause(struct klamm_consumer *consumer, const char *topic,
+			 int32_t partition, bool paused, struct klamm_error *err);
+
+/* First offset, end offset, or the offset for a time, asked of the brokers. Set topic,
+ * partition and timestamp_ms (or KLAMM_OFFSET_BEGINNING / _END in its place); offset,
+ * leader_epoch and error are answered per entry. offset -1: no such record. */
+struct klamm_offset_query {
+	size_t size;
+	const char *topic;
+	int32_t partition;
+	int32_t error; /* out: enum klamm_err */
+	int64_t timestamp_ms;
+	int64_t offset;        /* out */
+	int64_t found_ms;      /* out: timestamp of that record, -1 = none */
+	int32_t leader_epoch;  /* out */
+	int32_t reserved;
+};
+int klamm_consumer_offsets(struct klamm_consumer *consumer,
+			   struct klamm_offset_query *queries, size_t count,
+			   int64_t timeout_ms, struct klamm_error *err);
+
+/* Number of partitions of a topic. UNKNOWN_TOPIC_OR_PARTITION: no such topic. */
+int klamm_consumer_partitions_for(struct klamm_consumer *consumer, const char *topic,
+				  int64_t timeout_ms, int32_t *count_out,
+				  struct klamm_error *err);
+
+/* The next batch, or NULL in *batch_out with 0 returned when timeout_ms passed without one.
+ * The caller owns one reference. Positions advance past the batch when it is handed out.
+ * An error belongs to a partition (its text names it) and is told once; the next call goes
+ * on with the others. NO_OFFSET: a position is gone and auto.offset.reset is none.
+ * INTERRUPTED: klamm_consumer_wakeup() was called. On a loop that the caller drives, this
+ * steps it. */
+int klamm_consumer_poll(struct klamm_consumer *consumer, int64_t timeout_ms,
+			struct klamm_batch **batch_out, struct klamm_error *err);
+
+/* Make the current or the next poll() return INTERRUPTED. Any thread or signal handler. */
+void klamm_consumer_wakeup(struct klamm_consumer *consumer);
+
+/* True when nothing is left to read in this partition: the position has reached the high
+ * watermark (or last stable offset) that the broker told last. */
+bool klamm_consumer_at_end(const struct klamm_consumer *consumer, const char *topic,
+			   int32_t partition);
+
+/* The high watermark told last, -1 = not known. */
+int64_t klamm_consumer_high_watermark(const struct klamm_consumer *consumer,
+				      const char *topic, int32_t partition);
+
+/* Wait-free facts of a batch. */
+const char *klamm_batch_topic(const struct klamm_batch *batch);
+int32_t klamm_batch_partition(const struct klamm_batch *batch);
+/* Records in it, those below the position not counted. */
+uint32_t klamm_batch_count(const struct klamm_batch *batch);
+/* Lag behind the high watermark after this batch, -1 = not known. */
+int64_t klamm_batch_lag(const struct klamm_batch *batch);
+void klamm_batch_ref(struct klamm_batch *batch);
+void klamm_batch_unref(struct klamm_batch *batch); /* NULL is fine */
+
+/* The next record of a batch: 1 = view_out filled, 0 = the end, below 0 an enum klamm_err
+ * (a record that cannot be read: nothing of the batch follows). The place is kept in the
+ * batch, so one thread iterates. _rewind() starts over. */
+int klamm_batch_next(struct klamm_batch *batch, struct klamm_record_view *view_out);
+void klamm_batch_rewind(struct klamm_batch *batch);
+
+/* Up to max views at once, for callers to whom a call is dear. *count_out 0 = the end. */
+int klamm_batch_fill(struct klamm_batch *batch, struct klamm_record_view *views, size_t max,
+		     size_t *count_out);
+
+/* Header i of a record (0..header_count). Walks; the first is nearest. INVALID_ARGUMENT: no
+ * such header. */
+int klamm_record_header(const struct klamm_record_view *view, uint32_t i,
+			struct klamm_header *header_out);
+
+/* The record's key or value through key.deserializer / value.deserializer. The value lives
+ * as long as the batch. DESERIALIZE: the text names topic, partition and offset; the record
+ * can be skipped by going on. */
+int klamm_record_key(struct klamm_batch *batch, const struct klamm_record_view *view,
+		     const struct klamm_value **value_out, struct klamm_error *err);
+int klamm_record_value(struct klamm_batch *batch, const struct klamm_record_view *view,
+		       const struct klamm_value **value_out, struct klamm_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

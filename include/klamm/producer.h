@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The producer.
+ *
+ * send() runs serializer and partitioner in the caller's thread, encodes the record
+ * into the open batch of its partition and returns; nothing of the caller's is
+ * kept. What became of the record is told once: by the delivery callback, by a
+ * future, or by polling an array of deliveries.
+ *
+ * Every function here may be called from any thread, several at once, unless it
+ * says otherwise.
+ */
+#ifndef KLAMM_PRODUCER_H
+#define KLAMM_PRODUCER_H
+
+#include <klamm/conf.h>
+#include <klamm/loop.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct klamm_producer;
+struct klamm_topic;
+struct klamm_future;
+struct klamm_value; /* <klamm/serializer.h> */
+
+#define KLAMM_PARTITION_NONE (-1) /* let key and partitioner decide */
+#define KLAMM_TIMESTAMP_NOW (-1)
+
+/* A record to send. Everything is borrowed for the call. Start from
+ * KLAMM_RECORD_INIT (or klamm_record_init() where there are no macros). */
+struct klamm_record {
+	size_t size;
+	struct klamm_span key;   /* data NULL = null key */
+	struct klamm_span value; /* data NULL = null value (a tombstone) */
+	const struct klamm_header *headers;
+	size_t header_count;
+	int64_t timestamp_ms; /* KLAMM_TIMESTAMP_NOW, or ms since 1970 (>= 0) */
+	int32_t partition;    /* KLAMM_PARTITION_NONE, or a partition of the topic */
+	int32_t reserved;
+	/* When set, these go through key.serializer and value.serializer and win over
+	 * key and value. */
+	const struct klamm_value *key_value;
+	const struct klamm_value *value_value;
+};
+#define KLAMM_RECORD_INIT                                                               \
+	{                                                                               \
+		sizeof(struct klamm_record), {NULL, 0}, {NULL, 0}, NULL, 0,             \
+			KLAMM_TIMESTAMP_NOW, KLAMM_PARTITION_NONE, 0, NULL, NULL        \
+	}
+void klamm_record_init(struct klamm_record *record);
+
+/* What became of one record. */
+struct klamm_delivery {
+	size_t size;
+	void *opaque;      /* what was given to send() */
+	const char *topic; /* borrowed for the callback, or until the next poll */
+	int32_t partition;
+	int32_t error;        /* enum klamm_err, 0 = delivered */
+	int32_t outcome;      /* enum klamm_outcome */
+	int32_t retriable;    /* 1: sending it again may work */
+	int64_t offset;       /* -1 unknown (acks=0, or failed) */
+	int64_t timestamp_ms; /* the record's, or the broker's append time */
+	const char *text;     /* what happened, "" when delivered; borrowed likewise */
+};
+
+/* Runs inside klamm_producer_poll(), _flush() and _close(), in send order per
+ * partition. It may call send() (which then answers QUEUE_FULL instead of waiting)
+ * but nothing that waits. */
+typedef void (*klamm_delivery_fn)(void *arg, const struct klamm_delivery *delivery);
+
+/* loop: shared by the caller and outliving the producer; NULL = one of its own, with
+ * a thread. conf is copied. CONFIG, PLUGIN: the text names key or file. No
+ * connection is made yet. */
+int klamm_producer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
+		       struct klamm_producer **producer_out, struct klamm_error *err);
+
+/* Before the first send(). fn is called for every record, also those sent without
+ * an opaque when all is true; otherwise only for those that have one. */
+int klamm_producer_on_delivery(struct klamm_producer *producer, klamm_delivery_fn fn,
+			       void *arg, bool all, struct klamm_error *err);
+
+/* A handle for a topic name (copied), reference-counted; the same name gives the same
+ * handle. Does not wait: metadata is asked for when needed. INVALID_ARGUMENT: not a
+ * legal topic name. */
+int klamm_producer_topic(struct klamm_producer *producer, const char *name,
+			 struct klamm_topic **topic_out, struct klamm_error *err);
+void klamm_topic_unref(struct klamm_topic *topic); /* NULL is fine */
+const char *klamm_topic_name(const struct klamm_topic *topic);
+
+/* Queue one record. Waits up to max.block.ms for metadata and buffer memory.
+ * opaque: told again at delivery; NULL = no delivery wanted (unless all was asked).
+ * Expected errors: TIMED_OUT (metadata), QUEUE_FULL (buffer.memory),
+ * RECORD_TOO_LARGE, PARTITION (no such partition), SERIALIZE, CLOSED, and the
+ * broker's word on the topic, such as TOPIC_AUTHORIZATION_FAILED. */
+int klamm_producer_send(struct klamm_producer *producer, struct klamm_topic *topic,
+			const struct klamm_record *record, void *opaque,
+			struct klamm_error *err);
+
+/* The same with a name; the last name's handle is remembered. */
+int klamm_producer_send_to(struct klamm_producer *producer, const char *topic,
+			   const struct klamm_record *record, void *opaque,
+			   struct klamm_error *err);
+
+/* Queue records[0..count). *queued_out (may be NULL) tells how many were; the error
+ * belongs to the first one that was not. opaques: count pointers, or NULL. Takes one
+ * lock per run of records of one partition. */
+int klamm_producer_send_many(struct klamm_producer *producer, struct klamm_topic *topic,
+			     const struct klamm_record *records, size_t count,
+			     void *const *opaques, size_t *queued_out,
+			     struct klamm_error *err);
+
+/* Queue one record and get a future for it, to be freed by klamm_future_free(). A
+ * record with a future is not told to the delivery callback. */
+int klamm_producer_send_future(struct klamm_producer *producer, struct klamm_topic *topic,
+			       const struct klamm_record *record,
+			       struct klamm_future **future_out, struct klamm_error *err);
+
+/* Wait for the record's end. delivery_out may be NULL; its topic and text live as long
+ * as the future. Returns the record's error, or TIMED_OUT when it is not known yet. On a
+ * loop that the caller drives, this steps it. */
+int klamm_future_get(struct klamm_future *future, int64_t timeout_ms,
+		     struct klamm_delivery *delivery_out, struct klamm_error *err);
+bool klamm_future_is_done(const struct klamm_future *future);
+
+/* on_success or on_error (either may be NULL) runs once, from the same places as the
+ * delivery callback; at once in this call when the record's end is known already. Several
+ * pairs may be added. */
+int klamm_future_then(struct klamm_future *future, klamm_delivery_fn on_success,
+		      klamm_delivery_fn on_error, void *arg, struct klamm_error *err);
+void klamm_future_free(struct klamm_future *future); /* NULL is fine */
+
+/* Run delivery callbacks that are due, waiting up to timeout_ms for the first. On a loop
+ * that the caller drives, this steps it. *count_out (may be NULL): how many ran. */
+int klamm_producer_poll(struct klamm_producer *producer, int64_t timeout_ms,
+			size_t *count_out, struct klamm_error *err);
+
+/* The same without callbacks: fill deliveries[0..max). Only where no callback was set.
+ * topic and text are borrowed until the next call. */
+int klamm_producer_deliveries(struct klamm_producer *producer, int64_t timeout_ms,
+			      struct klamm_delivery *deliveries, size_t max,
+			      size_t *count_out, struct klamm_error *err);
+
+/* Wait until every record queued before this call has its outcome, running callbacks
+ * meanwhile. *failed_out (may be NULL): how many of all records ended in an error since the
+ * last flush. TIMED_OUT: some are still open. */
+int klamm_producer_flush(struct klamm_producer *producer, int64_t timeout_ms,
+			 uint64_t *failed_out, struct klamm_error *err);
+
+/* Partitions of a topic, waiting for metadata up to max.block.ms. */
+int klamm_producer_partitions_for(struct klamm_producer *producer, const char *topic,
+				  int32_t *count_out, struct klamm_error *err);
+
+/* Records queued or in flight, and bytes of buffer.memory in use. */
+void klamm_producer_queue(const struct klamm_producer *producer, uint64_t *records_out,
+			  uint64_t *bytes_out);
+
+/* Flush for up to timeout_ms, fail what is left (CLOSED, with its outcome), run its
+ * callbacks, and free the producer whatever happens. TIMED_OUT: something was left.
+ * Handles of topics and futures stay valid until they are freed. */
+int klamm_producer_close(struct klamm_producer *producer, int64_t timeout_ms,
+			 struct klamm_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
