@@ -1,1 +1,3 @@
-libklamm_la_SOURCES +=
+libklamm_la_SOURCES += \
+	%D%/conf.h \
+	%D%/settings.h
