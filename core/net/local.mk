@@ -1,1 +1,4 @@
-libklamm_la_SOURCES +=
+libklamm_la_SOURCES += \
+	%D%/loop.c %D%/loop.h \
+	%D%/task.h \
+	%D%/work.c %D%/work.h

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/net/loop.h"
+
+#include <stdlib.h>
+
+#include "core/base/error.h"
+
+#define AWAKE INT64_MIN
+#define EVENTS_PER_STEP 64
+/* Threads at most: codecs are bound by cores, the blocking pool by what it waits for. */
+#define CPU_WORKERS 4
+#define BLOCKING_WORKERS 4
+
+int kl_loop_new(struct kl_os *os, const struct kl_log *log, struct klamm_loop **loop_out,
+		struct klamm_error *err)
+{
+	struct klamm_loop *loop = calloc(1, sizeof(*loop));
+	if (loop == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a loop");
+	loop->os = os;
+	if (log != NULL)
+		loop->log = *log;
+	loop->now = os->now(os);
+	kl_list_init(&loop->hooks);
+	atomic_init(&loop->asleep_until, KL_NEVER);
+	int rc = os->poller_new(os, &loop->poller);
+	if (rc < 0) {
+		free(loop);
+		return kl_error(err, KLAMM_ERR_SYSTEM, "cannot make a poller: %s",
+				strerror(-rc));
+	}
+	rc = kl_pool_init(&loop->cpu, loop, "klamm-cpu", CPU_WORKERS);
+	if (rc == 0)
+		rc = kl_pool_init(&loop->blocking, loop, "klamm-blocking", BLOCKING_WORKERS);
+	if (rc < 0) {
+		os->poller_free(loop->poller);
+		free(loop);
+		return kl_error(err, KLAMM_ERR_SYSTEM, "cannot make a worker pool: %s",
+				strerror(-rc));
+	}
+	*loop_out = loop;
+	return 0;
+}
+
+/* --- tasks --- */
+
+void kl_loop_wake_by(struct klamm_loop *loop, int64_t when)
+{
+	/* Sequentially consistent on both sides: either the loop sees what was posted before
+	 * this call, or this sees that the loop sleeps. */
+	int64_t until = atomic_load(&loop->asleep_until);
+	while (until != AWAKE && until > when) {
+		if (atomic_compare_exchange_weak(&loop->asleep_until, &until, AWAKE)) {
+			loop->os->poller_wake(loop->poller);
+			return;
+		}
+	}
+}
+
+void kl_loop_post(struct klamm_loop *loop, struct kl_task *task)
+{
+	if (atomic_exchange(&task->posted, true))
+		return;
+	struct kl_task *head = atomic_load_explicit(&loop->mailbox, memory_order_relaxed);
+	do
+		task->next = head;
+	while (!atomic_compare_exchange_weak(&loop->mailbox, &head, task));
+	kl_loop_wake_by(loop, AWAKE + 1);
+}
+
+static bool run_mailbox(struct klamm_loop *loop)
+{
+	struct kl_task *newest = atomic_exchange(&loop->mailbox, NULL);
+	struct kl_task *oldest = NULL;
+	while (newest != NULL) { /* reverse: tasks run in the order of posting */
+		struct kl_task *next = newest->next;
+		newest->next = oldest;
+		oldest = newest;
+		newest = next;
+	}
+	bool any = oldest != NULL;
+	while (oldest != NULL) {
+		struct kl_task *task = oldest;
+		oldest = task->next;
+		atomic_store(&task->posted, false); /* from here it may be posted again */
+		task->fn(task);
+	}
+	return any;
+}
+
+/* --- timers --- */
+
+int kl_timer_init(struct klamm_loop *loop, struct kl_timer *timer,
+		  void (*fn)(struct kl_timer *timer), struct klamm_error *err)
+{
+	if (!kl_heap_reserve(&loop->timers, loop->timer_count + 1))
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a timer");
+	loop->timer_count++;
+	*timer = (struct kl_timer){.fn = fn};
+	return 0;
+}
+
+void kl_timer_set(struct klamm_loop *loop, struct kl_timer *timer, int64_t when)
+{
+	if (when == KL_NEVER)
+		kl_heap_remove(&loop->timers, &timer->node);
+	else if (!kl_timer_armed(timer) || timer->node.key != when)
+		kl_heap_set(&loop->timers, &timer->node, when);
+}
+
+void kl_timer_stop(struct klamm_loop *loop, struct kl_timer *timer)
+{
+	kl_heap_remove(&loop->timers, &timer->node);
+}
+
+void kl_timer_drop(struct klamm_loop *loop, struct kl_timer *timer)
+{
+	if (timer->fn == NULL)
+		return;
+	kl_heap_remove(&loop->timers, &timer->node);
+	loop->timer_count--;
+	timer->fn = NULL;
+}
+
+static void run_timers(struct klamm_loop *loop)
+{
+	struct kl_heap_node *first;
+	while ((first = kl_heap_first(&loop->timers)) != NULL && first->key <= loop->now) {
+		struct kl_timer *timer = kl_container(first, struct kl_timer, node);
+		kl_heap_remove(&loop->timers, first);
+		timer->fn(timer);
+	}
+}
+
+/* --- sockets and hooks --- */
+
+int kl_watch_set(struct klamm_loop *loop, struct kl_watch *watch, uint32_t events)
+{
+	if (watch->events == events)
+		return 0;
+	int rc = loop->os->poller_watch(loop->poller, watch->sock, events, watch);
+	if (rc == 0)
+		watch->events = events;
+	return rc;
+}
+
+void kl_hook_add(struct klamm_loop *loop, struct kl_hook *hook)
+{
+	if (hook->link.next == NULL)
+		kl_list_init(&hook->link);
+	if (kl_list_empty(&hook->link))
+		kl_list_push(&loop->hooks, &hook->link);
+}
+
+static void run_hooks(struct klamm_loop *loop)
+{
+	struct kl_list *link;
+	while ((link = kl_list_pop(&loop->hooks)) != NULL) {
+		struct kl_hook *hook = kl_list_entry(link, struct kl_hook, link);
+		hook->fn(hook);
+	}
+}
+
+/* --- a step --- */
+
+/* A watch may be freed by an event handled before it in the same round: closing a socket
+ * takes its later events out of the round. */
+struct round {
+	struct kl_event events[EVENTS_PER_STEP];
+	int count;
+};
+
+static void run_events(struct klamm_loop *loop, struct round *round)
+{
+	for (int i = 0; i < round->count; i++) {
+		struct kl_watch *watch = round->events[i].tag;
+		if (watch != NULL)
+			watch->fn(watch, round->events[i].events);
+	}
+	loop->round = NULL;
+}
+
+void kl_watch_forget(struct klamm_loop *loop, struct kl_watch *watch)
+{
+	struct round *round = loop->round;
+	for (int i = 0; round != NULL && i < round->count; i++)
+		if (round->events[i].tag == watch)
+			round->events[i].tag = NULL;
+	watch->events = 0;
+}
+
+static void run_due(struct klamm_loop *loop)
+{
+	loop->now = loop->os->now(loop->os);
+	run_mailbox(loop);
+	run_timers(loop);
+	run_hooks(loop);
+}
+
+static int64_t next_deadline(const struct klamm_loop *loop, int64_t deadline)
+{
+	const struct kl_heap_node *first = kl_heap_first(&loop->timers);
+	return first != NULL ? kl_min(deadline, first->key) : deadline;
+}
+
+bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
+{
+	if (atomic_exchange(&loop->stepping, true))
+		return false;
+	struct kl_os *os = loop->os;
+	atomic_store(&loop->asleep_until, AWAKE);
+	run_due(loop);
+
+	deadline = next_deadline(loop, deadline);
+	bool sleeps = deadline > loop->now;
+	if (sleeps) {
+		atomic_store(&loop->asleep_until, deadline);
+		if (atomic_load(&loop->mailbox) != NULL || atomic_load(&loop->stop))
+			deadline = 0;
+	}
+	struct round round;
+	round.count = os->poller_wait(loop->poller, round.events, EVENTS_PER_STEP, deadline);
+	atomic_store(&loop->asleep_until, AWAKE);
+	loop->now = os->now(os);
+	loop->round = &round;
+	run_events(loop, &round);
+	run_due(loop);
+
+	/* Between steps an application waits on the descriptor: wake it as if it slept. */
+	atomic_store(&loop->asleep_until, next_deadline(loop, KL_NEVER));
+	if (atomic_load(&loop->mailbox) != NULL)
+		kl_loop_wake_by(loop, AWAKE + 1);
+	atomic_store(&loop->stepping, false);
+	return true;
+}
+
+static void loop_main(void *arg)
+{
+	struct klamm_loop *loop = arg;
+	while (!atomic_load(&loop->stop))
+		kl_loop_step(loop, KL_NEVER);
+}
+
+/* --- waiting for the loop --- */
+
+int kl_gate_init(struct kl_os *os, struct kl_gate *gate)
+{
+	kl_mutex_init(&gate->mutex);
+	atomic_init(&gate->waiters, 0);
+	return os->cond_init(os, &gate->cond);
+}
+
+void kl_gate_destroy(struct kl_os *os, struct kl_gate *gate)
+{
+	os->cond_destroy(os, &gate->cond);
+	kl_mutex_destroy(&gate->mutex);
+}
+
+void kl_gate_wake(struct kl_os *os, struct kl_gate *gate)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&gate->waiters) == 0)
+		return;
+	kl_mutex_lock(&gate->mutex);
+	os->cond_broadcast(os, &gate->cond);
+	kl_mutex_unlock(&gate->mutex);
+}
+
+static bool gate_wait(struct kl_os *os, struct kl_gate *gate, bool (*ready)(void *arg),
+		      void *arg, int64_t deadline)
+{
+	kl_mutex_lock(&gate->mutex);
+	atomic_fetch_add(&gate->waiters, 1);
+	bool yes;
+	while (!(yes = ready(arg)) && os->now(os) < deadline)
+		os->cond_wait(os, &gate->cond, &gate->mutex, deadline);
+	atomic_fetch_sub(&gate->waiters, 1);
+	kl_mutex_unlock(&gate->mutex);
+	return yes;
+}
+
+/* While another thread steps the loop, look again this often whether it still does. */
+#define OTHER_STEPPER_LOOK (1 * KL_MS)
+
+bool kl_loop_wait(struct klamm_loop *loop, struct kl_gate *gate, bool (*ready)(void *arg),
+		  void *arg, int64_t deadline)
+{
+	struct kl_os *os = loop->os;
+	if (!kl_loop_is_driven(loop))
+		return gate_wait(os, gate, ready, arg, deadline);
+	for (;;) {
+		if (ready(arg))
+			return true;
+		int64_t now = os->now(os);
+		/* Even a wait of no length does one round, so that polling makes progress. */
+		if (!kl_loop_step(loop, deadline) && now < deadline)
+			gate_wait(os, gate, ready, arg,
+				  kl_min(deadline, now + OTHER_STEPPER_LOOK));
+		if (now >= deadline)
+			return ready(arg);
+	}
+}
+
+struct call {
+	struct kl_task task;
+	struct kl_gate gate;
+	void (*fn)(void *arg);
+	void *arg;
+	atomic_bool done;
+	struct kl_os *os;
+};
+
+static void run_call(struct kl_task *task)
+{
+	struct call *call = kl_container(task, struct call, task);
+	call->fn(call->arg);
+	/* Under the mutex: once the caller sees done, the gate is gone. */
+	kl_mutex_lock(&call->gate.mutex);
+	atomic_store(&call->done, true);
+	call->os->cond_broadcast(call->os, &call->gate.cond);
+	kl_mutex_unlock(&call->gate.mutex);
+}
+
+static bool call_is_done(void *arg)
+{
+	return atomic_load(&((struct call *)arg)->done);
+}
+
+void kl_loop_call(struct klamm_loop *loop, void (*fn)(void *arg), void *arg)
+{
+	struct call call = {
+		.task = {.fn = run_call}, .fn = fn, .arg = arg, .os = loop->os};
+	kl_gate_init(loop->os, &call.gate);
+	kl_loop_post(loop, &call.task);
+	kl_loop_wait(loop, &call.gate, call_is_done, &call, KL_NEVER);
+	/* The loop may still be inside the unlock. */
+	kl_mutex_lock(&call.gate.mutex);
+	kl_mutex_unlock(&call.gate.mutex);
+	kl_gate_destroy(loop->os, &call.gate);
+}
+
+/* --- the public face --- */
+
+int klamm_loop_start(struct klamm_loop *loop, struct klamm_error *err)
+{
+	if (loop->started)
+		return kl_error(err, KLAMM_ERR_STATE, "this loop already has a thread");
+	loop->started = true;
+	int rc = loop->os->thread_start(loop->os, "klamm-loop", loop_main, loop, &loop->thread);
+	if (rc < 0) {
+		loop->started = false;
+		return kl_error(err, KLAMM_ERR_SYSTEM, "cannot start the loop's thread: %s",
+				strerror(-rc));
+	}
+	return 0;
+}
+
+void klamm_loop_free(struct klamm_loop *loop)
+{
+	if (loop == NULL)
+		return;
+	struct kl_os *os = loop->os;
+	if (loop->thread != NULL) {
+		atomic_store(&loop->stop, true);
+		os->poller_wake(loop->poller);
+		os->thread_join(os, loop->thread);
+		loop->thread = NULL;
+	}
+	kl_pool_close(&loop->cpu);
+	kl_pool_close(&loop->blocking);
+	run_mailbox(loop); /* jobs that ended just now */
+	os->poller_free(loop->poller);
+	kl_heap_free(&loop->timers);
+	free(loop);
+}
+
+int klamm_loop_fd(const struct klamm_loop *loop)
+{
+	return loop->os->poller_fd(loop->poller);
+}
+
+int64_t klamm_loop_timeout_ms(const struct klamm_loop *loop)
+{
+	if (atomic_load(&loop->mailbox) != NULL)
+		return 0;
+	int64_t deadline = next_deadline(loop, KL_NEVER);
+	if (deadline == KL_NEVER)
+		return -1;
+	int64_t left = deadline - loop->os->now(loop->os);
+	return left <= 0 ? 0 : (left + KL_MS - 1) / KL_MS;
+}
+
+int klamm_loop_step(struct klamm_loop *loop, int64_t timeout_ms, struct klamm_error *err)
+{
+	if (loop->started)
+		return kl_error(err, KLAMM_ERR_STATE,
+				"this loop has a thread of its own that steps it");
+	int64_t deadline = timeout_ms == 0 ? 0 : kl_os_deadline_ms(loop->os, timeout_ms);
+	if (!kl_loop_step(loop, deadline))
+		return kl_error(err, KLAMM_ERR_WOULD_BLOCK,
+				"the loop is being stepped already (by another thread, or this is "
+				"a callback)");
+	return 0;
+}
+
+void klamm_loop_wake(struct klamm_loop *loop)
+{
+	loop->os->poller_wake(loop->poller);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A pool of worker threads, grown on demand and capped; idle threads leave.
+ *
+ * A job runs on a worker and is then handed back to its loop. In the simulation the threads
+ * are fibers, so the same code serves there.
+ */
+#ifndef KL_WORK_H
+#define KL_WORK_H
+
+#include "core/base/list.h"
+#include "core/net/task.h"
+#include "core/os/os.h"
+
+struct klamm_loop;
+
+#define KL_POOL_MAX 8
+
+struct kl_pool {
+	struct klamm_loop *loop;
+	const char *name;
+	struct kl_mutex mutex; /* guards all below */
+	struct kl_cond cond;
+	struct kl_list jobs; /* first in, first out */
+	unsigned cap;        /* threads at most, <= KL_POOL_MAX */
+	unsigned idle;
+	unsigned queued;     /* length of jobs */
+	bool closing;
+	struct kl_worker {
+		struct kl_pool *pool;
+		struct kl_thread *thread; /* NULL = no such worker now */
+		bool left;                /* has returned, not joined yet */
+	} workers[KL_POOL_MAX];
+};
+
+/* Lives in its owner, which keeps it until done() ran. */
+struct kl_job {
+	struct kl_list link;
+	/* On a worker; index is the worker's number, 0..KL_POOL_MAX: what is kept per worker (a
+	 * codec's self) is found by it. KL_POOL_MAX = on the loop itself, when no thread could be
+	 * started. */
+	void (*run)(struct kl_job *job, unsigned index);
+	/* Then, inside the loop. May free the job. */
+	void (*done)(struct kl_job *job);
+	struct kl_task finished; /* the pool's */
+};
+
+int kl_pool_init(struct kl_pool *pool, struct klamm_loop *loop, const char *name,
+		 unsigned cap);
+/* [any thread] */
+void kl_pool_submit(struct kl_pool *pool, struct kl_job *job);
+/* Take a job back that has not begun; false: it runs or has run, done() will come. */
+bool kl_pool_cancel(struct kl_pool *pool, struct kl_job *job);
+/* Ends all threads after the jobs at hand. */
+void kl_pool_close(struct kl_pool *pool);
+
+#endif
