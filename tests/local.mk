@@ -1,1 +1,15 @@
-# nothing yet
+# What every test sees: the plugins of this build, its folders, and time enough on a busy machine.
+AM_TESTS_ENVIRONMENT = \
+	KLAMM_PLUGIN_PATH='$(abs_top_builddir)/plugins/.libs'; export KLAMM_PLUGIN_PATH; \
+	abs_top_srcdir='$(abs_top_srcdir)'; export abs_top_srcdir; \
+	abs_top_builddir='$(abs_top_builddir)'; export abs_top_builddir; \
+	CC='$(CC)'; export CC;
+
+# Everything speaks TAP: the Check programs and the scripts (*.test).
+TEST_EXTENSIONS = .test
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+TEST_LOG_DRIVER = $(LOG_DRIVER)
+
+if HAVE_CHECK
+include tests/unit/local.mk
+endif

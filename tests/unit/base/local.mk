@@ -1,0 +1,12 @@
+check_PROGRAMS += %D%/test_base
+TESTS += %D%/test_base
+%C%_test_base_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_base_LDADD = $(UNIT_LIBS)
+%C%_test_base_LDFLAGS = $(UNIT_LDFLAGS)
+%C%_test_base_SOURCES = \
+	%D%/test_arena.c \
+	%D%/test_buf.c \
+	%D%/test_endian.c \
+	%D%/test_heap.c \
+	%D%/test_list.c
+EXTRA_DIST += %D%/varints.txt

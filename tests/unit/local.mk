@@ -1,0 +1,14 @@
+# One program per folder of core/. A new test file is one line in its folder's local.mk.
+check_LTLIBRARIES += %D%/libunit.la
+%C%_libunit_la_SOURCES = %D%/unit.c %D%/unit.h
+%C%_libunit_la_CFLAGS = $(UNIT_CFLAGS)
+%C%_libunit_la_CPPFLAGS = $(AM_CPPFLAGS) -DUNIT_SRCDIR='"$(abs_top_srcdir)"' \
+	-DUNIT_PLUGINS='"$(abs_top_builddir)/plugins/.libs"'
+%C%_libunit_la_LIBADD = libklamm.la $(CHECK_LIBS)
+
+UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+UNIT_LIBS = tests/unit/libunit.la libklamm.la $(CHECK_LIBS)
+UNIT_LDFLAGS = $(AM_LDFLAGS) -Wl,--unresolved-symbols=ignore-in-shared-libs
+
+include tests/unit/base/local.mk
+include tests/unit/os/local.mk
