@@ -1,9 +1,17 @@
 pkginclude_HEADERS += \
+	%D%/assignor.h \
+	%D%/codec.h \
 	%D%/conf.h \
 	%D%/consumer.h \
 	%D%/errcodes.h \
 	%D%/error.h \
+	%D%/host.h \
 	%D%/klamm.h \
 	%D%/loop.h \
+	%D%/metrics.h \
+	%D%/partitioner.h \
+	%D%/plugin.h \
 	%D%/producer.h \
+	%D%/sasl.h \
+	%D%/serializer.h \
 	%D%/types.h
