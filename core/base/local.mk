@@ -6,4 +6,5 @@ libklamm_la_SOURCES += \
 	%D%/error.c %D%/error.h \
 	%D%/heap.c %D%/heap.h \
 	%D%/list.h \
-	%D%/log.h
+	%D%/log.h \
+	%D%/slab.c %D%/slab.h

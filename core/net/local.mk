@@ -1,4 +1,5 @@
 libklamm_la_SOURCES += \
+	%D%/conn.c %D%/conn.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/task.h \
 	%D%/work.c %D%/work.h

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/net/conn.h"
+
+#include <stdlib.h>
+
+#include "core/base/error.h"
+
+/* One sendmsg takes at most this many pieces (the kernel's own limit is 1024). */
+#define IOV_BATCH 256
+/* The first read of a frame: most answers fit, and the tail of a large one that was read
+ * with it is cheap to copy. */
+#define IN_SLAB 65536
+/* A larger frame gets its memory as its bytes arrive, not on the word of its size. */
+#define IN_TRUST (4 << 20)
+/* Rounds of reading in one event, so that one connection cannot keep the loop. */
+#define READ_ROUNDS 16
+
+/* --- frames out --- */
+
+static void out_piece(struct kl_out *out, const void *p, size_t n)
+{
+	if (n == 0)
+		return;
+	out->iov[out->iov_count++] = (struct iovec){(void *)p, n};
+	out->left += n;
+}
+
+bool kl_out_set(struct kl_out *out, const struct kl_buf *head, const struct kl_ref *refs,
+		size_t ref_count)
+{
+	out->iov = &out->one;
+	out->iov_count = out->iov_at = 0;
+	out->left = 0;
+	if (ref_count > 0) {
+		out->iov = reallocarray(NULL, 2 * ref_count + 1, sizeof(struct iovec));
+		if (out->iov == NULL)
+			return false;
+	}
+	size_t at = 0;
+	for (size_t i = 0; i < ref_count; i++) {
+		out_piece(out, head->data + at, refs[i].at - at);
+		out_piece(out, refs[i].p, refs[i].n);
+		at = refs[i].at;
+	}
+	out_piece(out, head->data + at, head->len - at);
+	return true;
+}
+
+void kl_out_clear(struct kl_out *out)
+{
+	if (out->iov != &out->one)
+		free(out->iov);
+	out->iov = NULL;
+	out->iov_count = 0;
+}
+
+static int watch_events(struct kl_conn *conn)
+{
+	uint32_t events = conn->mute_in ? 0 : KL_IN;
+	if (conn->connecting || conn->want_out)
+		events |= KL_OUT;
+	return kl_watch_set(conn->loop, &conn->watch, events);
+}
+
+void kl_conn_close(struct kl_conn *conn, bool reset)
+{
+	if (!kl_conn_is_open(conn))
+		return;
+	struct kl_sock *sock = conn->watch.sock;
+	kl_watch_forget(conn->loop, &conn->watch);
+	conn->watch.sock = NULL;
+	if (reset)
+		conn->loop->os->sock_reset(sock);
+	else
+		conn->loop->os->sock_close(sock);
+	kl_list_remove(&conn->flush.link);
+	while (kl_list_pop(&conn->outs) != NULL)
+		;
+	conn->out_bytes = 0;
+	kl_slab_unref(conn->in);
+	conn->in = NULL;
+}
+
+static void fail(struct kl_conn *conn, int code, const char *what, int rc)
+{
+	struct klamm_error err;
+	if (rc != 0)
+		kl_error(&err, code, "%s: %s", what, strerror(-rc));
+	else
+		kl_error(&err, code, "%s", what);
+	kl_conn_close(conn, false);
+	conn->ops->closed(conn, &err);
+}
+
+/* Fill iov from the queue; the number of pieces. */
+static int gather(struct kl_conn *conn, struct iovec iov[IOV_BATCH])
+{
+	int count = 0;
+	kl_list_for(out, &conn->outs, struct kl_out, link) {
+		for (unsigned i = out->iov_at; i < out->iov_count; i++) {
+			if (count == IOV_BATCH)
+				return count;
+			iov[count++] = out->iov[i];
+		}
+	}
+	return count;
+}
+
+/* n bytes have left: advance the queue and tell the owners of frames that are through. */
+static void advance(struct kl_conn *conn, size_t n)
+{
+	conn->out_bytes -= n;
+	while (n > 0) {
+		struct kl_out *out = kl_list_first(&conn->outs, struct kl_out, link);
+		size_t part = kl_min(n, out->left);
+		n -= part;
+		out->left -= part;
+		while (part > 0) {
+			struct iovec *iov = &out->iov[out->iov_at];
+			size_t step = kl_min(part, iov->iov_len);
+			iov->iov_base = (uint8_t *)iov->iov_base + step;
+			iov->iov_len -= step;
+			part -= step;
+			if (iov->iov_len == 0)
+				out->iov_at++;
+		}
+		if (out->left > 0)
+			return;
+		kl_list_remove(&out->link);
+		if (out->sent != NULL)
+			out->sent(out, conn);
+		if (!kl_conn_is_open(conn))
+			return;
+	}
+}
+
+static void flush(struct kl_conn *conn)
+{
+	if (!kl_conn_is_open(conn) || conn->connecting)
+		return;
+	while (!kl_list_empty(&conn->outs)) {
+		struct iovec iov[IOV_BATCH];
+		int count = gather(conn, iov);
+		ssize_t n = conn->loop->os->sock_sendv(conn->watch.sock, iov, count);
+		if (n == -EAGAIN) {
+			if (!conn->want_out) {
+				conn->want_out = true;
+				watch_events(conn);
+			}
+			return;
+		}
+		if (n < 0) {
+			/* The answer that explains the reset may wait in the socket: let the
+			 * reader find it. */
+			if (n != -EPIPE && n != -ECONNRESET)
+				fail(conn, KLAMM_ERR_DISCONNECTED, "sending failed", (int)n);
+			else if (conn->mute_in)
+				fail(conn, KLAMM_ERR_DISCONNECTED,
+				     "the peer closed the connection", 0);
+			return;
+		}
+		conn->last_used = conn->loop->now;
+		advance(conn, (size_t)n);
+		if (!kl_conn_is_open(conn))
+			return;
+	}
+	if (conn->want_out) {
+		conn->want_out = false;
+		watch_events(conn);
+	}
+}
+
+static void flush_hook(struct kl_hook *hook)
+{
+	flush(kl_container(hook, struct kl_conn, flush));
+}
+
+void kl_conn_send(struct kl_conn *conn, struct kl_out *out)
+{
+	kl_list_push(&conn->outs, &out->link);
+	conn->out_bytes += out->left;
+	kl_hook_add(conn->loop, &conn->flush);
+}
+
+/* --- frames in --- */
+
+/* What a size that cannot be one tells about the peer. */
+static void explain_size(struct klamm_error *err, const uint8_t *p, int32_t size, size_t max)
+{
+	if (memcmp(p, "HTTP", 4) == 0)
+		kl_error(err, KLAMM_ERR_PROTOCOL,
+			 "the peer answered with HTTP: this is not a Kafka listener");
+	else if (p[0] == 0x15 && p[1] == 0x03)
+		kl_error(err, KLAMM_ERR_PROTOCOL,
+			 "the peer answered with a TLS alert: this listener wants TLS "
+			 "(security.protocol=SSL or SASL_SSL)");
+	else if (size < 0)
+		kl_error(err, KLAMM_ERR_PROTOCOL,
+			 "the peer sent a frame of negative size %d: not a Kafka listener, or one "
+			 "that wants TLS",
+			 size);
+	else
+		kl_error(err, KLAMM_ERR_FRAME_TOO_LARGE,
+			 "the peer announced a frame of %d bytes; at most %zu are taken here", size,
+			 max);
+}
+
+/* The size of the frame at in_at: 1 = known, 0 = not here yet, -1 = the connection is closed. */
+static int frame_size(struct kl_conn *conn, size_t *size_out)
+{
+	if (conn->in_end - conn->in_at < 4)
+		return 0;
+	const uint8_t *p = conn->in->data + conn->in_at;
+	int32_t size = (int32_t)kl_load_u32(p);
+	size_t max = conn->ops->frame_max(conn);
+	if (size >= 0 && (size_t)size <= max) {
+		*size_out = (size_t)size;
+		return 1;
+	}
+	struct klamm_error err;
+	explain_size(&err, p, size, max);
+	kl_conn_close(conn, false);
+	conn->ops->closed(conn, &err);
+	return -1;
+}
+
+/* Hand on every whole frame. false: the connection is gone. */
+static bool hand_on(struct kl_conn *conn)
+{
+	size_t size;
+	int known;
+	while (!conn->mute_in && (known = frame_size(conn, &size)) != 0) {
+		if (known < 0)
+			return false;
+		if (conn->in_end - conn->in_at - 4 < size)
+			break;
+		const uint8_t *p = conn->in->data + conn->in_at + 4;
+		conn->in_at += 4 + size;
+		/* The owner may close the connection: keep the bytes for the call. */
+		struct kl_slab *slab = kl_slab_ref(conn->in);
+		conn->ops->frame(conn, slab, p, size);
+		kl_slab_unref(slab);
+		if (!kl_conn_is_open(conn))
+			return false;
+	}
+	return true;
+}
+
+/* Bytes that the frame at in_at needs in all, as far as they are believed by now. */
+static size_t wanted(struct kl_conn *conn)
+{
+	size_t have = conn->in_end - conn->in_at;
+	if (have < 4)
+		return IN_SLAB;
+	size_t need = 4 + (size_t)kl_load_u32(conn->in->data + conn->in_at);
+	if (need <= IN_TRUST)
+		return need;
+	return kl_min(need, kl_max((size_t)IN_TRUST, 2 * have));
+}
+
+/* Room behind in_end for at least one more byte. */
+static bool make_room(struct kl_conn *conn)
+{
+	size_t have = conn->in_end - conn->in_at;
+	if (conn->in != NULL && have == 0 && kl_slab_is_mine(conn->in))
+		conn->in_at = conn->in_end = 0;
+	size_t need = conn->in == NULL ? IN_SLAB : wanted(conn);
+	if (conn->in != NULL && conn->in_at + kl_max(need, have + 1) <= conn->in->cap &&
+	    (have > 0 || conn->in_end < conn->in->cap))
+		return true;
+	struct kl_slab *slab = kl_slab_get(conn->slabs, kl_max(need, have + 1));
+	if (slab == NULL)
+		return false;
+	if (have > 0)
+		memcpy(slab->data, conn->in->data + conn->in_at, have);
+	kl_slab_unref(conn->in);
+	conn->in = slab;
+	conn->in_at = 0;
+	conn->in_end = have;
+	return true;
+}
+
+static void receive(struct kl_conn *conn)
+{
+	for (int round = 0; round < READ_ROUNDS && !conn->mute_in; round++) {
+		if (!make_room(conn)) {
+			fail(conn, KLAMM_ERR_NO_MEMORY,
+			     "no memory left for an answer (klamm.memory.max)", 0);
+			return;
+		}
+		size_t room = conn->in->cap - conn->in_end;
+		ssize_t n = conn->loop->os->sock_recv(conn->watch.sock,
+						      conn->in->data + conn->in_end, room);
+		if (n == -EAGAIN)
+			return;
+		if (n < 0) {
+			fail(conn, KLAMM_ERR_DISCONNECTED, "receiving failed", (int)n);
+			return;
+		}
+		if (n == 0) {
+			fail(conn, KLAMM_ERR_DISCONNECTED,
+			     conn->in_end > conn->in_at
+				     ? "the peer closed the connection in the middle of an answer"
+				     : "the peer closed the connection",
+			     0);
+			return;
+		}
+		conn->in_end += (size_t)n;
+		conn->last_used = conn->loop->now;
+		if (!hand_on(conn) || (size_t)n < room)
+			return;
+	}
+}
+
+static void on_event(struct kl_watch *watch, uint32_t events)
+{
+	struct kl_conn *conn = kl_container(watch, struct kl_conn, watch);
+	if (conn->connecting) {
+		int rc = conn->loop->os->sock_connect_result(watch->sock);
+		if (rc < 0) {
+			fail(conn, KLAMM_ERR_CONNECT, "cannot connect", rc);
+			return;
+		}
+		conn->connecting = false;
+		conn->last_used = conn->loop->now;
+		watch_events(conn);
+		conn->ops->opened(conn);
+		if (!kl_conn_is_open(conn))
+			return;
+	}
+	if ((events & KL_OUT) != 0)
+		flush(conn);
+	if ((events & (KL_IN | KL_HUP)) != 0 && kl_conn_is_open(conn))
+		receive(conn);
+}
+
+int kl_conn_start(struct kl_conn *conn, struct klamm_loop *loop,
+		  const struct kl_conn_ops *ops, struct kl_slab_pool *slabs,
+		  struct kl_sock *sock, bool connecting, struct klamm_error *err)
+{
+	*conn = (struct kl_conn){
+		.loop = loop,
+		.ops = ops,
+		.slabs = slabs,
+		.watch = {.sock = sock, .fn = on_event},
+		.flush = {.fn = flush_hook},
+		.connecting = connecting,
+		.last_used = loop->now,
+	};
+	kl_list_init(&conn->outs);
+	kl_list_init(&conn->flush.link);
+	int rc = watch_events(conn);
+	if (rc < 0) {
+		conn->watch.sock = NULL;
+		loop->os->sock_close(sock);
+		return kl_error(err, KLAMM_ERR_SYSTEM, "cannot watch a socket: %s",
+				strerror(-rc));
+	}
+	return 0;
+}
+
+void kl_conn_mute(struct kl_conn *conn, bool mute)
+{
+	if (!kl_conn_is_open(conn) || conn->mute_in == mute)
+		return;
+	conn->mute_in = mute;
+	watch_events(conn);
+	/* Frames that are here already do not make the socket readable. */
+	if (!mute && conn->in != NULL)
+		hand_on(conn);
+}

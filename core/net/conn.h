@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A connection that carries frames: a 4-byte size, then that many bytes. Client and broker
+ * use the same one. Lives in its loop.
+ *
+ * What a step queues leaves in one gathered send at the end of the step. Received bytes land
+ * in slabs; a frame is handed on where it lies, and whoever keeps part of it takes a
+ * reference on the slab.
+ */
+#ifndef KL_CONN_H
+#define KL_CONN_H
+
+#include <klamm/error.h>
+
+#include "core/base/buf.h"
+#include "core/base/slab.h"
+#include "core/net/loop.h"
+
+struct kl_conn;
+
+/* A frame to send: own bytes, with borrowed ones between them. Lives in its owner until
+ * sent() was called or the connection is closed. */
+struct kl_out {
+	struct kl_list link;
+	struct iovec one; /* serves when there is just one */
+	struct iovec *iov;
+	unsigned iov_count, iov_at;
+	size_t left;
+	/* May be NULL. The last byte was given to the kernel. */
+	void (*sent)(struct kl_out *out, struct kl_conn *conn);
+};
+
+/* A place in a frame where borrowed bytes belong, see kl_out_set(). */
+struct kl_ref {
+	size_t at; /* offset in the own bytes */
+	const void *p;
+	size_t n;
+};
+
+/* head holds the own bytes, refs (in rising order of `at`) what goes between them. All stay
+ * where they are until sent. false: out of memory. */
+bool kl_out_set(struct kl_out *out, const struct kl_buf *head, const struct kl_ref *refs,
+		size_t ref_count);
+void kl_out_clear(struct kl_out *out);
+
+struct kl_conn_ops {
+	/* The socket is connected. Not called for accepted ones. */
+	void (*opened)(struct kl_conn *conn);
+	/* The longest frame that may come now. */
+	size_t (*frame_max)(struct kl_conn *conn);
+	/* A whole frame, without its size. Borrowed for the call, or as long as a reference on
+	 * slab is held. May close the connection. */
+	void (*frame)(struct kl_conn *conn, struct kl_slab *slab, const uint8_t *p, size_t n);
+	/* It is closed, not by kl_conn_close(). Called once, last. */
+	void (*closed)(struct kl_conn *conn, const struct klamm_error *err);
+};
+
+struct kl_conn {
+	struct klamm_loop *loop;
+	const struct kl_conn_ops *ops;
+	struct kl_slab_pool *slabs;
+	struct kl_watch watch;
+	struct kl_hook flush;
+	bool connecting;
+	bool want_out;
+	bool mute_in; /* do not read: back-pressure, throttling */
+	int64_t last_used; /* loop time of the last byte either way */
+	struct kl_list outs;
+	size_t out_bytes;
+	struct kl_slab *in; /* bytes [in_at, in_end) are not handed on yet */
+	size_t in_at, in_end;
+};
+
+/* sock is taken, also on failure. connecting: the socket is on its way. */
+int kl_conn_start(struct kl_conn *conn, struct klamm_loop *loop,
+		  const struct kl_conn_ops *ops, struct kl_slab_pool *slabs,
+		  struct kl_sock *sock, bool connecting, struct klamm_error *err);
+static inline bool kl_conn_is_open(const struct kl_conn *conn)
+{
+	return conn->watch.sock != NULL;
+}
+void kl_conn_send(struct kl_conn *conn, struct kl_out *out);
+/* Stop or resume reading. */
+void kl_conn_mute(struct kl_conn *conn, bool mute);
+/* Close; ops->closed is not called. Frames not sent are dropped without a word. */
+void kl_conn_close(struct kl_conn *conn, bool reset);
+
+#endif
