@@ -1,5 +1,6 @@
 # The tarball carries the generated files too; schema/generate.py is for who changes these.
 EXTRA_DIST += \
+	%D%/errors \
 	%D%/generate.py \
 	%D%/notation.py \
 	%D%/aborted-txn.msg \

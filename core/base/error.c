@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/base/errtab.h"
 #include "core/base/log.h"
 
 static int32_t usual_stage(int code)
@@ -30,6 +31,16 @@ static int32_t usual_stage(int code)
 	}
 }
 
+static int32_t usual_scope(int code)
+{
+	const struct kl_err_entry *entry = kl_err_find(code);
+	if (entry != NULL && (entry->flags & KL_ERR_ABORTABLE))
+		return KLAMM_SCOPE_ABORTABLE;
+	if (entry != NULL && (entry->flags & KL_ERR_RETRIABLE))
+		return KLAMM_SCOPE_RETRIABLE;
+	return KLAMM_SCOPE_FINAL;
+}
+
 int kl_error(struct klamm_error *err, int code, const char *fmt, ...)
 {
 	if (err == NULL)
@@ -45,7 +56,7 @@ int kl_error(struct klamm_error *err, int code, const char *fmt, ...)
 			*p = ' ';
 	*err = (struct klamm_error){
 		.code = code,
-		.scope = klamm_err_retriable(code) ? KLAMM_SCOPE_RETRIABLE : KLAMM_SCOPE_FINAL,
+		.scope = usual_scope(code),
 		.stage = usual_stage(code),
 		.node = -1,
 		.api = -1,

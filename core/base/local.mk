@@ -6,6 +6,8 @@ libklamm_la_SOURCES += \
 	%D%/crc_slice.h \
 	%D%/endian.h \
 	%D%/error.c %D%/error.h \
+	%D%/errtab.c %D%/errtab.h \
+	%D%/gen/errtab.c \
 	%D%/heap.c %D%/heap.h \
 	%D%/list.h \
 	%D%/log.h \

@@ -7,6 +7,7 @@ TESTS += %D%/test_base
 	%D%/test_arena.c \
 	%D%/test_buf.c \
 	%D%/test_endian.c \
+	%D%/test_errtab.c \
 	%D%/test_heap.c \
 	%D%/test_list.c
 EXTRA_DIST += %D%/varints.txt
