@@ -16,6 +16,20 @@
 /* Seconds a test may take: Check's own 4 are too few under sanitizers on a busy machine. */
 #define TIMEOUT "120"
 
+/* Sanitizers end the program where malloc would answer NULL; tests ask for too much on purpose. */
+const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
+const char *__tsan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
 static Suite *(*suites[SUITES_MAX])(void);
 static size_t suite_count;
 static char tmp_root[PATH_MAX];
