@@ -11,4 +11,7 @@ libklamm_la_SOURCES += \
 	%D%/heap.c %D%/heap.h \
 	%D%/list.h \
 	%D%/log.h \
-	%D%/slab.c %D%/slab.h
+	%D%/option.c %D%/option.h \
+	%D%/sink.c %D%/sink.h \
+	%D%/slab.c %D%/slab.h \
+	%D%/value.c %D%/value.h

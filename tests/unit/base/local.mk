@@ -10,5 +10,7 @@ TESTS += %D%/test_base
 	%D%/test_endian.c \
 	%D%/test_errtab.c \
 	%D%/test_heap.c \
-	%D%/test_list.c
+	%D%/test_list.c \
+	%D%/test_option.c \
+	%D%/test_sink.c
 EXTRA_DIST += %D%/varints.txt

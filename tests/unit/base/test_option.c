@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/base/option.h"
+
+#include "tests/unit/unit.h"
+
+struct conf {
+	bool on;
+	int32_t level;
+	int64_t bytes;
+	double factor;
+	const char *text, *list;
+	int32_t word;
+};
+
+#define AT(member) offsetof(struct conf, member)
+static const struct klamm_option on = {"x.on", KLAMM_OPTION_BOOL, 0, AT(on)};
+static const struct klamm_option level = {"x.level", KLAMM_OPTION_INT, 0, AT(level), "-1",
+					  "-1|1..9"};
+static const struct klamm_option bytes = {"x.bytes", KLAMM_OPTION_LONG, 0, AT(bytes), NULL,
+					  "0.."};
+static const struct klamm_option factor = {"x.factor", KLAMM_OPTION_DOUBLE, 0, AT(factor),
+					   "0.8", "0.5..1.0"};
+static const struct klamm_option text = {"x.text", KLAMM_OPTION_STRING, 0, AT(text)};
+static const struct klamm_option list = {"x.list", KLAMM_OPTION_LIST, 0, AT(list), NULL,
+					 "range|sticky"};
+static const struct klamm_option word = {"x.word", KLAMM_OPTION_ENUM, 0, AT(word), NULL,
+					 "none|gzip|zstd"};
+static const struct klamm_option secret = {"x.password", KLAMM_OPTION_INT,
+					   KLAMM_OPTION_SECRET, 0, NULL, "1..9"};
+
+static struct kl_arena strings;
+
+START_TEST(stores_each_type)
+{
+	struct conf c = {0};
+	struct klamm_error err;
+	ck_assert_int_eq(kl_option_store(&on, " TRUE ", &strings, &c, &err), 0);
+	ck_assert_int_eq(kl_option_store(&level, "9", &strings, &c, &err), 0);
+	ck_assert_int_eq(kl_option_store(&bytes, "9223372036854775807", &strings, &c, &err), 0);
+	ck_assert_int_eq(kl_option_store(&factor, "0.75", &strings, &c, &err), 0);
+	ck_assert_int_eq(kl_option_store(&text, " kept as it is ", &strings, &c, &err), 0);
+	ck_assert_int_eq(kl_option_store(&list, " range ,,sticky, ", &strings, &c, &err), 0);
+	ck_assert_int_eq(kl_option_store(&word, "ZSTD", &strings, &c, &err), 0);
+	ck_assert(c.on);
+	ck_assert_int_eq(c.level, 9);
+	ck_assert_int_eq(c.bytes, INT64_MAX);
+	ck_assert_double_eq(c.factor, 0.75);
+	ck_assert_str_eq(c.text, " kept as it is ");
+	ck_assert_str_eq(c.list, "range,sticky");
+	ck_assert_int_eq(c.word, 2);
+	ck_assert_int_eq(kl_option_store(&list, "", &strings, &c, &err), 0);
+	ck_assert_str_eq(c.list, "");
+	kl_arena_free(&strings);
+}
+END_TEST
+
+static const struct {
+	const struct klamm_option *row;
+	const char *value, *sentence;
+} refused[] = {
+	{&on, "yes", "x.on = yes: must be true or false"},
+	{&level, "0", "x.level = 0: must be -1|1..9"},
+	{&level, "10", "x.level = 10: must be -1|1..9"},
+	{&level, "-2", "x.level = -2: must be -1|1..9"},
+	{&level, "", "x.level = : must be -1|1..9"},
+	{&level, "3x", "x.level = 3x: must be -1|1..9"},
+	{&bytes, "9223372036854775808", "x.bytes = 9223372036854775808: must be 0.."},
+	{&bytes, "-1", "x.bytes = -1: must be 0.."},
+	{&factor, "0.4", "x.factor = 0.4: must be 0.5..1.0"},
+	{&factor, "nan", "x.factor = nan: must be 0.5..1.0"},
+	{&list, "range,other", "x.list = range,other: must be range|sticky"},
+	{&word, "lz4", "x.word = lz4: must be none|gzip|zstd"},
+	{&word, "", "x.word = : must be none|gzip|zstd"},
+	{&secret, "12345", "x.password = [hidden]: must be 1..9"},
+};
+
+START_TEST(refuses_in_one_sentence)
+{
+	struct conf c = {.level = 77};
+	struct klamm_error err;
+	int rc = kl_option_store(refused[_i].row, refused[_i].value, &strings, &c, &err);
+	ck_assert_int_eq(rc, KLAMM_ERR_CONFIG);
+	ck_assert_str_eq(err.text, refused[_i].sentence);
+	ck_assert_int_eq(c.level, 77);
+	kl_arena_free(&strings);
+}
+END_TEST
+
+START_TEST(an_int_does_not_wrap)
+{
+	static const struct klamm_option row = {"x.int", KLAMM_OPTION_INT};
+	struct klamm_error err;
+	int32_t v = 5;
+	int rc = kl_option_store(&row, "4294967297", &strings, &v, &err);
+	ck_assert_int_eq(rc, KLAMM_ERR_CONFIG);
+	ck_assert_str_eq(err.text, "x.int = 4294967297: must be a whole number");
+	ck_assert_int_eq(v, 5);
+}
+END_TEST
+
+START_TEST(foreign_rows_are_checked)
+{
+	struct klamm_error err;
+	ck_assert_int_eq(kl_option_check_row(&factor, sizeof(struct conf), &err), 0);
+	struct klamm_option row = level;
+	row.offset = sizeof(struct conf) - 3;
+	ck_assert_int_eq(kl_option_check_row(&row, sizeof(struct conf), &err),
+			 KLAMM_ERR_PLUGIN);
+	row.offset = SIZE_MAX;
+	ck_assert_int_eq(kl_option_check_row(&row, sizeof(struct conf), &err),
+			 KLAMM_ERR_PLUGIN);
+	row = level;
+	row.def = "0";
+	ck_assert_int_eq(kl_option_check_row(&row, sizeof(struct conf), &err),
+			 KLAMM_ERR_CONFIG);
+	row = word;
+	row.range = NULL;
+	ck_assert_int_eq(kl_option_check_row(&row, sizeof(struct conf), &err),
+			 KLAMM_ERR_PLUGIN);
+	row.type = 99;
+	ck_assert_int_eq(kl_option_check_row(&row, sizeof(struct conf), &err),
+			 KLAMM_ERR_PLUGIN);
+	ck_assert_str_eq(err.text, "option x.word has the unknown type 99");
+}
+END_TEST
+
+UNIT_SUITE(option)
+{
+	Suite *s = suite_create("option");
+	unit_add(s, stores_each_type);
+	unit_add_loop(s, refuses_in_one_sentence, (int)kl_countof(refused));
+	unit_add(s, an_int_does_not_wrap);
+	unit_add(s, foreign_rows_are_checked);
+	return s;
+}
