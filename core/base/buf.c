@@ -124,6 +124,27 @@ void kl_buf_varlong(struct kl_buf *b, int64_t v)
 		b->len += (size_t)(kl_store_varint(p, v) - p);
 }
 
+bool kl_refs_add(struct kl_refs *refs, size_t at, const void *p, size_t n)
+{
+	if (refs->count == refs->cap) {
+		size_t cap = refs->cap ? refs->cap * 2 : 16;
+		struct kl_ref *list = reallocarray(refs->list, cap, sizeof(*list));
+		if (list == NULL)
+			return false;
+		refs->list = list;
+		refs->cap = cap;
+	}
+	refs->list[refs->count++] = (struct kl_ref){at, p, n};
+	refs->bytes += n;
+	return true;
+}
+
+void kl_refs_free(struct kl_refs *refs)
+{
+	free(refs->list);
+	*refs = (struct kl_refs){0};
+}
+
 const uint8_t *kl_read(struct kl_reader *r, size_t n)
 {
 	if (r->failed || n > kl_reader_left(r)) {

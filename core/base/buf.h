@@ -40,6 +40,23 @@ void kl_buf_i64(struct kl_buf *b, int64_t v);
 void kl_buf_uvarint(struct kl_buf *b, uint32_t v); /* unsigned, base-128 */
 void kl_buf_varlong(struct kl_buf *b, int64_t v);  /* zigzag */
 
+/* --- bytes of others inside a buffer --- */
+
+/* A place in a buffer's bytes where borrowed bytes belong: they leave by gathered output and
+ * are never copied. */
+struct kl_ref {
+	size_t at; /* offset in the buffer */
+	const void *p;
+	size_t n;
+};
+struct kl_refs {
+	struct kl_ref *list; /* rising by at */
+	size_t count, cap;
+	size_t bytes; /* sum of n */
+};
+bool kl_refs_add(struct kl_refs *refs, size_t at, const void *p, size_t n); /* false: no memory */
+void kl_refs_free(struct kl_refs *refs); /* and reset to empty */
+
 /* --- reader --- */
 struct kl_reader {
 	const uint8_t *p, *end;

@@ -14,4 +14,5 @@ libklamm_la_SOURCES += \
 	%D%/option.c %D%/option.h \
 	%D%/sink.c %D%/sink.h \
 	%D%/slab.c %D%/slab.h \
+	%D%/text.c %D%/text.h \
 	%D%/value.c %D%/value.h

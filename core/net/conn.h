@@ -29,13 +29,6 @@ struct kl_out {
 	void (*sent)(struct kl_out *out, struct kl_conn *conn);
 };
 
-/* A place in a frame where borrowed bytes belong, see kl_out_set(). */
-struct kl_ref {
-	size_t at; /* offset in the own bytes */
-	const void *p;
-	size_t n;
-};
-
 /* head holds the own bytes, refs (in rising order of `at`) what goes between them. All stay
  * where they are until sent. false: out of memory. */
 bool kl_out_set(struct kl_out *out, const struct kl_buf *head, const struct kl_ref *refs,

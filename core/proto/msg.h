@@ -154,9 +154,13 @@ void *kl_type_new(const struct kl_type *type, struct kl_arena *arena, size_t cou
 
 /* Append obj to buf. UNSUPPORTED: the version lacks a field that is set and may not be
  * dropped. INVALID_ARGUMENT: a null, a length or a count that cannot be sent. The text
- * names message, version and field. buf is then cut to where it was. */
+ * names message, version and field. On failure buf is cut to where it was. */
 int kl_msg_encode(const struct kl_msg *msg, int version, const void *obj,
 		  struct kl_buf *buf, struct klamm_error *err);
+
+/* The same, but records are not copied: refs tells where in buf they belong. */
+int kl_msg_encode_refs(const struct kl_msg *msg, int version, const void *obj,
+		       struct kl_buf *buf, struct kl_refs *refs, struct klamm_error *err);
 
 /* Read one message. Strings, bytes and tags point into the input, the rest is in arena,
  * which the caller frees. Counts are checked against the bytes that are left, so memory is

@@ -12,4 +12,5 @@ UNIT_LDFLAGS = $(AM_LDFLAGS) -Wl,--unresolved-symbols=ignore-in-shared-libs
 
 include tests/unit/base/local.mk
 include tests/unit/os/local.mk
+include tests/unit/proto/local.mk
 include tests/unit/record/local.mk

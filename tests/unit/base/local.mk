@@ -12,5 +12,6 @@ TESTS += %D%/test_base
 	%D%/test_heap.c \
 	%D%/test_list.c \
 	%D%/test_option.c \
-	%D%/test_sink.c
+	%D%/test_sink.c \
+	%D%/test_text.c
 EXTRA_DIST += %D%/varints.txt

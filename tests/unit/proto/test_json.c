@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/proto/gen/messages.h"
+
+#include "tests/unit/unit.h"
+
+static void check_json(const struct kl_msg *msg, int version, const void *obj, const char *want)
+{
+	struct kl_buf buf = {0};
+	kl_msg_json(msg, version, obj, &buf);
+	ck_assert_str_eq(kl_buf_text(&buf), want);
+	kl_buf_free(&buf);
+}
+
+START_TEST(fields_of_the_version)
+{
+	struct kl_metadata_request_topic topic;
+	kl_type_init(&kl_type_metadata_request_topic, &topic);
+	topic.name = KL_STR("t \"1\"");
+	struct kl_metadata_request req;
+	kl_msg_init(&kl_msg_metadata_request, &req);
+	req.topics = &topic;
+	req.topics_n = 1;
+	check_json(&kl_msg_metadata_request, 0, &req, "{\"topics\":[{\"name\":\"t \\\"1\\\"\"}]}");
+	check_json(&kl_msg_metadata_request, 11, &req,
+		   "{\"topics\":[{\"topicId\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"name\":\"t \\\"1\\\"\"}],"
+		   "\"allowAutoTopicCreation\":true,\"includeTopicAuthorizedOperations\":false}");
+	req.topics_n = -1;
+	check_json(&kl_msg_metadata_request, 4, &req,
+		   "{\"topics\":null,\"allowAutoTopicCreation\":true}");
+	req.topics_n = 0;
+	check_json(&kl_msg_metadata_request, 0, &req, "{\"topics\":[]}");
+}
+END_TEST
+
+START_TEST(bytes_and_tags)
+{
+	struct {
+		struct kl_tags head;
+		struct kl_tag room[1];
+	} unknown = {.head.n = 1};
+	unknown.head.list[0] = (struct kl_tag){9, {(const uint8_t *)"\0\xff", 2}};
+	struct kl_sasl_authenticate_request req;
+	kl_msg_init(&kl_msg_sasl_authenticate_request, &req);
+	req.auth_bytes = (struct kl_bytes){(const uint8_t *)"secret", 6};
+	req.tags = &unknown.head;
+	check_json(&kl_msg_sasl_authenticate_request, 2, &req,
+		   "{\"authBytes\":{\"base64\":\"c2VjcmV0\"},"
+		   "\"_tags\":{\"9\":{\"base64\":\"AP8=\"}}}");
+	struct kl_find_coordinator_request find;
+	kl_msg_init(&kl_msg_find_coordinator_request, &find);
+	find.key = KL_STR("\xff!");
+	check_json(&kl_msg_find_coordinator_request, 0, &find,
+		   "{\"key\":{\"base64\":\"/yE=\"}}");
+}
+END_TEST
+
+/* A tagged field at its default is not there, as on the wire. */
+START_TEST(tagged_fields)
+{
+	struct kl_api_versions_response res;
+	kl_msg_init(&kl_msg_api_versions_response, &res);
+	check_json(&kl_msg_api_versions_response, 3, &res,
+		   "{\"errorCode\":0,\"apiKeys\":[],\"throttleTimeMs\":0}");
+	res.finalized_features_epoch = INT64_MAX;
+	check_json(&kl_msg_api_versions_response, 3, &res,
+		   "{\"errorCode\":0,\"apiKeys\":[],\"throttleTimeMs\":0,"
+		   "\"finalizedFeaturesEpoch\":9223372036854775807}");
+}
+END_TEST
+
+UNIT_SUITE(json)
+{
+	Suite *s = suite_create("json");
+	unit_add(s, fields_of_the_version);
+	unit_add(s, bytes_and_tags);
+	unit_add(s, tagged_fields);
+	return s;
+}
