@@ -1,3 +1,9 @@
+bin_PROGRAMS += %D%/klamm
+%C%_klamm_SOURCES = %D%/cli.h %D%/main.c %D%/commands.c %D%/parse.c %D%/help.c %D%/words.c \
+	%D%/signals.c %D%/cmd_version.c
+%C%_klamm_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
+%C%_klamm_LDADD = libklamm.la $(JSONC_LIBS) $(OPENSSL_LIBS)
+
 # The program is cli/klamm; ./klamm of the build folder starts it with this tree's plugins,
 # which a program that is not installed yet would look for in the wrong place.
 noinst_SCRIPTS += klamm

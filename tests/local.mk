@@ -13,3 +13,5 @@ TEST_LOG_DRIVER = $(LOG_DRIVER)
 if HAVE_CHECK
 include tests/unit/local.mk
 endif
+
+include tests/cli/local.mk

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Every command, in the order of --help. */
+#include "cli/cli.h"
+
+const struct cli_command *const cli_commands[] = {
+	&cli_version,
+	NULL,
+};
+
+#define AT(member) offsetof(struct cli, member)
+
+const struct cli_option cli_global_options[] = {
+	{'b', "brokers", "HOST:PORT,...", CLI_LIST, AT(brokers), 0, 0,
+	 "brokers to ask first (bootstrap.servers)"},
+	{'F', "config", "FILE", CLI_LIST, AT(files), 0, 0,
+	 "read a configuration file; may be repeated"},
+	{'X', "set", "KEY=VALUE", CLI_LIST, AT(pairs), 0, 0,
+	 "set one key, over what files say; may be repeated"},
+	{'v', "verbose", NULL, CLI_COUNT, AT(verbosity), 0, 0,
+	 "log to stderr: -v what happens, -vv more, -vvv each request"},
+	{'q', "quiet", NULL, CLI_FLAG, AT(quiet), 0, 0, "no progress and no notes"},
+	{'h', "help", NULL, CLI_FLAG, AT(help), 0, 0, "say what there is, or what a command takes"},
+	{0, "version", NULL, CLI_FLAG, AT(version), 0, 0, "say which klamm this is"},
+	{0, NULL, NULL, CLI_FLAG, 0, 0, 0, NULL},
+};

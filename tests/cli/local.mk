@@ -1,0 +1,3 @@
+CLI_TESTS = %D%/usage.test
+TESTS += $(CLI_TESTS)
+EXTRA_DIST += $(CLI_TESTS) %D%/tap.sh
