@@ -8,7 +8,7 @@ check_LTLIBRARIES += %D%/libunit.la
 
 UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 UNIT_LIBS = tests/unit/libunit.la libklamm.la $(CHECK_LIBS)
-UNIT_LDFLAGS = $(AM_LDFLAGS) -Wl,--unresolved-symbols=ignore-in-shared-libs
+UNIT_LDFLAGS = $(AM_LDFLAGS)
 
 include tests/unit/base/local.mk
 include tests/unit/os/local.mk

@@ -8,6 +8,7 @@ TESTS += %D%/test_base
 	%D%/test_buf.c \
 	%D%/test_crc32c.c \
 	%D%/test_endian.c \
+	%D%/test_error.c \
 	%D%/test_errtab.c \
 	%D%/test_heap.c \
 	%D%/test_list.c \
