@@ -97,6 +97,14 @@ struct klamm_span kl_batch_records(const uint8_t *p, const struct kl_batch_head 
 	return (struct klamm_span){p + KL_BATCH_HEAD, kl_batch_size(head) - KL_BATCH_HEAD};
 }
 
+/* From here on the iterator has nothing but its error. */
+static int broken(struct kl_record_iter *iter)
+{
+	iter->left = 0;
+	iter->error = KLAMM_ERR_CORRUPT_BATCH;
+	return iter->error;
+}
+
 int kl_record_iter_init(struct kl_record_iter *iter, const struct kl_batch_head *head,
 			struct klamm_span records, int64_t start_offset)
 {
@@ -106,10 +114,10 @@ int kl_record_iter_init(struct kl_record_iter *iter, const struct kl_batch_head 
 		.p = p,
 		.end = p + records.len,
 		.base_offset = head->base_offset,
-		/* With KL_ATTR_DELETE_HORIZON this is no record's time, but the deltas
+		/* With KL_ATTR_DELETE_HORIZON the base is no record's time, but the deltas
 		 * still count from it. */
-		.base_timestamp = head->base_timestamp,
-		.append_time = head->max_timestamp,
+		.timestamp = append_time ? head->max_timestamp : head->base_timestamp,
+		.delta_mask = append_time ? 0 : UINT64_MAX,
 		.start_offset = start_offset,
 		.left = head->record_count,
 		.timestamp_type = append_time ? KLAMM_TIMESTAMP_LOG_APPEND
@@ -119,8 +127,8 @@ int kl_record_iter_init(struct kl_record_iter *iter, const struct kl_batch_head 
 	};
 	if (head->magic != 2 || head->record_count < 0 ||
 	    (size_t)head->record_count > records.len / KL_RECORD_MIN)
-		iter->error = KLAMM_ERR_CORRUPT_BATCH;
-	return iter->error;
+		return broken(iter);
+	return 0;
 }
 
 static __attribute__((noinline)) const uint8_t *
@@ -185,8 +193,22 @@ static __attribute__((noinline)) bool check_headers(const uint8_t *p, const uint
 	return p == end;
 }
 
-static inline const uint8_t *next_v2(const struct kl_record_iter *iter,
-				     struct klamm_record_view *view_out)
+static inline void fill(struct klamm_record_view *view, const struct kl_record_iter *iter,
+			uint32_t offset_delta, int64_t timestamp_delta,
+			const uint8_t *headers, const uint8_t *end)
+{
+	/* Unsigned, because a hostile sum may overflow. */
+	view->timestamp_ms = (int64_t)((uint64_t)iter->timestamp +
+				       ((uint64_t)timestamp_delta & iter->delta_mask));
+	view->offset = (int64_t)((uint64_t)iter->base_offset + offset_delta);
+	view->timestamp_type = iter->timestamp_type;
+	view->leader_epoch = iter->leader_epoch;
+	view->headers = headers;
+	view->headers_len = (uint32_t)(end - headers);
+}
+
+static __attribute__((noinline)) const uint8_t *
+next_any(const struct kl_record_iter *iter, struct klamm_record_view *view_out)
 {
 	uint64_t length, delta, offset, count;
 	const uint8_t *p = load(iter->p, iter->end, 5, &length);
@@ -212,35 +234,75 @@ static inline const uint8_t *next_v2(const struct kl_record_iter *iter,
 			return NULL;
 		view_out->header_count = (uint32_t)count / 2;
 	}
-	view_out->headers = p;
-	view_out->headers_len = view_out->header_count == 0 ? 0 : (uint32_t)(end - p);
-	view_out->offset = (int64_t)((uint64_t)iter->base_offset + offset / 2);
-	uint64_t created = (uint64_t)iter->base_timestamp + (uint64_t)kl_unzigzag64(delta);
-	view_out->timestamp_ms = iter->timestamp_type == KLAMM_TIMESTAMP_CREATE
-					 ? (int64_t)created
-					 : iter->append_time;
+	fill(view_out, iter, (uint32_t)offset / 2, kl_unzigzag64(delta), p, end);
+	return end;
+}
+
+/* One or two bytes; more is for next_any(). */
+static inline const uint8_t *load_short(const uint8_t *p, uint32_t *v_out)
+{
+	*v_out = p[0];
+	if (p[0] < 0x80)
+		return p + 1;
+	*v_out = (p[0] & 0x7fu) | (uint32_t)p[1] << 7;
+	return p[1] < 0x80 ? p + 2 : NULL;
+}
+
+/* The records that there are most of: every number short, no headers, not the last few of the
+ * batch. Then lengths are checked twice instead of at every step, which is a fifth faster.
+ * NULL when it is not like that, or when something is wrong. */
+static inline __attribute__((always_inline)) const uint8_t *
+next_short(const struct kl_record_iter *iter, struct klamm_record_view *view_out)
+{
+	uint32_t length, delta, offset, key, value;
+	const uint8_t *p = iter->p;
+	if (kl_unlikely(iter->end - p < 2 || (p = load_short(p, &length)) == NULL))
+		return NULL;
+	/* 12: attributes, and five numbers of two bytes, and the count of headers. */
+	if (kl_unlikely((length & 1) || length / 2 > (size_t)(iter->end - p) ||
+			length / 2 < 12))
+		return NULL;
+	const uint8_t *end = p + length / 2;
+	if (kl_unlikely((p = load_short(p + 1, &delta)) == NULL ||
+			(p = load_short(p, &offset)) == NULL || (offset & 1) ||
+			(p = load_short(p, &key)) == NULL))
+		return NULL;
+	view_out->key = (struct klamm_span){NULL, 0};
+	if (!(key & 1)) {
+		/* Behind it two bytes can be read as a length, and one as a count. */
+		if (kl_unlikely(key / 2 + 3 > (size_t)(end - p)))
+			return NULL;
+		view_out->key = (struct klamm_span){p, key / 2};
+		p += key / 2;
+	}
+	if (kl_unlikely((p = load_short(p, &value)) == NULL))
+		return NULL;
+	view_out->value = (struct klamm_span){NULL, 0};
+	if (!(value & 1)) {
+		view_out->value = (struct klamm_span){p, value / 2};
+		p += kl_min(value / 2, (size_t)(end - p));
+	}
+	if (kl_unlikely(end - p != 1 || *p != 0))
+		return NULL;
+	view_out->header_count = 0;
+	fill(view_out, iter, offset / 2, kl_unzigzag32(delta), end, end);
 	return end;
 }
 
 int kl_record_next(struct kl_record_iter *iter, struct klamm_record_view *view_out)
 {
-	if (kl_unlikely(iter->error != 0))
-		return iter->error;
 	while (kl_likely(iter->left > 0)) {
-		const uint8_t *next = next_v2(iter, view_out);
-		if (kl_unlikely(next == NULL))
-			return iter->error = KLAMM_ERR_CORRUPT_BATCH;
+		const uint8_t *next = next_short(iter, view_out);
+		if (kl_unlikely(next == NULL) && (next = next_any(iter, view_out)) == NULL)
+			return broken(iter);
 		iter->p = next;
 		iter->left--;
-		if (kl_unlikely(view_out->offset < iter->start_offset))
-			continue;
-		view_out->timestamp_type = iter->timestamp_type;
-		view_out->leader_epoch = iter->leader_epoch;
-		return 1;
+		if (kl_likely(view_out->offset >= iter->start_offset))
+			return 1;
 	}
-	if (iter->p != iter->end)
-		return iter->error = KLAMM_ERR_CORRUPT_BATCH;
-	return 0;
+	if (iter->error == 0 && iter->p != iter->end)
+		return broken(iter);
+	return iter->error;
 }
 
 int klamm_record_header(const struct klamm_record_view *view, uint32_t i,

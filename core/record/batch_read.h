@@ -43,9 +43,9 @@ struct klamm_span kl_batch_records(const uint8_t *p, const struct kl_batch_head 
 struct kl_record_iter {
 	const uint8_t *p, *end;
 	int64_t base_offset;
-	int64_t base_timestamp; /* CreateTime: deltas are added */
-	int64_t append_time;    /* LogAppendTime: that of every record */
-	int64_t start_offset;   /* records below are skipped */
+	int64_t timestamp;    /* of every record, or what their deltas are added to, */
+	uint64_t delta_mask;  /* as the mask is 0 or all ones */
+	int64_t start_offset; /* records below are skipped */
 	int32_t left; /* records still to come, those to be skipped counted */
 	int32_t timestamp_type;
 	int32_t leader_epoch;
