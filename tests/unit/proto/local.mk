@@ -5,6 +5,9 @@ TESTS += %D%/test_proto
 %C%_test_proto_LDFLAGS = $(UNIT_LDFLAGS)
 %C%_test_proto_SOURCES = \
 	%D%/test_damage.c \
+	%D%/test_frame.c \
 	%D%/test_json.c \
 	%D%/test_message.c \
-	%D%/test_rules.c
+	%D%/test_rules.c \
+	%D%/test_versions.c
+EXTRA_DIST += %D%/frames.txt
