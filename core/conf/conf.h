@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the engine asks of a configuration. One thread at a time; a client works on its own
- * copy (klamm_conf_copy), which nobody changes any more. */
+/* What the engine asks of a configuration. One thread at a time; a client works on its
+ * own copy (klamm_conf_copy), which nobody changes any more. */
 #ifndef KL_CONF_H
 #define KL_CONF_H
 
@@ -13,20 +13,33 @@
 
 struct klamm_plugin_head;
 
-/* The typed values for one role (KLAMM_ROLE_PRODUCER, _CONSUMER or _ADMIN), after the rules
- * between keys were checked. Belongs to conf and stays until conf is changed or freed.
- * CONFIG: klamm_conf_check() would complain too; the text is its first error. */
+/* The typed values for one role (KLAMM_ROLE_PRODUCER, _CONSUMER or _ADMIN), after the
+ * rules between keys were checked. Belongs to conf and stays until conf is changed or
+ * freed. CONFIG: klamm_conf_check() would complain too; the text is its first error. */
 int kl_conf_settings(struct klamm_conf *conf, int32_t role,
 		     const struct kl_settings **settings_out, struct klamm_error *err);
 
-/* The text of a key of any kind, secrets included: for plugins' options. NULL when it has
- * neither value nor default. name may be an alias. Stays until conf is changed or freed. */
+/* The text of a key of any kind, secrets included: for plugins' options. NULL when it
+ * has neither value nor default. name may be an alias. Stays until conf is changed or
+ * freed. */
 const char *kl_conf_lookup(const struct klamm_conf *conf, const char *key);
 
 /* Was the key given a value, rather than its default? */
 bool kl_conf_is_set(const struct klamm_conf *conf, const char *key);
 
-/* Plugins of the application's own code, in the order they were offered. */
+/* A secret as it is now: ${...} is read again. *text_out ends with kl_wipe_text(). Any
+ * thread. CONFIG: not set, or a variable cannot be read. */
+int kl_conf_read_secret(const struct klamm_conf *conf, const char *key, char **text_out,
+			struct klamm_error *err);
+void kl_wipe_text(char *text); /* and free; NULL is fine */
+
+/* Every key that was set, that only a plugin can know ("serializer.avro.registry",
+ * "value.serializer.avro.registry"), and that begins with prefix. */
+void kl_conf_plugin_keys(const struct klamm_conf *conf, const char *prefix,
+			 void (*fn)(void *arg, const char *key, const char *value),
+			 void *arg);
+
+/* Plugins of the application's own code, the newest first. */
 struct kl_conf_plugin {
 	const struct kl_conf_plugin *next;
 	int32_t kind; /* enum klamm_kind */
@@ -38,14 +51,14 @@ const struct kl_conf_plugin *kl_conf_plugins(const struct klamm_conf *conf);
 /* Never NULL; silent when klamm_conf_log() was not called. Belongs to conf. */
 const struct kl_log *kl_conf_log(const struct klamm_conf *conf);
 
-/* For `klamm config explain KEY`: type, default, range, roles, aliases, who reads it, and a
- * sentence. key NULL lists every key in one line each. CONFIG: no such key; the text names
- * the nearest. */
+/* For `klamm config explain KEY`: type, default, range, roles, aliases, who reads it,
+ * and a sentence. key NULL lists every key in one line each. CONFIG: no such key; the
+ * text names the nearest. */
 int kl_conf_explain(const char *key, struct kl_buf *out, struct klamm_error *err);
 
-/* For `klamm config lint FILE`: klamm_conf_load() and klamm_conf_check() for roles (0 = those
- * that the file's keys suggest) on an empty configuration. fn hears of everything. CONFIG:
- * there was an error. IO: the file cannot be read. */
+/* For `klamm config lint FILE`: klamm_conf_load() and klamm_conf_check() for roles (0 =
+ * those that the file's keys suggest) on an empty configuration. fn hears of
+ * everything. CONFIG: there was an error. IO: the file cannot be read. */
 int kl_conf_lint(const char *path, int32_t roles, klamm_conf_issue_fn fn, void *arg,
 		 struct klamm_error *err);
 

@@ -1,3 +1,23 @@
 libklamm_la_SOURCES += \
-	%D%/conf.h \
-	%D%/settings.h
+	%D%/check.c \
+	%D%/conf.c %D%/conf.h \
+	%D%/endpoint.c \
+	%D%/expand.c \
+	%D%/explain.c \
+	%D%/load.c \
+	%D%/object.h \
+	%D%/properties.c %D%/properties.h \
+	%D%/reset.c \
+	%D%/rows_common.c \
+	%D%/rows_consumer.c \
+	%D%/rows_klamm.c \
+	%D%/rows_oauth.c \
+	%D%/rows_others.c \
+	%D%/rows_producer.c \
+	%D%/rows_sasl.c \
+	%D%/rows_tls.c \
+	%D%/set.c \
+	%D%/settings.c %D%/settings.h \
+	%D%/suggest.c \
+	%D%/table.c %D%/table.h \
+	%D%/value.c

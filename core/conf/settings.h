@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The final values of a configuration for one role, typed. The engine reads these and never
- * a text. Members are named after the keys of klamm.conf(5), '.' and '-' as '_'.
+/* The final values of a configuration for one role, typed. The engine reads these and
+ * never a text. Members are named after the keys of klamm.conf(5), '.' and '-' as '_'.
  *
  * Filled once by kl_conf_settings(), constant afterwards, any thread. Texts and lists
  * belong to the configuration that filled it. A text that is not set is NULL.
@@ -47,8 +47,8 @@ enum kl_offset_reset {
 };
 
 enum kl_isolation_level { /* values of the protocol */
-	KL_READ_UNCOMMITTED = 0,
-	KL_READ_COMMITTED = 1,
+			  KL_READ_UNCOMMITTED = 0,
+			  KL_READ_COMMITTED = 1,
 };
 
 enum kl_dns_lookup {
@@ -73,8 +73,8 @@ struct kl_settings {
 	struct kl_endpoints bootstrap_servers;
 	struct kl_endpoints bootstrap_controllers; /* admin */
 	int64_t bootstrap_resolve_timeout_ms;
-	const char *client_id;   /* "" = none */
-	const char *client_rack; /* "" = none */
+	const char *client_id;	   /* "" = none */
+	const char *client_rack;   /* "" = none */
 	int32_t client_dns_lookup; /* enum kl_dns_lookup */
 	int64_t connections_max_idle_ms;
 	int32_t request_timeout_ms;
@@ -88,12 +88,12 @@ struct kl_settings {
 	int32_t send_buffer_bytes;    /* -1 = the system's */
 	int32_t receive_buffer_bytes; /* -1 = the system's */
 	int64_t metadata_max_age_ms;
-	int64_t metadata_max_idle_ms; /* producer */
+	int64_t metadata_max_idle_ms;	    /* producer */
 	int32_t metadata_recovery_strategy; /* enum kl_metadata_recovery */
 	int64_t metadata_recovery_rebootstrap_trigger_ms;
 	bool metadata_cluster_check_enable;
 	bool allow_auto_create_topics;
-	int32_t security_protocol; /* enum kl_security_protocol */
+	int32_t security_protocol;	    /* enum kl_security_protocol */
 	struct kl_strlist metric_reporters; /* plugin names */
 	int32_t metrics_num_samples;
 	int64_t metrics_sample_window_ms;
@@ -113,7 +113,7 @@ struct kl_settings {
 	int32_t max_request_size;
 	bool partitioner_adaptive_partitioning_enable;
 	int64_t partitioner_availability_timeout_ms; /* 0 = off */
-	const char *partitioner_class; /* plugin name */
+	const char *partitioner_class;		     /* plugin name */
 	bool partitioner_ignore_keys;
 	int32_t retries;
 	int32_t transaction_timeout_ms;
@@ -127,9 +127,8 @@ struct kl_settings {
 	int32_t fetch_max_wait_ms;
 	int32_t fetch_min_bytes;
 	int32_t max_partition_fetch_bytes;
-	int32_t max_poll_records;
 	int32_t isolation_level; /* enum kl_isolation_level, the protocol's number */
-	const char *key_deserializer;   /* plugin name; NULL = bytes as they are */
+	const char *key_deserializer;	/* plugin name; NULL = bytes as they are */
 	const char *value_deserializer; /* the same */
 	bool enable_auto_commit;
 	int32_t auto_commit_interval_ms;
@@ -165,12 +164,13 @@ struct kl_settings {
 
 	/* --- klamm's own --- */
 	struct kl_strlist plugin_path;
-	const char *codec_gzip, *codec_snappy, *codec_lz4, *codec_zstd; /* plugin names */
-	int64_t klamm_memory_max;           /* bytes of wire, decompressed and held data */
-	int64_t klamm_decompress_max;       /* bytes that one batch may grow to */
-	int32_t klamm_receive_message_max;  /* longest frame that is believed */
-	int32_t klamm_codec_threads;        /* cap of the CPU pool */
-	int32_t klamm_blocking_threads;     /* cap of the blocking pool */
+	const char *codec_gzip, *codec_snappy, *codec_lz4,
+		*codec_zstd;	      /* plugin names */
+	int64_t klamm_memory_max;     /* bytes of wire, decompressed and held data */
+	int64_t klamm_decompress_max; /* bytes that one batch may grow to */
+	int32_t klamm_receive_message_max; /* longest frame that is believed */
+	int32_t klamm_codec_threads;	   /* cap of the CPU pool */
+	int32_t klamm_blocking_threads;	   /* cap of the blocking pool */
 	bool klamm_timestamp_exact;
 };
 

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Rules between keys. */
+#include <stdio.h>
+
+#include "core/base/error.h"
+#include "core/conf/object.h"
+
+struct rules {
+	struct kl_settings s;
+	struct kl_issues issues;
+	struct kl_buf told; /* texts of issues: several roles share rules */
+};
+
+static void tell(struct rules *r, bool is_error, const char *key, const char *text)
+{
+	KL_AUTO(kl_buf_free) struct kl_buf line = {0};
+	kl_buf_printf(&line, "\n%s\n", text);
+	if (strstr(kl_buf_text(&r->told), kl_buf_text(&line)) != NULL)
+		return;
+	kl_buf_put(&r->told, line.data, line.len);
+	kl_issue(&r->issues, 0, is_error, key, text);
+}
+
+/* low must not be above high. */
+static const struct {
+	const char *low, *high;
+	int32_t roles;
+	bool is_error;
+} orders[] = {
+	{"retry.backoff.ms", "retry.backoff.max.ms", KLAMM_ROLE_ANY, false},
+	{"reconnect.backoff.ms", "reconnect.backoff.max.ms", KLAMM_ROLE_ANY, false},
+	{"socket.connection.setup.timeout.ms", "socket.connection.setup.timeout.max.ms",
+	 KLAMM_ROLE_ANY, false},
+	{"klamm.decompress.max", "klamm.memory.max", KLAMM_ROLE_ANY, true},
+	{"batch.size", "buffer.memory", KLAMM_ROLE_PRODUCER, true},
+	{"max.request.size", "buffer.memory", KLAMM_ROLE_PRODUCER, false},
+	/* Otherwise every quiet fetch would end as a time-out. */
+	{"fetch.max.wait.ms", "request.timeout.ms", KLAMM_ROLE_CONSUMER, true},
+	{"fetch.max.bytes", "klamm.memory.max", KLAMM_ROLE_CONSUMER, true},
+	{"request.timeout.ms", "default.api.timeout.ms", KLAMM_ROLE_ADMIN, true},
+};
+
+static int64_t number(const struct kl_settings *s, const char *key)
+{
+	const struct klamm_option *o = &kl_conf_find(key, NULL)->option;
+	const char *at = (const char *)s + o->offset;
+	return o->type == KLAMM_OPTION_LONG ? *(const int64_t *)at
+					    : *(const int32_t *)at;
+}
+
+static void check_orders(struct rules *r)
+{
+	for (size_t i = 0; i < kl_countof(orders); i++) {
+		if ((orders[i].roles & r->s.role) == 0)
+			continue;
+		int64_t low = number(&r->s, orders[i].low);
+		int64_t high = number(&r->s, orders[i].high);
+		if (low <= high)
+			continue;
+		char text[200];
+		snprintf(text, sizeof(text), "%s = %lld: must not be above %s (%lld)",
+			 orders[i].low, (long long)low, orders[i].high,
+			 (long long)high);
+		tell(r, orders[i].is_error, orders[i].low, text);
+	}
+}
+
+static void check_servers(struct rules *r)
+{
+	if (r->s.bootstrap_servers.n == 0 && r->s.bootstrap_controllers.n == 0)
+		tell(r, true, "bootstrap.servers",
+		     "bootstrap.servers: must be set; it names the brokers to ask "
+		     "first");
+}
+
+/* KIP-91: a record must live long enough for one whole attempt. */
+static void check_delivery(struct rules *r)
+{
+	const struct kl_settings *s = &r->s;
+	if (s->role != KLAMM_ROLE_PRODUCER ||
+	    s->linger_ms <= (int64_t)s->delivery_timeout_ms - s->request_timeout_ms)
+		return;
+	char text[200];
+	snprintf(text, sizeof(text),
+		 "delivery.timeout.ms = %d: must be at least linger.ms + "
+		 "request.timeout.ms "
+		 "(%lld + %d)",
+		 s->delivery_timeout_ms, (long long)s->linger_ms,
+		 s->request_timeout_ms);
+	tell(r, true, "delivery.timeout.ms", text);
+}
+
+int klamm_conf_check(const struct klamm_conf *conf, int32_t roles,
+		     klamm_conf_issue_fn fn, void *arg, struct klamm_error *err)
+{
+	if ((roles & ~KLAMM_ROLE_ANY) != 0)
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT, "%d are not roles",
+				roles);
+	struct rules r = {
+		.issues = {.fn = fn, .arg = arg, .log = &conf->log},
+	};
+	kl_buf_put(&r.told, "\n", 1);
+	int rc = 0;
+	for (int32_t role = 1; role <= KLAMM_ROLE_ADMIN && rc == 0; role <<= 1) {
+		if ((roles & role) == 0)
+			continue;
+		struct kl_arena arena = {0};
+		rc = kl_conf_fill(conf, role, &r.s, &arena);
+		if (rc == 0) {
+			check_servers(&r);
+			check_delivery(&r);
+			check_orders(&r);
+		}
+		kl_arena_free(&arena);
+	}
+	kl_buf_free(&r.told);
+	if (rc != 0)
+		return kl_error(err, rc, "out of memory");
+	return kl_issues_result(&r.issues, err);
+}

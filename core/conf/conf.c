@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The configuration object: one text per row of the table. */
+#include "core/conf/conf.h"
+
+#include <stdlib.h>
+
+#include "core/base/error.h"
+#include "core/conf/object.h"
+#include "core/base/option.h"
+
+static const char hidden[] = "[hidden]";
+
+void kl_wipe_buf(struct kl_buf *b)
+{
+	if (b->data != NULL)
+		explicit_bzero(b->data, b->cap);
+	kl_buf_free(b);
+}
+
+void kl_wipe_text(char *text)
+{
+	if (text == NULL)
+		return;
+	explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+void kl_wipe_textp(char **text)
+{
+	kl_wipe_text(*text);
+}
+
+static void free_value(struct kl_conf_value *value)
+{
+	kl_wipe_text(value->text);
+	kl_wipe_text(value->raw);
+	*value = (struct kl_conf_value){0};
+}
+
+int klamm_conf_new(struct klamm_conf **conf_out, struct klamm_error *err)
+{
+	struct klamm_conf *conf = calloc(1, sizeof(*conf));
+	if (conf != NULL)
+		conf->values = calloc(kl_conf_row_count(), sizeof(*conf->values));
+	if (conf == NULL || conf->values == NULL) {
+		free(conf);
+		return kl_error(err, KLAMM_ERR_NO_MEMORY,
+				"out of memory for a configuration");
+	}
+	*conf_out = conf;
+	return 0;
+}
+
+/* Typed values were made from texts that are about to change. */
+static void forget_settings(struct klamm_conf *conf)
+{
+	memset(conf->settings, 0, sizeof(conf->settings));
+	kl_arena_free(&conf->arena);
+}
+
+void klamm_conf_free(struct klamm_conf *conf)
+{
+	if (conf == NULL)
+		return;
+	forget_settings(conf);
+	for (size_t i = 0; i < kl_conf_row_count(); i++)
+		free_value(&conf->values[i]);
+	free(conf->values);
+	while (conf->extras != NULL) {
+		struct kl_conf_extra *extra = conf->extras;
+		conf->extras = extra->next;
+		free_value(&extra->value);
+		free(extra->key);
+		free(extra);
+	}
+	while (conf->plugins != NULL) {
+		struct kl_conf_plugin *plugin = conf->plugins;
+		conf->plugins = (struct kl_conf_plugin *)plugin->next;
+		free(plugin);
+	}
+	free(conf);
+}
+
+static int copy_value(struct kl_conf_value *to, const struct kl_conf_value *from)
+{
+	struct kl_conf_value copy = {0};
+	if (from->text != NULL)
+		copy.text = strdup(from->text);
+	if (from->raw != NULL)
+		copy.raw = strdup(from->raw);
+	if ((from->text != NULL && copy.text == NULL) ||
+	    (from->raw != NULL && copy.raw == NULL)) {
+		free_value(&copy);
+		return KLAMM_ERR_NO_MEMORY;
+	}
+	free_value(to);
+	*to = copy;
+	return 0;
+}
+
+/* The value of a plugin's own key, made when it is not there; NULL: out of memory. */
+static struct kl_conf_value *extra_value(struct klamm_conf *conf, const char *key)
+{
+	for (struct kl_conf_extra *extra = conf->extras; extra != NULL;
+	     extra = extra->next)
+		if (strcmp(extra->key, key) == 0)
+			return &extra->value;
+	struct kl_conf_extra *extra = calloc(1, sizeof(*extra));
+	char *copy = strdup(key);
+	if (extra == NULL || copy == NULL) {
+		free(extra);
+		free(copy);
+		return NULL;
+	}
+	*extra = (struct kl_conf_extra){.next = conf->extras, .key = copy};
+	conf->extras = extra;
+	return &extra->value;
+}
+
+int kl_conf_keep(struct klamm_conf *conf, size_t index, const char *key,
+		 const char *text, const char *raw, struct klamm_error *err)
+{
+	struct kl_conf_value value = {.text = (char *)text, .raw = (char *)raw};
+	struct kl_conf_value *to =
+		index != SIZE_MAX ? &conf->values[index] : extra_value(conf, key);
+	forget_settings(conf);
+	if (to == NULL || copy_value(to, &value) != 0)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a value");
+	return 0;
+}
+
+static int copy_values(struct klamm_conf *conf, const struct klamm_conf *from)
+{
+	for (size_t i = 0; i < kl_conf_row_count(); i++)
+		if (from->values[i].text != NULL &&
+		    copy_value(&conf->values[i], &from->values[i]) != 0)
+			return KLAMM_ERR_NO_MEMORY;
+	for (const struct kl_conf_extra *e = from->extras; e != NULL; e = e->next) {
+		struct kl_conf_value *to = extra_value(conf, e->key);
+		if (to == NULL || copy_value(to, &e->value) != 0)
+			return KLAMM_ERR_NO_MEMORY;
+	}
+	return 0;
+}
+
+int kl_conf_merge(struct klamm_conf *conf, struct klamm_conf *from,
+		  struct klamm_error *err)
+{
+	/* Room for new keys first: what follows only moves pointers. */
+	for (const struct kl_conf_extra *e = from->extras; e != NULL; e = e->next)
+		if (extra_value(conf, e->key) == NULL)
+			return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory");
+	forget_settings(conf);
+	for (size_t i = 0; i < kl_conf_row_count(); i++) {
+		if (from->values[i].text == NULL)
+			continue;
+		free_value(&conf->values[i]);
+		conf->values[i] = from->values[i];
+		from->values[i] = (struct kl_conf_value){0};
+	}
+	for (struct kl_conf_extra *e = from->extras; e != NULL; e = e->next) {
+		struct kl_conf_value *to = extra_value(conf, e->key);
+		free_value(to);
+		*to = e->value;
+		e->value = (struct kl_conf_value){0};
+	}
+	return 0;
+}
+
+static int add_plugin(struct klamm_conf *conf, const struct kl_conf_plugin *plugin)
+{
+	struct kl_conf_plugin *copy = malloc(sizeof(*copy));
+	if (copy == NULL)
+		return KLAMM_ERR_NO_MEMORY;
+	*copy = *plugin;
+	copy->next = conf->plugins;
+	conf->plugins = copy;
+	return 0;
+}
+
+/* Oldest first, so that the order of the copy is that of the original. */
+static int copy_plugins(struct klamm_conf *conf, const struct kl_conf_plugin *plugin)
+{
+	if (plugin == NULL)
+		return 0;
+	int rc = copy_plugins(conf, plugin->next);
+	return rc != 0 ? rc : add_plugin(conf, plugin);
+}
+
+int klamm_conf_copy(const struct klamm_conf *conf, struct klamm_conf **conf_out,
+		    struct klamm_error *err)
+{
+	struct klamm_conf *copy;
+	int rc = klamm_conf_new(&copy, err);
+	if (rc != 0)
+		return rc;
+	copy->log = conf->log;
+	if (copy_values(copy, conf) != 0 || copy_plugins(copy, conf->plugins) != 0) {
+		klamm_conf_free(copy);
+		return kl_error(err, KLAMM_ERR_NO_MEMORY,
+				"out of memory for a configuration");
+	}
+	*conf_out = copy;
+	return 0;
+}
+
+int klamm_conf_plugin(struct klamm_conf *conf, int32_t kind,
+		      const struct klamm_plugin_head *descriptor, void *user,
+		      struct klamm_error *err)
+{
+	if (kind < KLAMM_KIND_CODEC || kind > KLAMM_KIND_METRICS)
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"%d is not a kind of plugin", kind);
+	if (descriptor == NULL)
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"the descriptor is NULL");
+	struct kl_conf_plugin plugin = {
+		.kind = kind, .descriptor = descriptor, .user = user};
+	if (add_plugin(conf, &plugin) != 0)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a plugin");
+	return 0;
+}
+
+const struct kl_conf_plugin *kl_conf_plugins(const struct klamm_conf *conf)
+{
+	return conf->plugins;
+}
+
+int klamm_conf_log(struct klamm_conf *conf, klamm_log_fn fn, void *arg, int32_t level)
+{
+	if (level < KL_LOG_ERROR || level > KL_LOG_TRACE)
+		return KLAMM_ERR_INVALID_ARGUMENT;
+	conf->log = (struct kl_log){.fn = fn, .arg = arg, .level = level};
+	return 0;
+}
+
+const struct kl_log *kl_conf_log(const struct klamm_conf *conf)
+{
+	return &conf->log;
+}
+
+const char *kl_conf_row_text(const struct klamm_conf *conf, size_t index, int32_t role)
+{
+	const char *text = conf->values[index].text;
+	return text != NULL ? text : kl_conf_default(kl_conf_row(index), role);
+}
+
+static const struct kl_conf_value *find_extra(const struct klamm_conf *conf,
+					      const char *key)
+{
+	for (const struct kl_conf_extra *e = conf->extras; e != NULL; e = e->next)
+		if (strcmp(e->key, key) == 0)
+			return &e->value;
+	return NULL;
+}
+
+const char *kl_conf_lookup(const struct klamm_conf *conf, const char *key)
+{
+	size_t index;
+	if (kl_conf_find(key, &index) != NULL)
+		return kl_conf_row_text(conf, index, KLAMM_ROLE_PRODUCER);
+	const struct kl_conf_value *extra = find_extra(conf, key);
+	return extra != NULL ? extra->text : NULL;
+}
+
+bool kl_conf_is_set(const struct klamm_conf *conf, const char *key)
+{
+	size_t index;
+	if (kl_conf_find(key, &index) != NULL)
+		return conf->values[index].text != NULL;
+	return find_extra(conf, key) != NULL;
+}
+
+/* The table cannot know which options of a plugin are secret: go by their names. */
+static bool looks_secret(const char *key)
+{
+	static const char words[] =
+		"password passphrase secret token credential private";
+	size_t len;
+	const char *word;
+	for (size_t i = 0; (word = kl_word(words, i, &len)) != NULL; i++)
+		if (memmem(key, strlen(key), word, len) != NULL)
+			return true;
+	return false;
+}
+
+const char *klamm_conf_get(const struct klamm_conf *conf, const char *key)
+{
+	const struct kl_conf_row *row = kl_conf_find(key, NULL);
+	bool secret = row != NULL ? (row->option.flags & KLAMM_OPTION_SECRET) != 0
+				  : looks_secret(key);
+	return secret && kl_conf_is_set(conf, key) ? hidden : kl_conf_lookup(conf, key);
+}
+
+int kl_conf_read_secret(const struct klamm_conf *conf, const char *key, char **text_out,
+			struct klamm_error *err)
+{
+	size_t index;
+	const struct kl_conf_value *value = kl_conf_find(key, &index) != NULL
+						    ? &conf->values[index]
+						    : find_extra(conf, key);
+	if (value == NULL || value->text == NULL)
+		return kl_error(err, KLAMM_ERR_CONFIG, "%.100s is not set", key);
+	KL_AUTO(kl_wipe_buf) struct kl_buf now = {0};
+	bool used;
+	struct klamm_error why = {0};
+	const char *given = value->raw != NULL ? value->raw : value->text;
+	int rc = kl_conf_expand(given, &now, &used, &why);
+	if (rc != 0)
+		return kl_error(err, rc, "%.100s: %s", key, why.text);
+	struct klamm_span text = kl_trim((const char *)now.data, now.len);
+	*text_out = strndup(text.data, text.len);
+	if (*text_out == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for %.100s",
+				key);
+	return 0;
+}
+
+void kl_conf_plugin_keys(const struct klamm_conf *conf, const char *prefix,
+			 void (*fn)(void *arg, const char *key, const char *value),
+			 void *arg)
+{
+	size_t len = strlen(prefix);
+	for (const struct kl_conf_extra *e = conf->extras; e != NULL; e = e->next)
+		if (strncmp(e->key, prefix, len) == 0)
+			fn(arg, e->key, e->value.text);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Keys of the SASL mechanism OAUTHBEARER (KIP-768, KIP-1139), read by its plugin. */
+#include "core/conf/table.h"
+
+static const struct kl_conf_row rows[] = {
+	{
+		.option = {.name = "sasl.oauthbearer.token.endpoint.url",
+			   .type = KLAMM_OPTION_STRING,
+			   .doc = "Where tokens come from: an https:// or file:// URL."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.scope", .type = KLAMM_OPTION_STRING,
+			   .doc = "The scope that a token is asked for."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.client.credentials.client.id",
+			   .type = KLAMM_OPTION_STRING,
+			   .aliases = "sasl.oauthbearer.client.id",
+			   .doc = "The client's name at the token server."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.client.credentials.client.secret",
+			   .type = KLAMM_OPTION_STRING, .flags = KLAMM_OPTION_SECRET,
+			   .aliases = "sasl.oauthbearer.client.secret",
+			   .doc = "The client's password at the token server."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.header.urlencode",
+			   .type = KLAMM_OPTION_BOOL, .def = "false",
+			   .doc = "Whether name and password are URL-encoded before "
+				  "they go into the header (RFC 6749)."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.assertion.algorithm",
+			   .type = KLAMM_OPTION_ENUM, .def = "RS256",
+			   .range = "RS256|ES256",
+			   .doc = "How an assertion is signed that is shown instead of "
+				  "a password (RFC 7523)."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.assertion.claim.aud",
+			   .type = KLAMM_OPTION_STRING,
+			   .doc = "The audience that the assertion names."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.assertion.claim.iss",
+			   .type = KLAMM_OPTION_STRING,
+			   .doc = "The issuer that the assertion names."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.assertion.claim.sub",
+			   .type = KLAMM_OPTION_STRING,
+			   .doc = "The subject that the assertion names."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.assertion.claim.exp.seconds",
+			   .type = KLAMM_OPTION_INT, .def = "300", .range = "0..86400",
+			   .doc = "How long an assertion is good for."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "seconds",
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.assertion.claim.nbf.seconds",
+			   .type = KLAMM_OPTION_INT, .def = "60", .range = "0..3600",
+			   .doc = "How far before now an assertion begins to be good."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "seconds",
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.assertion.claim.jti.include",
+			   .type = KLAMM_OPTION_BOOL, .def = "false",
+			   .doc = "Whether each assertion gets a number of its own."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.assertion.file",
+			   .type = KLAMM_OPTION_STRING, .flags = KLAMM_OPTION_PATH,
+			   .doc = "A file that holds a finished assertion."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.assertion.template.file",
+			   .type = KLAMM_OPTION_STRING, .flags = KLAMM_OPTION_PATH,
+			   .doc = "A JSON file of further header fields and claims."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.assertion.private.key.file",
+			   .type = KLAMM_OPTION_STRING, .flags = KLAMM_OPTION_PATH,
+			   .doc = "The PEM file of the key that signs assertions."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.assertion.private.key.passphrase",
+			   .type = KLAMM_OPTION_STRING, .flags = KLAMM_OPTION_SECRET,
+			   .doc = "The password of that key."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.jwt.retriever.class",
+			   .type = KLAMM_OPTION_STRING,
+			   .def = "org.apache.kafka.common.security.oauthbearer."
+				  "DefaultJwtRetriever",
+			   .doc = "A Java class that fetches tokens; the plugin goes by "
+				  "the keys that are set."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_JVM,
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.jwt.validator.class",
+			   .type = KLAMM_OPTION_STRING,
+			   .def = "org.apache.kafka.common.security.oauthbearer."
+				  "DefaultJwtValidator",
+			   .doc = "A Java class that checks tokens."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_JVM,
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.scope.claim.name",
+			   .type = KLAMM_OPTION_STRING, .def = "scope",
+			   .doc = "The claim of a token that holds its scope."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.sub.claim.name",
+			   .type = KLAMM_OPTION_STRING, .def = "sub",
+			   .doc = "The claim of a token that holds its subject."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.clock.skew.seconds",
+			   .type = KLAMM_OPTION_INT, .def = "30",
+			   .doc = "How far apart two clocks may be when times in a "
+				  "token are compared."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "seconds",
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.expected.audience",
+			   .type = KLAMM_OPTION_LIST, .def = "",
+			   .doc = "Audiences of which a token must name one."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.expected.issuer",
+			   .type = KLAMM_OPTION_STRING,
+			   .doc = "The issuer that a token must come from."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.allow.unverified.audience",
+			   .type = KLAMM_OPTION_BOOL, .def = "false",
+			   .doc = "Whether a token's audience goes unchecked."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.allow.unverified.issuer",
+			   .type = KLAMM_OPTION_BOOL, .def = "false",
+			   .doc = "Whether a token's issuer goes unchecked."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.jwks.endpoint.url",
+			   .type = KLAMM_OPTION_STRING,
+			   .doc = "Where the keys come from that tokens are signed with."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.jwks.endpoint.refresh.ms",
+			   .type = KLAMM_OPTION_LONG, .def = "3600000",
+			   .doc = "How often those keys are fetched again."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "ms",
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.jwks.endpoint.retry.backoff.ms",
+			   .type = KLAMM_OPTION_LONG, .def = "100",
+			   .doc = "The pause before they are asked for again after a "
+				  "failure; it doubles each time."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "ms",
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms",
+			   .type = KLAMM_OPTION_LONG, .def = "10000",
+			   .doc = "The longest such pause."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "ms",
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "sasl.oauth.token.provider",
+			   .type = KLAMM_OPTION_STRING,
+			   .doc = "A Python object that hands out tokens."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+};
+
+const struct kl_conf_rows kl_conf_oauth_rows = {rows, kl_countof(rows)};

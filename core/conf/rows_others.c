@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Keys of kafka-python and librdkafka that have no meaning here: accepted, and noted. */
+#include "core/conf/table.h"
+
+static const struct kl_conf_row rows[] = {
+	{
+		.option = {.name = "api.version.auto.timeout.ms",
+			   .type = KLAMM_OPTION_STRING, .def = "2000",
+			   .doc = "How long its constructor waits for a first broker; "
+				  "klamm's constructors do not wait."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "bootstrap.timeout.ms", .type = KLAMM_OPTION_STRING,
+			   .def = "30000",
+			   .doc = "How long its constructor waits for a first broker; "
+				  "klamm's constructors do not wait."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "bootstrap.topics.filter", .type = KLAMM_OPTION_STRING,
+			   .doc = "Topics of its first metadata request."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "consumer.timeout.ms", .type = KLAMM_OPTION_STRING,
+			   .doc = "When its iterator ends; klamm's poll() has a time "
+				  "limit of its own."},
+		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "default.offset.commit.callback",
+			   .type = KLAMM_OPTION_STRING,
+			   .doc = "A Python function that hears of commits."},
+		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "enable.incremental.fetch.sessions",
+			   .type = KLAMM_OPTION_STRING, .def = "true",
+			   .doc = "Whether it uses fetch sessions (KIP-227), which "
+				  "change no result."},
+		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "kafka.client", .type = KLAMM_OPTION_STRING,
+			   .doc = "A Python class for the network client."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "metric.group.prefix", .type = KLAMM_OPTION_STRING,
+			   .doc = "The first word of its metrics' names."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "metrics.enabled", .type = KLAMM_OPTION_STRING,
+			   .def = "true",
+			   .doc = "Whether it keeps metrics."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "net", .type = KLAMM_OPTION_STRING,
+			   .doc = "The event loop that it runs on."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "selector", .type = KLAMM_OPTION_STRING,
+			   .doc = "The event loop that it runs on."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "sock.chunk.buffer.count", .type = KLAMM_OPTION_STRING,
+			   .def = "1000",
+			   .doc = "How many pieces it reads at once."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "sock.chunk.bytes", .type = KLAMM_OPTION_STRING,
+			   .def = "4096",
+			   .doc = "The pieces that it reads in."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "socket.options", .type = KLAMM_OPTION_STRING,
+			   .doc = "Python objects for setsockopt(); klamm sets "
+				  "TCP_NODELAY itself."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "kafka-python",
+	},
+	{
+		.option = {.name = "api.version.fallback.ms", .type = KLAMM_OPTION_STRING,
+			   .def = "0",
+			   .doc = "How long it remembers that a broker is old."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "api.version.request", .type = KLAMM_OPTION_STRING,
+			   .def = "true",
+			   .doc = "Whether it asks brokers for their versions; klamm "
+				  "always does."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "api.version.request.timeout.ms",
+			   .type = KLAMM_OPTION_STRING, .def = "10000",
+			   .doc = "How long it waits for that answer."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "auto.commit.enable", .type = KLAMM_OPTION_STRING,
+			   .def = "true",
+			   .doc = "An old switch of its simple consumer."},
+		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "batch.num.messages", .type = KLAMM_OPTION_STRING,
+			   .def = "10000",
+			   .doc = "Records per batch; here batch.size alone decides."},
+		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "broker.address.family", .type = KLAMM_OPTION_STRING,
+			   .def = "any",
+			   .doc = "IPv4 or IPv6; klamm tries every address of a name."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "broker.address.ttl", .type = KLAMM_OPTION_STRING,
+			   .def = "1000",
+			   .doc = "How long it remembers resolved names."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "builtin.features", .type = KLAMM_OPTION_STRING,
+			   .doc = "What it was built with."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "compression.level", .type = KLAMM_OPTION_STRING,
+			   .def = "-1",
+			   .doc = "One level for all codecs; here "
+				  "compression.gzip.level, .lz4.level and .zstd.level "
+				  "are set."},
+		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "debug", .type = KLAMM_OPTION_STRING,
+			   .doc = "What it logs; here klamm_conf_log() and klamm -v."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "delivery.report.only.error",
+			   .type = KLAMM_OPTION_STRING, .def = "false",
+			   .doc = "Which records its callback hears of."},
+		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "enable.auto.offset.store",
+			   .type = KLAMM_OPTION_STRING, .def = "true",
+			   .doc = "Whether reading a record marks it for the next "
+				  "commit."},
+		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "enable.partition.eof", .type = KLAMM_OPTION_STRING,
+			   .def = "false",
+			   .doc = "Whether the end of a partition is an event; here "
+				  "klamm_consumer_at_end() tells."},
+		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "enable.random.seed", .type = KLAMM_OPTION_STRING,
+			   .def = "true",
+			   .doc = "Whether it seeds the C library's rand()."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "fetch.error.backoff.ms", .type = KLAMM_OPTION_STRING,
+			   .def = "500",
+			   .doc = "Its pause after a failed fetch; here "
+				  "retry.backoff.ms."},
+		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "fetch.queue.backoff.ms", .type = KLAMM_OPTION_STRING,
+			   .def = "1000",
+			   .doc = "Its pause when enough is queued."},
+		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "internal.termination.signal",
+			   .type = KLAMM_OPTION_STRING, .def = "0",
+			   .doc = "A signal to its own threads."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "log.connection.close", .type = KLAMM_OPTION_STRING,
+			   .def = "true",
+			   .doc = "Whether closed connections are logged."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "log.queue", .type = KLAMM_OPTION_STRING,
+			   .def = "false",
+			   .doc = "Where its log lines go."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "log.thread.name", .type = KLAMM_OPTION_STRING,
+			   .def = "true",
+			   .doc = "Whether its log lines name a thread."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "log_level", .type = KLAMM_OPTION_STRING, .def = "6",
+			   .doc = "What it logs; here klamm_conf_log() and klamm -v."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "message.copy.max.bytes", .type = KLAMM_OPTION_STRING,
+			   .def = "65535",
+			   .doc = "Up to which size it copies records."},
+		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "offset.store.method", .type = KLAMM_OPTION_STRING,
+			   .def = "broker",
+			   .doc = "Where it keeps offsets."},
+		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "queue.buffering.backpressure.threshold",
+			   .type = KLAMM_OPTION_STRING, .def = "1",
+			   .doc = "When its batches wait for a slow broker."},
+		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "queue.buffering.max.kbytes",
+			   .type = KLAMM_OPTION_STRING, .def = "1048576",
+			   .doc = "The size of its queue; here buffer.memory."},
+		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "queue.buffering.max.messages",
+			   .type = KLAMM_OPTION_STRING, .def = "100000",
+			   .doc = "The length of its queue; here buffer.memory."},
+		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "queued.max.messages.kbytes",
+			   .type = KLAMM_OPTION_STRING, .def = "65536",
+			   .doc = "How much it fetches ahead; here klamm.memory.max."},
+		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "queued.min.messages", .type = KLAMM_OPTION_STRING,
+			   .def = "100000",
+			   .doc = "How many records it fetches ahead."},
+		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "socket.blocking.max.ms", .type = KLAMM_OPTION_STRING,
+			   .def = "1000",
+			   .doc = "How long its old loops wait."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "socket.keepalive.enable", .type = KLAMM_OPTION_STRING,
+			   .def = "false",
+			   .doc = "Whether TCP looks for dead peers; here "
+				  "request.timeout.ms does."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "socket.max.fails", .type = KLAMM_OPTION_STRING,
+			   .def = "1",
+			   .doc = "After how many failures it closes a connection."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "socket.nagle.disable", .type = KLAMM_OPTION_STRING,
+			   .def = "false",
+			   .doc = "TCP_NODELAY, which klamm always sets."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "statistics.interval.ms", .type = KLAMM_OPTION_STRING,
+			   .def = "0",
+			   .doc = "How often it emits statistics."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "sticky.partitioning.linger.ms",
+			   .type = KLAMM_OPTION_STRING, .def = "10",
+			   .doc = "When it changes the partition of records without a "
+				  "key."},
+		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "topic.metadata.propagation.max.ms",
+			   .type = KLAMM_OPTION_STRING, .def = "30000",
+			   .doc = "How long it believes that a new topic exists."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "topic.metadata.refresh.fast.interval.ms",
+			   .type = KLAMM_OPTION_STRING, .def = "100",
+			   .doc = "How often it asks again; here retry.backoff.ms."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "topic.metadata.refresh.sparse",
+			   .type = KLAMM_OPTION_STRING, .def = "true",
+			   .doc = "Whether it asks about its own topics only; klamm "
+				  "always does."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "librdkafka",
+	},
+	{
+		.option = {.name = "auto.include.jmx.reporter",
+			   .type = KLAMM_OPTION_STRING, .def = "true",
+			   .doc = "Whether Java's metrics appear in JMX."},
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_JVM,
+	},
+};
+
+const struct kl_conf_rows kl_conf_others_rows = {rows, kl_countof(rows)};

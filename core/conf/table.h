@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The option table: every key that klamm knows, in rows_*.c. Parser, range errors,
+ * explain, manual and samples derive from it. Constant data, any thread. */
+#ifndef KL_TABLE_H
+#define KL_TABLE_H
+
+#include <klamm/plugin.h>
+
+#include "core/base/arena.h"
+#include "core/base/base.h"
+#include "core/base/buf.h"
+#include "core/conf/settings.h"
+
+/* What setting the key does today. A feature that lands changes this column. */
+enum kl_status {
+	KL_STATUS_WORKS = 0,
+	KL_STATUS_NOT_YET, /* only the default, and values in `also`, are accepted */
+	KL_STATUS_JVM,	   /* accepted and noted: only a JVM has a use for it */
+	KL_STATUS_OTHER,   /* accepted and noted: belongs to another kind of client */
+};
+
+struct kl_conf_row {
+	/* As in a plugin's own table. offset is into struct kl_settings, where 0 (the
+	 * role) says that the engine does not read the key. An ENUM's number is its
+	 * word's place in range, or values[place]. A LIST becomes a struct kl_strlist.
+	 */
+	struct klamm_option option;
+	int32_t roles;	/* enum klamm_role, or-ed */
+	int32_t status; /* enum kl_status */
+	int32_t kind;	/* enum klamm_kind whose plugins the value names; 0 = none */
+	const char *consumer_def, *admin_def; /* where they differ from option.def */
+	const char *also;   /* a value that asks for nothing that is missing */
+	const char *words;  /* other spellings of values: "smallest=earliest ..." */
+	const char *unit;   /* "ms", "bytes", "seconds" */
+	const char *reader; /* plugins that read it; NULL = the core */
+	const char *owner;  /* KL_STATUS_OTHER: whose key it is */
+	const int32_t *values;
+	/* Instead of range: false says why ("must be ..."). */
+	bool (*check)(const char *text, struct kl_buf *why);
+	/* Instead of the type's own way into the settings. NO_MEMORY. */
+	int (*fill)(const struct kl_conf_row *row, const char *text,
+		    struct kl_settings *settings, struct kl_arena *arena);
+};
+
+struct kl_conf_rows {
+	const struct kl_conf_row *v;
+	size_t n;
+};
+extern const struct kl_conf_rows kl_conf_common_rows, kl_conf_producer_rows,
+	kl_conf_consumer_rows, kl_conf_tls_rows, kl_conf_sasl_rows, kl_conf_oauth_rows,
+	kl_conf_klamm_rows, kl_conf_others_rows;
+
+/* Rows by number, in the order of the table; the count never changes. */
+size_t kl_conf_row_count(void);
+const struct kl_conf_row *kl_conf_row(size_t i);
+
+/* The row of a key or an alias, its number in *index_out (may be NULL); NULL = none.
+ * '_' in key stands for '.', '-' or '_': bootstrap_servers. */
+const struct kl_conf_row *kl_conf_find(const char *key, size_t *index_out);
+
+/* The i-th of the names in a space separated list, with its length; NULL at the end. */
+const char *kl_word(const char *words, size_t i, size_t *len_out);
+
+/* Can the value of the key be a plugin's own option:
+ * [key.|value.]<kind>.<name>.<option>? */
+bool kl_conf_is_plugin_key(const char *key);
+
+/* The default for one role, or for the first that the row has. */
+const char *kl_conf_default(const struct kl_conf_row *row, int32_t role);
+
+/* The nearest name or alias, *distance_out edits away; NULL when none is near. out
+ * holds the text. */
+const char *kl_conf_nearest(const char *key, struct kl_buf *out, size_t *distance_out);
+
+/* What is stored for a text: trimmed, other spellings replaced, lists as "a,b",
+ * enumerations as in range. False says why it is not a value of this row ("must be
+ * 0..10"). */
+bool kl_conf_normal(const struct kl_conf_row *row, const char *text,
+		    struct kl_buf *normal, struct kl_buf *why);
+
+/* The name of the plugin that a Java or kafka-python class stands for. False: not the
+ * name of a plugin either. */
+bool kl_plugin_name(int32_t kind, const char *text, size_t len, struct kl_buf *name,
+		    struct kl_buf *why);
+const char *kl_kind_name(int32_t kind); /* "codec" */
+
+/* Columns check and fill. */
+bool kl_check_servers(const char *text, struct kl_buf *why);
+bool kl_check_nonempty(const char *text, struct kl_buf *why);
+bool kl_check_offset_reset(const char *text, struct kl_buf *why);
+int kl_fill_endpoints(const struct kl_conf_row *row, const char *text,
+		      struct kl_settings *settings, struct kl_arena *arena);
+int kl_fill_offset_reset(const struct kl_conf_row *row, const char *text,
+			 struct kl_settings *settings, struct kl_arena *arena);
+
+#endif

@@ -1,0 +1,14 @@
+check_PROGRAMS += %D%/test_conf
+TESTS += %D%/test_conf
+%C%_test_conf_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_conf_LDADD = $(UNIT_LIBS)
+%C%_test_conf_LDFLAGS = $(UNIT_LDFLAGS)
+%C%_test_conf_SOURCES = \
+	%D%/test_conf.c \
+	%D%/test_load.c \
+	%D%/test_properties.c \
+	%D%/test_settings.c \
+	%D%/test_table.c
+EXTRA_DIST += %D%/kafka-keys.tsv
+TESTS += tests/lint/options.test
+EXTRA_DIST += tests/lint/options.test tests/lint/options.tsv
