@@ -64,6 +64,26 @@ char *kl_arena_text(struct kl_arena *a, const void *p, size_t n)
 	return to;
 }
 
+void kl_arena_reset(struct kl_arena *a)
+{
+	struct kl_arena_chunk *keep = a->chunks;
+	if (keep == NULL)
+		return;
+	if (keep->size > CHUNK_MAX) {
+		kl_arena_free(a);
+		return;
+	}
+	size_t used = (size_t)(a->p - keep->data);
+	a->chunks = keep->next;
+	kl_arena_free(a);
+	memset(keep->data, 0, used);
+	keep->next = NULL;
+	a->chunks = keep;
+	a->total = sizeof(*keep) + keep->size;
+	a->p = keep->data;
+	a->end = keep->data + keep->size;
+}
+
 void kl_arena_free(struct kl_arena *a)
 {
 	while (a->chunks != NULL) {

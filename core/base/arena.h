@@ -20,5 +20,7 @@ void *kl_arena_alloc(struct kl_arena *a, size_t n);
 void *kl_arena_array(struct kl_arena *a, size_t count, size_t size);
 char *kl_arena_text(struct kl_arena *a, const void *p, size_t n); /* copy plus NUL */
 void kl_arena_free(struct kl_arena *a); /* and reset to empty; max stays */
+/* Empty it, keeping one chunk of usual size for the next message. */
+void kl_arena_reset(struct kl_arena *a);
 
 #endif

@@ -25,33 +25,41 @@ static void out_piece(struct kl_out *out, const void *p, size_t n)
 	out->left += n;
 }
 
-bool kl_out_set(struct kl_out *out, const struct kl_buf *head, const struct kl_ref *refs,
-		size_t ref_count)
+static bool reserve_pieces(struct kl_out *out, size_t count)
 {
-	out->iov = &out->one;
+	if (count <= out->many_cap)
+		return true;
+	struct iovec *many = reallocarray(out->many, count, sizeof(*many));
+	if (many == NULL)
+		return false;
+	out->many = many;
+	out->many_cap = count;
+	return true;
+}
+
+bool kl_out_set(struct kl_out *out, const struct kl_buf *head, const struct kl_refs *refs)
+{
+	size_t ref_count = refs != NULL ? refs->count : 0;
+	if (head->failed || (ref_count > 0 && !reserve_pieces(out, 2 * ref_count + 1)))
+		return false;
+	out->iov = ref_count > 0 ? out->many : &out->one;
 	out->iov_count = out->iov_at = 0;
 	out->left = 0;
-	if (ref_count > 0) {
-		out->iov = reallocarray(NULL, 2 * ref_count + 1, sizeof(struct iovec));
-		if (out->iov == NULL)
-			return false;
-	}
 	size_t at = 0;
 	for (size_t i = 0; i < ref_count; i++) {
-		out_piece(out, head->data + at, refs[i].at - at);
-		out_piece(out, refs[i].p, refs[i].n);
-		at = refs[i].at;
+		const struct kl_ref *ref = &refs->list[i];
+		out_piece(out, head->data + at, ref->at - at);
+		out_piece(out, ref->p, ref->n);
+		at = ref->at;
 	}
 	out_piece(out, head->data + at, head->len - at);
 	return true;
 }
 
-void kl_out_clear(struct kl_out *out)
+void kl_out_free(struct kl_out *out)
 {
-	if (out->iov != &out->one)
-		free(out->iov);
-	out->iov = NULL;
-	out->iov_count = 0;
+	free(out->many);
+	*out = (struct kl_out){0};
 }
 
 static int watch_events(struct kl_conn *conn)

@@ -21,19 +21,20 @@ struct kl_conn;
  * sent() was called or the connection is closed. */
 struct kl_out {
 	struct kl_list link;
-	struct iovec one; /* serves when there is just one */
-	struct iovec *iov;
+	struct iovec one;  /* serves when there is just one piece */
+	struct iovec *iov; /* &one or many */
+	struct iovec *many;
+	size_t many_cap;
 	unsigned iov_count, iov_at;
 	size_t left;
 	/* May be NULL. The last byte was given to the kernel. */
 	void (*sent)(struct kl_out *out, struct kl_conn *conn);
 };
 
-/* head holds the own bytes, refs (in rising order of `at`) what goes between them. All stay
- * where they are until sent. false: out of memory. */
-bool kl_out_set(struct kl_out *out, const struct kl_buf *head, const struct kl_ref *refs,
-		size_t ref_count);
-void kl_out_clear(struct kl_out *out);
+/* head, and what refs (may be NULL) point to, stay where they are until sent. false: out of
+ * memory. An out starts zeroed and may be set again and again. */
+bool kl_out_set(struct kl_out *out, const struct kl_buf *head, const struct kl_refs *refs);
+void kl_out_free(struct kl_out *out);
 
 struct kl_conn_ops {
 	/* The socket is connected. Not called for accepted ones. */

@@ -57,35 +57,65 @@ void kl_loop_wake_by(struct klamm_loop *loop, int64_t when)
 	}
 }
 
-void kl_loop_post(struct klamm_loop *loop, struct kl_task *task)
+void kl_loop_post_by(struct klamm_loop *loop, struct kl_task *task, int64_t when)
 {
-	if (atomic_exchange(&task->posted, true))
-		return;
-	struct kl_task *head = atomic_load_explicit(&loop->mailbox, memory_order_relaxed);
-	do
-		task->next = head;
-	while (!atomic_compare_exchange_weak(&loop->mailbox, &head, task));
-	kl_loop_wake_by(loop, AWAKE + 1);
+	if (!atomic_exchange(&task->posted, true)) {
+		struct kl_task *head =
+			atomic_load_explicit(&loop->mailbox, memory_order_relaxed);
+		do
+			task->next = head;
+		while (!atomic_compare_exchange_weak(&loop->mailbox, &head, task));
+	}
+	/* Also for a task that lies there: it may have been posted for later. */
+	kl_loop_wake_by(loop, when);
 }
 
-static bool run_mailbox(struct klamm_loop *loop)
+void kl_loop_post(struct klamm_loop *loop, struct kl_task *task)
+{
+	kl_loop_post_by(loop, task, AWAKE + 1);
+}
+
+/* Everything posted by now goes to the end of what is due, in the order of posting. */
+static void empty_mailbox(struct klamm_loop *loop)
 {
 	struct kl_task *newest = atomic_exchange(&loop->mailbox, NULL);
 	struct kl_task *oldest = NULL;
-	while (newest != NULL) { /* reverse: tasks run in the order of posting */
+	while (newest != NULL) {
 		struct kl_task *next = newest->next;
 		newest->next = oldest;
 		oldest = newest;
 		newest = next;
 	}
-	bool any = oldest != NULL;
-	while (oldest != NULL) {
-		struct kl_task *task = oldest;
-		oldest = task->next;
+	struct kl_task **end = &loop->due;
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = oldest;
+}
+
+/* What the tasks post is for the next round. */
+static void run_mailbox(struct klamm_loop *loop)
+{
+	empty_mailbox(loop);
+	struct kl_task *task;
+	while ((task = loop->due) != NULL) {
+		loop->due = task->next;
 		atomic_store(&task->posted, false); /* from here it may be posted again */
 		task->fn(task);
 	}
-	return any;
+}
+
+void kl_loop_unpost(struct klamm_loop *loop, struct kl_task *task)
+{
+	if (!atomic_load(&task->posted))
+		return;
+	empty_mailbox(loop);
+	for (struct kl_task **at = &loop->due; *at != NULL; at = &(*at)->next) {
+		if (*at == task) {
+			*at = task->next;
+			break;
+		}
+	}
+	atomic_store(&task->posted, false);
 }
 
 /* --- timers --- */
@@ -215,7 +245,8 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 	bool sleeps = deadline > loop->now;
 	if (sleeps) {
 		atomic_store(&loop->asleep_until, deadline);
-		if (atomic_load(&loop->mailbox) != NULL || atomic_load(&loop->stop))
+		if (atomic_load(&loop->mailbox) != NULL || loop->due != NULL ||
+		    atomic_load(&loop->stop))
 			deadline = 0;
 	}
 	struct round round;

@@ -52,6 +52,7 @@ struct klamm_loop {
 	struct kl_pool blocking; /* resolver, krb5, curl */
 
 	_Atomic(struct kl_task *) mailbox; /* newest first */
+	struct kl_task *due; /* taken out of it, oldest first */
 	/* The loop sleeps, or is not being stepped, until this time; a poster with something
 	 * more urgent wakes it. INT64_MIN while it is awake. */
 	_Atomic int64_t asleep_until;
@@ -66,6 +67,11 @@ int kl_loop_new(struct kl_os *os, const struct kl_log *log, struct klamm_loop **
 
 /* [any thread] */
 void kl_loop_post(struct klamm_loop *loop, struct kl_task *task);
+/* [any thread] The same for something that has time until `when`: a loop that wakes before
+ * that anyway is left asleep. */
+void kl_loop_post_by(struct klamm_loop *loop, struct kl_task *task, int64_t when);
+/* Before the owner of a task goes: it does not run any more. */
+void kl_loop_unpost(struct klamm_loop *loop, struct kl_task *task);
 /* [any thread] Make sure that the loop is awake at this time at the latest. */
 void kl_loop_wake_by(struct klamm_loop *loop, int64_t when);
 

@@ -17,6 +17,7 @@ int kl_pool_init(struct kl_pool *pool, struct klamm_loop *loop, const char *name
 	};
 	kl_list_init(&pool->jobs);
 	kl_mutex_init(&pool->mutex);
+	kl_mutex_init(&pool->alone);
 	return loop->os->cond_init(loop->os, &pool->cond);
 }
 
@@ -105,8 +106,11 @@ void kl_pool_submit(struct kl_pool *pool, struct kl_job *job)
 		pool->queued--;
 	}
 	kl_mutex_unlock(&pool->mutex);
-	if (!served) /* no thread to be had: slower, but right */
+	if (!served) { /* no thread to be had: slower, but right */
+		kl_mutex_lock(&pool->alone);
 		run_job(pool, job, KL_POOL_MAX);
+		kl_mutex_unlock(&pool->alone);
+	}
 }
 
 bool kl_pool_cancel(struct kl_pool *pool, struct kl_job *job)
@@ -139,4 +143,5 @@ void kl_pool_close(struct kl_pool *pool)
 			os->thread_join(os, pool->workers[i].thread);
 	os->cond_destroy(os, &pool->cond);
 	kl_mutex_destroy(&pool->mutex);
+	kl_mutex_destroy(&pool->alone);
 }

@@ -20,6 +20,7 @@ struct kl_pool {
 	const char *name;
 	struct kl_mutex mutex; /* guards all below */
 	struct kl_cond cond;
+	struct kl_mutex alone; /* one at a time works in place of a missing thread */
 	struct kl_list jobs; /* first in, first out */
 	unsigned cap;        /* threads at most, <= KL_POOL_MAX */
 	unsigned idle;
@@ -36,8 +37,8 @@ struct kl_pool {
 struct kl_job {
 	struct kl_list link;
 	/* On a worker; index is the worker's number, 0..KL_POOL_MAX: what is kept per worker (a
-	 * codec's self) is found by it. KL_POOL_MAX = on the loop itself, when no thread could be
-	 * started. */
+	 * codec's self) is found by it. KL_POOL_MAX = the submitter's own thread, when no other
+	 * could be started. */
 	void (*run)(struct kl_job *job, unsigned index);
 	/* Then, inside the loop. May free the job. */
 	void (*done)(struct kl_job *job);

@@ -89,6 +89,11 @@ struct kl_os {
 			  int64_t deadline);
 	void (*cond_broadcast)(struct kl_os *os, struct kl_cond *cond);
 
+	/* A page of zeros that reads as zeros again in a forked child: how a client notices that
+	 * it is in one. NULL: none to be had. */
+	void *(*fork_page)(struct kl_os *os);
+	void (*fork_page_free)(struct kl_os *os, void *page);
+
 	/* --- names; blocks, so only on the blocking pool --- */
 	/* Fills addrs[0..max), both families, in the resolver's order; the number of them, or
 	 * < 0. *why_out: static text of what the resolver said. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -138,6 +139,24 @@ static bool real_cond_wait(struct kl_os *os, struct kl_cond *cond, struct kl_mut
 static void real_cond_broadcast(struct kl_os *os, struct kl_cond *cond)
 {
 	pthread_cond_broadcast(&cond->c);
+}
+
+#define FORK_PAGE 4096
+
+static void *real_fork_page(struct kl_os *os)
+{
+	void *page = mmap(NULL, FORK_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+	if (page == MAP_FAILED)
+		return NULL;
+	madvise(page, FORK_PAGE, MADV_WIPEONFORK); /* Linux 4.14; before, a child is not seen */
+	return page;
+}
+
+static void real_fork_page_free(struct kl_os *os, void *page)
+{
+	if (page != NULL)
+		munmap(page, FORK_PAGE);
 }
 
 /* --- names and addresses --- */
@@ -566,6 +585,8 @@ struct kl_os *kl_os_real(void)
 		.cond_destroy = real_cond_destroy,
 		.cond_wait = real_cond_wait,
 		.cond_broadcast = real_cond_broadcast,
+		.fork_page = real_fork_page,
+		.fork_page_free = real_fork_page_free,
 		.resolve = real_resolve,
 		.sock_connect = real_sock_connect,
 		.sock_connect_result = real_sock_connect_result,

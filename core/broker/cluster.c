@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/broker/cluster.h"
+
+#include <stdlib.h>
+
+#include "core/base/error.h"
+#include "core/broker/backoff.h"
+#include "core/proto/gen/messages.h"
+
+static void schedule(struct kl_cluster *cluster);
+
+static int64_t now(const struct kl_cluster *cluster)
+{
+	return cluster->nodes.loop->now;
+}
+
+static struct kl_os *os_of(const struct kl_cluster *cluster)
+{
+	return cluster->nodes.loop->os;
+}
+
+static struct kl_cluster *cluster_of(struct kl_nodes *nodes)
+{
+	return kl_container(nodes, struct kl_cluster, nodes);
+}
+
+/* --- brokers --- */
+
+struct kl_node *kl_cluster_node(struct kl_cluster *cluster, int32_t id)
+{
+	struct kl_broker *broker = NULL;
+	HASH_FIND_INT(cluster->brokers, &id, broker);
+	return broker != NULL ? &broker->node : NULL;
+}
+
+struct kl_node *kl_cluster_controller(struct kl_cluster *cluster)
+{
+	return kl_cluster_node(cluster, cluster->controller_id);
+}
+
+/* Buried from the mailbox: a broker may not go while one of its requests is ending. */
+static void remove_broker(struct kl_cluster *cluster, struct kl_broker *broker)
+{
+	HASH_DEL(cluster->brokers, broker);
+	kl_list_push(&cluster->going, &broker->going);
+	kl_loop_post(cluster->nodes.loop, &cluster->bury_task);
+}
+
+static void bury(struct kl_task *task)
+{
+	struct kl_cluster *cluster = kl_container(task, struct kl_cluster, bury_task);
+	struct kl_list *link;
+	while ((link = kl_list_pop(&cluster->going)) != NULL) {
+		struct kl_broker *broker = kl_list_entry(link, struct kl_broker, going);
+		kl_node_free(&broker->node);
+		free(broker->rack);
+		free(broker);
+	}
+}
+
+static struct kl_broker *add_broker(struct kl_cluster *cluster, int32_t id, const char *host,
+				    uint16_t port)
+{
+	struct kl_broker *broker = calloc(1, sizeof(*broker));
+	if (broker == NULL)
+		return NULL;
+	kl_list_init(&broker->going);
+	if (kl_node_init(&broker->node, &cluster->nodes, id, host, port, NULL) != 0) {
+		free(broker);
+		return NULL;
+	}
+	bool added = true;
+#undef uthash_nonfatal_oom
+#define uthash_nonfatal_oom(elt) added = false
+	HASH_ADD(hh, cluster->brokers, node.id, sizeof(int32_t), broker);
+	if (!added) {
+		kl_node_free(&broker->node);
+		free(broker);
+		return NULL;
+	}
+	return broker;
+}
+
+/* A broker that moved to another address is another broker. */
+static bool update_broker(struct kl_cluster *cluster,
+			  const struct kl_metadata_response_broker *told)
+{
+	if (told->node_id < 0 || told->host.len <= 0 || told->port <= 0 || told->port > 65535)
+		return true; /* nothing to connect to */
+	char *host = strndup(told->host.p, (size_t)told->host.len);
+	if (host == NULL)
+		return false;
+	struct kl_broker *broker = NULL;
+	HASH_FIND_INT(cluster->brokers, &told->node_id, broker);
+	if (broker != NULL && (strcmp(broker->node.host, host) != 0 ||
+			       broker->node.port != (uint16_t)told->port)) {
+		remove_broker(cluster, broker);
+		broker = NULL;
+	}
+	if (broker == NULL)
+		broker = add_broker(cluster, told->node_id, host, (uint16_t)told->port);
+	free(host);
+	if (broker == NULL)
+		return false;
+	broker->listed = true;
+	free(broker->rack);
+	broker->rack = told->rack.len > 0 ? strndup(told->rack.p, (size_t)told->rack.len) : NULL;
+	return true;
+}
+
+static bool update_brokers(struct kl_cluster *cluster, const struct kl_metadata_response *body)
+{
+	struct kl_broker *broker, *tmp;
+	HASH_ITER(hh, cluster->brokers, broker, tmp)
+		broker->listed = false;
+	for (int32_t i = 0; i < body->brokers_n; i++)
+		if (!update_broker(cluster, &body->brokers[i]))
+			return false;
+	HASH_ITER(hh, cluster->brokers, broker, tmp)
+		if (!broker->listed)
+			remove_broker(cluster, broker);
+	return true;
+}
+
+/* Ready ones by what they have in flight, then those on their way, then those that may be
+ * tried; NULL: none. */
+static struct kl_node *better(struct kl_node *best, struct kl_node *node)
+{
+	if (!kl_node_may_connect(node))
+		return best;
+	if (best == NULL)
+		return node;
+	bool ready = kl_node_is_ready(node), best_ready = kl_node_is_ready(best);
+	if (ready != best_ready)
+		return ready ? node : best;
+	if (ready)
+		return node->in_flight_count < best->in_flight_count ? node : best;
+	bool coming = node->state != KL_NODE_IDLE, best_coming = best->state != KL_NODE_IDLE;
+	return coming && !best_coming ? node : best;
+}
+
+struct kl_node *kl_cluster_any_node(struct kl_cluster *cluster)
+{
+	struct kl_node *best = NULL;
+	unsigned count = HASH_COUNT(cluster->brokers);
+	if (count > 0) {
+		/* From a random place on, so that equals share the work. */
+		unsigned skip = (unsigned)kl_os_random_below(os_of(cluster), count);
+		for (int pass = 0; pass < 2; pass++) {
+			unsigned i = 0;
+			struct kl_broker *broker, *tmp;
+			HASH_ITER(hh, cluster->brokers, broker, tmp) {
+				if ((i++ >= skip) == (pass == 0))
+					best = better(best, &broker->node);
+			}
+		}
+	}
+	/* KIP-899: no known broker is usable, so begin at the beginning. */
+	bool bootstrap = !cluster->brokers_known ||
+			 cluster->settings->metadata_recovery_strategy ==
+				 KL_RECOVERY_REBOOTSTRAP;
+	if (best == NULL && bootstrap && cluster->bootstrap_count > 0) {
+		size_t skip = kl_os_random_below(os_of(cluster), cluster->bootstrap_count);
+		for (size_t i = 0; i < cluster->bootstrap_count; i++)
+			best = better(best, &cluster->bootstrap[(i + skip) %
+								cluster->bootstrap_count]);
+	}
+	return best;
+}
+
+/* KIP-1102: what is known leads nowhere; forget it and start from bootstrap.servers. */
+static void rebootstrap(struct kl_cluster *cluster, const char *why)
+{
+	kl_log(&cluster->nodes.log, KL_LOG_WARN, "metadata", "starting over from "
+	       "bootstrap.servers: %s", why);
+	struct kl_broker *broker, *tmp;
+	HASH_ITER(hh, cluster->brokers, broker, tmp)
+		remove_broker(cluster, broker);
+	cluster->brokers_known = false;
+	cluster->all_wanted = true;
+	cluster->last_answer_at = now(cluster);
+}
+
+/* --- topics --- */
+
+struct kl_topic_info *kl_cluster_want(struct kl_cluster *cluster, const char *name)
+{
+	struct kl_topic_info *topic = NULL;
+	HASH_FIND_STR(cluster->topics, name, topic);
+	if (topic == NULL) {
+		size_t len = strlen(name);
+		topic = calloc(1, sizeof(*topic) + len + 1);
+		if (topic == NULL)
+			return NULL;
+		memcpy(topic->name, name, len + 1);
+		topic->error = KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+		kl_list_init(&topic->wanted);
+		bool added = true;
+#undef uthash_nonfatal_oom
+#define uthash_nonfatal_oom(elt) added = false
+		HASH_ADD_STR(cluster->topics, name, topic);
+		if (!added) {
+			free(topic);
+			return NULL;
+		}
+	}
+	topic->users++;
+	if (!topic->answered)
+		kl_cluster_refresh(cluster, topic);
+	return topic;
+}
+
+void kl_cluster_unwant(struct kl_cluster *cluster, struct kl_topic_info *topic)
+{
+	if (--topic->users > 0)
+		return;
+	HASH_DEL(cluster->topics, topic);
+	kl_list_remove(&topic->wanted);
+	free(topic->partitions);
+	free(topic);
+}
+
+void kl_cluster_refresh(struct kl_cluster *cluster, struct kl_topic_info *topic)
+{
+	if (topic == NULL)
+		cluster->all_wanted = true;
+	else if (kl_list_empty(&topic->wanted))
+		kl_list_push(&cluster->wanted, &topic->wanted);
+	kl_loop_post(cluster->nodes.loop, &cluster->task);
+}
+
+static bool reserve_partitions(struct kl_topic_info *topic, int32_t count)
+{
+	if (count <= topic->partition_cap)
+		return true;
+	struct kl_partition_info *partitions =
+		reallocarray(topic->partitions, (size_t)count, sizeof(*partitions));
+	if (partitions == NULL)
+		return false;
+	topic->partitions = partitions;
+	topic->partition_cap = count;
+	return true;
+}
+
+/* KIP-320: what an older epoch says about the leader is old news, unless the topic is a new
+ * one of the same name. */
+static void update_partition(struct kl_partition_info *known, bool new_topic,
+			     const struct kl_metadata_response_partition *told)
+{
+	if (!new_topic && told->leader_epoch >= 0 && told->leader_epoch < known->leader_epoch)
+		return;
+	known->leader = told->leader_id;
+	known->leader_epoch = told->leader_epoch;
+	known->error = told->error_code;
+	/* Some replicas may be down while the leader serves. */
+	if (known->error == KLAMM_ERR_REPLICA_NOT_AVAILABLE && told->leader_id >= 0)
+		known->error = 0;
+	if (known->error == 0 && told->leader_id < 0)
+		known->error = KLAMM_ERR_LEADER_NOT_AVAILABLE;
+}
+
+/* false: out of memory. */
+static bool update_partitions(struct kl_topic_info *topic,
+			      const struct kl_metadata_response_topic *told)
+{
+	int32_t count = topic->partition_count;
+	for (int32_t i = 0; i < told->partitions_n; i++)
+		count = kl_max(count, told->partitions[i].partition_index + 1);
+	/* Indexes are dense; a gap could only be the peer's, and would cost memory. */
+	if (count > topic->partition_count + told->partitions_n)
+		count = topic->partition_count + told->partitions_n;
+	bool new_topic = topic->answered && !kl_uuid_equal(&topic->id, &told->topic_id);
+	if (!reserve_partitions(topic, count))
+		return false;
+	for (int32_t i = topic->partition_count; i < count; i++)
+		topic->partitions[i] = (struct kl_partition_info){
+			.leader = -1, .leader_epoch = -1, .error = KLAMM_ERR_LEADER_NOT_AVAILABLE};
+	topic->partition_count = count;
+	for (int32_t i = 0; i < told->partitions_n; i++) {
+		int32_t index = told->partitions[i].partition_index;
+		if (index >= 0 && index < count)
+			update_partition(&topic->partitions[index], new_topic,
+					 &told->partitions[i]);
+	}
+	topic->id = told->topic_id;
+	return true;
+}
+
+/* Is another answer needed soon? */
+static bool is_unsettled(const struct kl_topic_info *topic)
+{
+	if (topic->error != 0)
+		return klamm_err_retriable(topic->error);
+	for (int32_t i = 0; i < topic->partition_count; i++)
+		if (topic->partitions[i].error != 0)
+			return true;
+	return false;
+}
+
+/* false: out of memory. *unsettled_out is set when the topic has to be asked for again. */
+static bool update_topic(struct kl_cluster *cluster,
+			 const struct kl_metadata_response_topic *told, bool *unsettled_out)
+{
+	struct kl_topic_info *topic = NULL;
+	if (told->name.len <= 0)
+		return true;
+	HASH_FIND(hh, cluster->topics, told->name.p, (unsigned)told->name.len, topic);
+	if (topic == NULL)
+		return true; /* nobody wants it any more, or it was not asked for */
+	topic->error = told->error_code;
+	topic->internal = told->is_internal;
+	if (told->error_code == 0 && !update_partitions(topic, told))
+		return false;
+	topic->answered = true;
+	kl_list_remove(&topic->wanted);
+	if (is_unsettled(topic)) {
+		kl_list_push(&cluster->wanted, &topic->wanted);
+		*unsettled_out = true;
+	}
+	if (cluster->ops->topic != NULL)
+		cluster->ops->topic(cluster, topic);
+	return true;
+}
+
+bool kl_cluster_leader_hint(struct kl_cluster *cluster, struct kl_topic_info *topic,
+			    int32_t partition, int32_t leader, int32_t leader_epoch)
+{
+	if (leader < 0 || partition < 0 || partition >= topic->partition_count ||
+	    kl_cluster_node(cluster, leader) == NULL)
+		return false;
+	struct kl_partition_info *known = &topic->partitions[partition];
+	if (leader_epoch <= known->leader_epoch)
+		return false;
+	*known = (struct kl_partition_info){.leader = leader, .leader_epoch = leader_epoch};
+	return true;
+}
+
+/* --- asking --- */
+
+static void failed(struct kl_cluster *cluster, const struct klamm_error *err)
+{
+	cluster->last_error = *err;
+	cluster->next_at = now(cluster) + kl_backoff(os_of(cluster),
+						     cluster->settings->retry_backoff_ms,
+						     cluster->settings->retry_backoff_max_ms,
+						     cluster->failures);
+	cluster->failures++;
+	if (cluster->asking_all)
+		cluster->all_wanted = true;
+	schedule(cluster);
+}
+
+static void set_cluster_id(struct kl_cluster *cluster, struct kl_str id)
+{
+	if (id.len <= 0 || (cluster->cluster_id != NULL && kl_str_is(id, cluster->cluster_id)))
+		return;
+	char *copy = strndup(id.p, (size_t)id.len);
+	if (copy == NULL)
+		return;
+	free(cluster->cluster_id);
+	cluster->cluster_id = copy;
+	cluster->nodes.cluster_id = copy;
+}
+
+/* The addresses that only served to find the cluster are not needed while it is known. */
+static void leave_bootstrap(struct kl_cluster *cluster)
+{
+	for (size_t i = 0; i < cluster->bootstrap_count; i++) {
+		struct kl_node *node = &cluster->bootstrap[i];
+		if (kl_list_empty(&node->waiting) && kl_list_empty(&node->in_flight))
+			kl_node_rest(node);
+	}
+}
+
+static void on_answer(struct kl_request *request, const struct kl_response *response)
+{
+	struct kl_cluster *cluster = kl_container(request, struct kl_cluster, request);
+	cluster->asking = false;
+	if (response->code != 0) {
+		failed(cluster, response->err);
+		return;
+	}
+	const struct kl_metadata_response *body = response->body;
+	struct klamm_error err;
+	if (body->error_code == KLAMM_ERR_REBOOTSTRAP_REQUIRED) {
+		rebootstrap(cluster, "the broker asked for it");
+		schedule(cluster);
+		return;
+	}
+	if (body->error_code != 0 || body->brokers_n <= 0) {
+		int code = body->error_code != 0 ? body->error_code : KLAMM_ERR_NO_BROKER;
+		kl_error(&err, code, "the answer to Metadata names no broker: %s",
+			 klamm_err_text(code));
+		failed(cluster, &err);
+		return;
+	}
+	bool unsettled = false, ok = update_brokers(cluster, body);
+	set_cluster_id(cluster, body->cluster_id);
+	cluster->controller_id = body->controller_id;
+	for (int32_t i = 0; ok && i < body->topics_n; i++)
+		ok = update_topic(cluster, &body->topics[i], &unsettled);
+	if (!ok) {
+		kl_error(&err, KLAMM_ERR_NO_MEMORY, "out of memory for metadata");
+		failed(cluster, &err);
+		return;
+	}
+	cluster->brokers_known = true;
+	cluster->last_answer_at = now(cluster);
+	if (cluster->asking_all)
+		cluster->max_age_at =
+			now(cluster) + cluster->settings->metadata_max_age_ms * KL_MS;
+	leave_bootstrap(cluster);
+	if (unsettled) {
+		kl_error(&err, KLAMM_ERR_LEADER_NOT_AVAILABLE,
+			 "a topic has partitions without a leader, or does not exist yet");
+		cluster->asking_all = false;
+		failed(cluster, &err);
+		return;
+	}
+	cluster->failures = 0;
+	cluster->next_at = now(cluster) + cluster->settings->retry_backoff_ms * KL_MS;
+	kl_error_clear(&cluster->last_error);
+	schedule(cluster);
+}
+
+static void add_topic(struct kl_metadata_request *body, const struct kl_topic_info *topic)
+{
+	body->topics[body->topics_n++].name = kl_str(topic->name);
+}
+
+static bool make_body(struct kl_cluster *cluster)
+{
+	kl_arena_free(&cluster->arena);
+	struct kl_metadata_request *body = kl_arena_alloc(&cluster->arena, sizeof(*body));
+	if (body == NULL)
+		return false;
+	kl_msg_init(&kl_msg_metadata_request, body);
+	body->allow_auto_topic_creation = cluster->settings->allow_auto_create_topics;
+	body->topics = kl_type_new(&kl_type_metadata_request_topic, &cluster->arena,
+				   HASH_COUNT(cluster->topics));
+	body->topics_n = 0;
+	if (body->topics == NULL)
+		return false;
+	if (cluster->asking_all) {
+		struct kl_topic_info *topic, *tmp;
+		HASH_ITER(hh, cluster->topics, topic, tmp)
+			add_topic(body, topic);
+	} else {
+		kl_list_for(topic, &cluster->wanted, struct kl_topic_info, wanted)
+			add_topic(body, topic);
+	}
+	cluster->request.body = body;
+	return true;
+}
+
+static void ask(struct kl_cluster *cluster, struct kl_node *node)
+{
+	cluster->asking_all = cluster->all_wanted || now(cluster) >= cluster->max_age_at;
+	struct klamm_error err;
+	if (!make_body(cluster)) {
+		kl_error(&err, KLAMM_ERR_NO_MEMORY, "out of memory for a Metadata request");
+		failed(cluster, &err);
+		return;
+	}
+	/* Topics stay in `wanted` until an answer names them. */
+	cluster->all_wanted = false;
+	cluster->asking = true;
+	cluster->request.api = KL_API_METADATA;
+	cluster->request.max_version = -1;
+	cluster->request.deadline = KL_NEVER;
+	cluster->request.done = on_answer;
+	kl_node_request(node, &cluster->request);
+}
+
+/* Ask now, or set the timer for when that makes sense. */
+static void schedule(struct kl_cluster *cluster)
+{
+	if (cluster->asking)
+		return;
+	const struct kl_settings *s = cluster->settings;
+	int64_t due = cluster->all_wanted || !kl_list_empty(&cluster->wanted)
+			      ? cluster->next_at
+			      : kl_max(cluster->next_at, cluster->max_age_at);
+	if (due > now(cluster)) {
+		kl_timer_set(cluster->nodes.loop, &cluster->timer, due);
+		return;
+	}
+	if (cluster->brokers_known &&
+	    s->metadata_recovery_strategy == KL_RECOVERY_REBOOTSTRAP &&
+	    now(cluster) - cluster->last_answer_at >
+		    kl_max(s->metadata_recovery_rebootstrap_trigger_ms * KL_MS,
+			   s->metadata_max_age_ms * KL_MS))
+		rebootstrap(cluster, "no broker gave metadata for too long");
+	struct kl_node *node = kl_cluster_any_node(cluster);
+	if (node != NULL) {
+		kl_timer_stop(cluster->nodes.loop, &cluster->timer);
+		ask(cluster, node);
+		return;
+	}
+	/* Every address is in its backoff, which is at least this long. */
+	kl_timer_set(cluster->nodes.loop, &cluster->timer,
+		     now(cluster) + kl_max(s->reconnect_backoff_ms, (int64_t)1) * KL_MS / 2);
+}
+
+static void on_timer(struct kl_timer *timer)
+{
+	schedule(kl_container(timer, struct kl_cluster, timer));
+}
+
+static void on_task(struct kl_task *task)
+{
+	schedule(kl_container(task, struct kl_cluster, task));
+}
+
+static void node_changed(struct kl_nodes *nodes, struct kl_node *node,
+			 const struct klamm_error *err)
+{
+	struct kl_cluster *cluster = cluster_of(nodes);
+	if (err != NULL) {
+		cluster->last_error = *err;
+		/* KIP-1242: this is not the broker that we were told of. */
+		if (err->code == KLAMM_ERR_REBOOTSTRAP_REQUIRED)
+			rebootstrap(cluster, "a broker is not the one that metadata named");
+		/* Its partitions may have other leaders by now. */
+		if (node->id >= 0)
+			kl_cluster_refresh(cluster, NULL);
+	}
+	if (cluster->ops->node != NULL)
+		cluster->ops->node(cluster, node, err);
+}
+
+int kl_cluster_timed_out(const struct kl_cluster *cluster, struct klamm_error *err,
+			 const char *what)
+{
+	const struct klamm_error *last = &cluster->last_error;
+	if (last->code == 0)
+		return kl_error(err, KLAMM_ERR_TIMED_OUT, "%s: timed out", what);
+	int32_t stage = last->stage, node = last->node;
+	kl_error(err, KLAMM_ERR_TIMED_OUT, "%s: timed out; last error: %s", what, last->text);
+	if (err != NULL) {
+		err->stage = stage;
+		err->node = node;
+	}
+	return KLAMM_ERR_TIMED_OUT;
+}
+
+int kl_cluster_init(struct kl_cluster *cluster, struct klamm_loop *loop,
+		    const struct kl_settings *settings, const struct kl_log *log,
+		    struct kl_slab_pool *slabs, const struct kl_cluster_ops *ops,
+		    struct klamm_error *err)
+{
+	*cluster = (struct kl_cluster){
+		.nodes = {.loop = loop,
+			  .settings = settings,
+			  .slabs = slabs,
+			  .changed = node_changed},
+		.ops = ops,
+		.settings = settings,
+		.controller_id = -1,
+		.all_wanted = true,
+		.task = {.fn = on_task},
+		.bury_task = {.fn = bury},
+		.last_answer_at = loop->os->now(loop->os),
+	};
+	if (log != NULL)
+		cluster->nodes.log = *log;
+	kl_list_init(&cluster->wanted);
+	kl_list_init(&cluster->going);
+	cluster->bootstrap = calloc(settings->bootstrap_servers.n, sizeof(struct kl_node));
+	if (cluster->bootstrap == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a client");
+	int rc = kl_timer_init(loop, &cluster->timer, on_timer, err);
+	for (size_t i = 0; rc == 0 && i < settings->bootstrap_servers.n; i++) {
+		const struct kl_endpoint *server = &settings->bootstrap_servers.v[i];
+		rc = kl_node_init(&cluster->bootstrap[i], &cluster->nodes, -1, server->host,
+				  server->port, err);
+		if (rc == 0)
+			cluster->bootstrap_count++;
+	}
+	if (rc != 0) {
+		kl_cluster_free(cluster);
+		return rc;
+	}
+	return 0;
+}
+
+void kl_cluster_free(struct kl_cluster *cluster)
+{
+	struct klamm_loop *loop = cluster->nodes.loop;
+	cluster->nodes.changed = NULL;
+	kl_timer_drop(loop, &cluster->timer);
+	struct kl_broker *broker, *tmp;
+	HASH_ITER(hh, cluster->brokers, broker, tmp)
+		remove_broker(cluster, broker);
+	bury(&cluster->bury_task);
+	for (size_t i = 0; i < cluster->bootstrap_count; i++)
+		kl_node_free(&cluster->bootstrap[i]);
+	free(cluster->bootstrap);
+	struct kl_topic_info *topic, *next;
+	HASH_ITER(hh, cluster->topics, topic, next) {
+		HASH_DEL(cluster->topics, topic);
+		free(topic->partitions);
+		free(topic);
+	}
+	kl_timer_drop(loop, &cluster->timer);
+	kl_loop_unpost(loop, &cluster->task);
+	kl_loop_unpost(loop, &cluster->bury_task);
+	kl_request_free(&cluster->request);
+	kl_arena_free(&cluster->arena);
+	free(cluster->cluster_id);
+}

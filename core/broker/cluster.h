@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a client knows of its cluster: brokers, and the topics it asked for.
+ *
+ * Metadata is fetched when something is missing, when an error says that it is stale, and
+ * once per metadata.max.age.ms. Lives in its loop.
+ */
+#ifndef KL_CLUSTER_H
+#define KL_CLUSTER_H
+
+#include <klamm/error.h>
+
+#include "core/broker/node.h"
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct kl_cluster;
+
+struct kl_partition_info {
+	int32_t leader; /* node id, -1 = none now */
+	int32_t leader_epoch; /* -1 = not known (brokers before 2.1) */
+	int32_t error;        /* enum klamm_err */
+};
+
+struct kl_topic_info {
+	UT_hash_handle hh; /* by name */
+	struct kl_list wanted; /* in the list of topics to ask for next, or empty */
+	unsigned users;
+	bool answered; /* some answer named it */
+	int32_t error; /* of the last answer; UNKNOWN_TOPIC_OR_PARTITION before the first */
+	struct klamm_uuid id; /* zero before Kafka 2.8 */
+	bool internal;
+	int32_t partition_count;
+	struct kl_partition_info *partitions;
+	int32_t partition_cap;
+	void *user; /* the owner's */
+	char name[];
+};
+
+struct kl_cluster_ops {
+	/* New facts about a topic, or an error in its stead. */
+	void (*topic)(struct kl_cluster *cluster, struct kl_topic_info *topic);
+	/* A connection became ready (err NULL) or was lost. */
+	void (*node)(struct kl_cluster *cluster, struct kl_node *node,
+		     const struct klamm_error *err);
+};
+
+struct kl_broker {
+	struct kl_node node;
+	UT_hash_handle hh; /* by node.id */
+	char *rack;
+	bool listed; /* by the last answer */
+	struct kl_list going; /* not listed any more, to be freed */
+};
+
+struct kl_cluster {
+	struct kl_nodes nodes;
+	const struct kl_cluster_ops *ops; /* either member may be NULL */
+	const struct kl_settings *settings;
+	struct kl_broker *brokers;   /* uthash */
+	struct kl_node *bootstrap;   /* one per bootstrap.servers entry */
+	size_t bootstrap_count;
+	struct kl_topic_info *topics; /* uthash */
+	char *cluster_id;
+	int32_t controller_id;
+
+	struct kl_request request; /* Metadata */
+	struct kl_arena arena;     /* its body */
+	bool asking, asking_all;
+	bool all_wanted;
+	bool brokers_known; /* some answer came since the last (re)bootstrap */
+	struct kl_list wanted;
+	struct kl_timer timer;
+	struct kl_task task;
+	struct kl_list going;
+	struct kl_task bury_task;
+	int64_t next_at;   /* not before, after a failure or an empty answer */
+	int64_t max_age_at;
+	int64_t last_answer_at;
+	unsigned failures;
+	struct klamm_error last_error; /* why the last attempt got nothing */
+};
+
+int kl_cluster_init(struct kl_cluster *cluster, struct klamm_loop *loop,
+		    const struct kl_settings *settings, const struct kl_log *log,
+		    struct kl_slab_pool *slabs, const struct kl_cluster_ops *ops,
+		    struct klamm_error *err);
+void kl_cluster_free(struct kl_cluster *cluster);
+
+/* Be told of a topic from now on; the same name gives the same object. NULL: out of memory. */
+struct kl_topic_info *kl_cluster_want(struct kl_cluster *cluster, const char *name);
+/* Once per want. */
+void kl_cluster_unwant(struct kl_cluster *cluster, struct kl_topic_info *topic);
+
+/* Something is stale: ask again soon, for one topic, or (NULL) for brokers and all topics. */
+void kl_cluster_refresh(struct kl_cluster *cluster, struct kl_topic_info *topic);
+
+/* KIP-951: a broker's answer said who leads now. false: that was no news. */
+bool kl_cluster_leader_hint(struct kl_cluster *cluster, struct kl_topic_info *topic,
+			    int32_t partition, int32_t leader, int32_t leader_epoch);
+
+/* NULL: no broker of that id is known. */
+struct kl_node *kl_cluster_node(struct kl_cluster *cluster, int32_t id);
+struct kl_node *kl_cluster_controller(struct kl_cluster *cluster); /* may be NULL */
+/* The broker with the least to do, a bootstrap server while no other is usable; NULL: every
+ * address has to wait for its backoff. */
+struct kl_node *kl_cluster_any_node(struct kl_cluster *cluster);
+
+/* "...; last error: broker 3 (h:p): cannot connect: Connection refused", with the stage of that
+ * error: for calls that gave up waiting. */
+int kl_cluster_timed_out(const struct kl_cluster *cluster, struct klamm_error *err,
+			 const char *what);
+
+#endif

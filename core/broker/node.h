@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A broker as a client sees it: its address, its connection, the requests under way.
+ *
+ * idle -> resolving -> connecting -> asking for versions -> ready, back to idle with a
+ * backoff (KIP-580) when anything fails. Lives in the loop of its cluster.
+ */
+#ifndef KL_NODE_H
+#define KL_NODE_H
+
+#include "core/base/arena.h"
+#include "core/broker/request.h"
+#include "core/base/log.h"
+#include "core/conf/settings.h"
+#include "core/proto/gen/messages.h"
+#include "core/proto/versions.h"
+
+#define KL_NODE_ADDRS 16
+
+struct kl_resolve;
+
+/* What the nodes of one client share. */
+struct kl_nodes {
+	struct klamm_loop *loop;
+	const struct kl_settings *settings;
+	struct kl_log log;
+	struct kl_slab_pool *slabs; /* for received frames */
+	/* Known once a broker told it, for KIP-1242. */
+	const char *cluster_id;
+	/* A connection became ready or was lost; err NULL = ready. May be NULL. */
+	void (*changed)(struct kl_nodes *nodes, struct kl_node *node,
+			const struct klamm_error *err);
+};
+
+enum kl_node_state {
+	KL_NODE_IDLE,
+	KL_NODE_RESOLVING,
+	KL_NODE_CONNECTING,
+	KL_NODE_VERSIONS,
+	KL_NODE_READY,
+};
+
+struct kl_node {
+	struct kl_nodes *nodes;
+	int32_t id; /* -1 = a bootstrap address */
+	char *host;
+	uint16_t port;
+	char where[96]; /* "broker 3 (kafka-3:9092)", for texts */
+	enum kl_node_state state;
+
+	struct kl_resolve *resolve;
+	struct kl_addr addrs[KL_NODE_ADDRS];
+	unsigned addr_count, addr_at;
+	struct kl_conn conn;
+	struct kl_timer timer; /* whatever is due next */
+	int64_t setup_deadline;
+	int64_t retry_at;       /* no attempt before */
+	unsigned failures;      /* in a row, of whole attempts */
+	unsigned setup_timeouts; /* in a row (KIP-601) */
+	int64_t muted_until;    /* throttled (KIP-219) */
+
+	struct kl_request versions_request;
+	struct kl_api_versions_request versions_body;
+	int versions_max;       /* what to ask ApiVersions with next */
+	bool versions_answered; /* on this connection */
+	bool no_api_versions;   /* the broker closed on ApiVersions: older than 0.10 */
+	struct kl_versions versions;
+
+	struct kl_list waiting;   /* until ready */
+	struct kl_list in_flight; /* in order of sending */
+	unsigned waiting_count, in_flight_count;
+	struct kl_task send_task;
+	int32_t next_correlation;
+	struct kl_arena arena; /* the answer being handled */
+	struct klamm_error last_error; /* of the last failed attempt */
+	void *user; /* its client's, for the length of a round */
+};
+
+int kl_node_init(struct kl_node *node, struct kl_nodes *nodes, int32_t id, const char *host,
+		 uint16_t port, struct klamm_error *err);
+/* Closes; every request ends with CLOSED. Never from inside a request's done(). */
+void kl_node_free(struct kl_node *node);
+
+/* Begin to connect, unless that is under way, done, or has to wait for its backoff. true: the
+ * node is ready for requests. */
+bool kl_node_connect(struct kl_node *node);
+static inline bool kl_node_is_ready(const struct kl_node *node)
+{
+	return node->state == KL_NODE_READY && node->muted_until <= node->nodes->loop->now;
+}
+/* May a connection be tried now? */
+bool kl_node_may_connect(const struct kl_node *node);
+
+/* Send now, or as soon as there is a connection; a failed attempt to connect fails every
+ * waiting request. done() is never called from inside this call. */
+void kl_node_request(struct kl_node *node, struct kl_request *request);
+/* Take a request back that is waiting or in flight; done() is not called. One in flight costs
+ * the connection: its memory is being sent, or its answer would be taken for another's. */
+void kl_node_cancel(struct kl_node *node, struct kl_request *request);
+
+/* Close the connection with everything on it, as after a broken answer. */
+void kl_node_disconnect(struct kl_node *node, const struct klamm_error *err);
+
+/* Close a connection that is not needed now, without a word to anybody. */
+void kl_node_rest(struct kl_node *node);
+
+/* Version of an API that would be used; -1: the broker does not have it or is not ready. */
+int kl_node_version(const struct kl_node *node, enum kl_api api, int max_version);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/broker/resolve.h"
+
+#include <stdlib.h>
+
+#include "core/base/error.h"
+
+#define ADDRS 16
+
+struct kl_resolve {
+	struct kl_job job;
+	struct kl_task ready; /* for an address, which needs no worker */
+	struct klamm_loop *loop;
+	kl_resolve_fn done;
+	void *owner; /* NULL = cancelled */
+	uint16_t port;
+	int count; /* of addrs, or a negative errno */
+	const char *why;
+	struct kl_addr addrs[ADDRS];
+	char host[];
+};
+
+static void look_up(struct kl_job *job, unsigned worker)
+{
+	struct kl_resolve *r = kl_container(job, struct kl_resolve, job);
+	struct kl_os *os = r->loop->os;
+	r->count = os->resolve(os, r->host, r->port, r->addrs, ADDRS, &r->why);
+}
+
+static void tell(struct kl_resolve *r)
+{
+	struct klamm_error err;
+	if (r->count <= 0)
+		kl_error(&err, KLAMM_ERR_DNS, "cannot resolve \"%s\": %s", r->host, r->why);
+	if (r->owner != NULL)
+		r->done(r->owner, r->count > 0 ? (unsigned)r->count : 0, r->addrs,
+			r->count > 0 ? NULL : &err);
+	free(r);
+}
+
+static void looked_up(struct kl_job *job)
+{
+	tell(kl_container(job, struct kl_resolve, job));
+}
+
+static void address_ready(struct kl_task *task)
+{
+	tell(kl_container(task, struct kl_resolve, ready));
+}
+
+/* Digits and dots, or with a colon: getaddrinfo() answers from the text alone. */
+static bool is_address(const char *host)
+{
+	return strchr(host, ':') != NULL || strspn(host, "0123456789.") == strlen(host);
+}
+
+int kl_resolve_start(struct klamm_loop *loop, const char *host, uint16_t port,
+		     kl_resolve_fn done, void *owner, struct kl_resolve **resolve_out,
+		     struct klamm_error *err)
+{
+	size_t len = strlen(host);
+	struct kl_resolve *r = calloc(1, sizeof(*r) + len + 1);
+	if (r == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory to resolve a name");
+	memcpy(r->host, host, len + 1);
+	r->loop = loop;
+	r->port = port;
+	r->done = done;
+	r->owner = owner;
+	r->why = "";
+	*resolve_out = r;
+	if (is_address(host)) {
+		look_up(&r->job, 0);
+		r->ready.fn = address_ready;
+		kl_loop_post(loop, &r->ready);
+		return 0;
+	}
+	r->job.run = look_up;
+	r->job.done = looked_up;
+	kl_pool_submit(&loop->blocking, &r->job);
+	return 0;
+}
+
+void kl_resolve_cancel(struct kl_resolve *resolve)
+{
+	if (resolve == NULL)
+		return;
+	resolve->owner = NULL;
+	/* One that has not begun goes now; a running one frees itself when it is done. */
+	if (resolve->job.run != NULL &&
+	    kl_pool_cancel(&resolve->loop->blocking, &resolve->job))
+		free(resolve);
+}
