@@ -2,22 +2,20 @@
 /* Reading record batches.
  *
  * The way of a fetched batch: peek at its head; check its CRC; take its records and, when
- * the head names a codec, decompress them; iterate. Views point into the plain records.
- * Nothing here allocates, and every length is checked before it is used. Any thread, one per
- * iterator.
+ * the head names a codec, decompress them; iterate (record_iter.h). Batches of the old formats
+ * go the same way. Nothing here allocates, and every length is checked before it is used. Any
+ * thread.
  */
 #ifndef KL_BATCH_READ_H
 #define KL_BATCH_READ_H
 
-#include <klamm/consumer.h>
-
 #include "core/base/error.h"
-#include "core/record/batch.h"
+#include "core/record/record_iter.h"
 
 enum {
 	KL_BATCH_CUT = 0,   /* the rest was not sent; normal at the end of a Fetch */
 	KL_BATCH_WHOLE = 1, /* a v2 batch of kl_batch_size() bytes */
-	KL_BATCH_OLD = 2,   /* whole as well, messages of format v0 or v1: head->magic */
+	KL_BATCH_OLD = 2,   /* whole as well, messages v0 or v1: see legacy_read.h */
 };
 
 void kl_batch_head_get(const uint8_t p[static KL_BATCH_HEAD], struct kl_batch_head *head_out);
@@ -39,28 +37,6 @@ int kl_batch_hop(const uint8_t *p, size_t n, struct kl_batch_span *span_out);
 bool kl_batch_check_crc(const uint8_t *p, const struct kl_batch_head *head);
 /* The records inside the batch at p, still compressed when kl_batch_codec() says so. */
 struct klamm_span kl_batch_records(const uint8_t *p, const struct kl_batch_head *head);
-
-struct kl_record_iter {
-	const uint8_t *p, *end;
-	int64_t base_offset;
-	int64_t timestamp;    /* of every record, or what their deltas are added to, */
-	uint64_t delta_mask;  /* as the mask is 0 or all ones */
-	int64_t start_offset; /* records below are skipped */
-	int32_t left; /* records still to come, those to be skipped counted */
-	int32_t timestamp_type;
-	int32_t leader_epoch;
-	int32_t error; /* sticky */
-	int8_t magic;
-};
-
-/* Over plain records. head is copied, records stay borrowed. CORRUPT_BATCH when they cannot
- * be as many as the head says; the iterator then says so as well. */
-int kl_record_iter_init(struct kl_record_iter *iter, const struct kl_batch_head *head,
-			struct klamm_span records, int64_t start_offset);
-
-/* 1 = view_out is filled, 0 = the end, or CORRUPT_BATCH: also when bytes are left behind the
- * last record. */
-int kl_record_next(struct kl_record_iter *iter, struct klamm_record_view *view_out);
 
 /* What a broker asks of a batch that a producer sent, its records given plain. The newest
  * timestamp is the records' own. INVALID_RECORD, INVALID_TIMESTAMP. */

@@ -6,6 +6,7 @@ TESTS += %D%/test_base
 %C%_test_base_SOURCES = \
 	%D%/test_arena.c \
 	%D%/test_buf.c \
+	%D%/test_crc32.c \
 	%D%/test_crc32c.c \
 	%D%/test_endian.c \
 	%D%/test_error.c \

@@ -5,7 +5,8 @@ TESTS += %D%/test_record
 %C%_test_record_LDFLAGS = $(UNIT_LDFLAGS)
 %C%_test_record_SOURCES = \
 	%D%/record.c %D%/record.h \
+	%D%/test_legacy.c \
 	%D%/test_read.c \
 	%D%/test_vectors.c \
 	%D%/test_write.c
-EXTRA_DIST += %D%/v2.txt
+EXTRA_DIST += %D%/old.txt %D%/v2.txt

@@ -101,10 +101,17 @@ START_TEST(writes_v2)
 }
 END_TEST
 
+START_TEST(reads_old_formats)
+{
+	each_vector("tests/unit/record/old.txt", 7, reads);
+}
+END_TEST
+
 UNIT_SUITE(vectors)
 {
 	Suite *s = suite_create("vectors");
 	unit_add(s, reads_v2);
 	unit_add(s, writes_v2);
+	unit_add(s, reads_old_formats);
 	return s;
 }
