@@ -101,7 +101,7 @@ write_config() { # write_config NODE
         echo "advertised.listeners=$listeners"
       fi
       echo "controller.listener.names=CONTROLLER"
-      map=$map,CONTROLLER:$([ "$acl" = 1 ] && echo SASL_)PLAINTEXT
+      map=$map,CONTROLLER:$([ "$acl" = 0 ] || echo SASL_)PLAINTEXT
       echo "listener.security.protocol.map=$map"
       echo "$quorum"
       echo "broker.session.timeout.ms=4000"

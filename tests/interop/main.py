@@ -1,0 +1,49 @@
+"""Chooses the tests, starts the brokers that they share. Started by ./run."""
+import argparse
+import os
+import sys
+
+import frame
+import peers
+
+
+class Kafka:
+    """A real broker, from start to end of a run."""
+
+    def __init__(self, version):
+        self.version = version
+        self.cluster = f"klamm-{os.getpid()}"
+
+    def __enter__(self):
+        peers.harness("up", self.cluster, "--version", self.version, "--port", "auto")
+        for line in peers.harness("env", self.cluster).decode().splitlines():
+            key, value = line.split("=", 1)
+            if key == "KAFKA_PLAINTEXT":
+                self.at = value
+        return self
+
+    def __exit__(self, *_):
+        peers.harness("down", self.cluster)
+
+    def tool(self, *args, stdin=None):
+        return peers.harness("tool", self.cluster, *args, stdin=stdin)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="run")
+    parser.add_argument("what", choices=("kafka", "broker"))
+    parser.add_argument("patterns", nargs="*")
+    parser.add_argument("--version", default="4.4.0")
+    args = parser.parse_args()
+    if args.what == "broker":
+        import test_broker
+        with test_broker.Context() as context:
+            good = frame.run(context, args.patterns)
+    else:
+        import test_kafka
+        with Kafka(args.version) as context:
+            good = frame.run(context, args.patterns)
+    sys.exit(0 if good else 1)
+
+
+main()

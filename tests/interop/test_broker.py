@@ -1,0 +1,125 @@
+"""Foreign clients, with their defaults, against klamm's own broker."""
+import random
+
+import kafka.admin
+
+import klamm
+import peers
+import records
+from frame import each, equal, same, test
+from peers import Confluent, KafkaPython
+
+JAVA = "4.4.0"
+
+
+class Context:
+    """One broker for all tests; each test has topics of its own."""
+
+    def __enter__(self):
+        self.running = klamm.broker()
+        self.at = self.running.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        return self.running.__exit__(*error)
+
+    def tool(self, *args, stdin=None):
+        return peers.harness("tool-at", self.at, JAVA, *args, stdin=stdin)
+
+
+@each("kafka-python produces and consumes: {}", records.CODECS)
+def kafka_python(ctx, codec):
+    round_trip(ctx, KafkaPython, codec)
+
+
+@each("librdkafka produces and consumes: {}", records.CODECS)
+def librdkafka(ctx, codec):
+    round_trip(ctx, Confluent, codec)
+
+
+def round_trip(ctx, peer, codec):
+    topic = f"{peer.name}-{codec}"
+    klamm.create_topic(ctx.at, topic)
+    want = records.samples(1, peer.all_nulls)
+    equal(peer.produce(ctx.at, topic, want, codec), list(range(len(want))), "offsets")
+    same(peer.consume(ctx.at, topic), want, peer.name)
+    same(klamm.consume(ctx.at, topic), want, "klamm")
+
+
+@test("kafka-python creates, lists and deletes topics")
+def kafka_python_admin(ctx):
+    admin = kafka.admin.KafkaAdminClient(bootstrap_servers=ctx.at)
+    admin.create_topics([kafka.admin.NewTopic("by-python", 4, 1)])
+    assert "by-python" in admin.list_topics()
+    equal(KafkaPython.consume(ctx.at, "by-python"), [], "records of a new topic")
+    told = klamm.run("-b", ctx.at, "topic", "describe", "by-python").decode()
+    assert "4" in told, told
+    admin.delete_topics(["by-python"])
+    assert "by-python" not in admin.list_topics()
+    admin.close()
+
+
+@test("kcat produces, consumes and lists")
+def kcat(ctx):
+    klamm.create_topic(ctx.at, "kcat", 2)
+    peers.kcat(ctx.at, "-P", "-t", "kcat", "-p", "1", "-K", ":", "-H", "a=b",
+               stdin=b"k1:v1\nk2:v2\n")
+    out = peers.kcat(ctx.at, "-C", "-t", "kcat", "-o", "beginning", "-e", "-q", "-f",
+                     "%p %o %k %s %h\\n")
+    equal(out.splitlines(), [b"1 0 k1 v1 a=b", b"1 1 k2 v2 a=b"], "records")
+    out = peers.kcat(ctx.at, "-C", "-t", "kcat", "-p", "1", "-o", "-1", "-c", "1", "-q")
+    equal(out, b"v2\n", "the last record")
+    listing = peers.kcat(ctx.at, "-L", "-t", "kcat")
+    assert b'topic "kcat" with 2 partitions' in listing, listing
+
+
+@test("Java's console producer and consumer")
+def java_console(ctx):
+    klamm.create_topic(ctx.at, "java", 1)
+    lines = b"".join(b"key%d:value %d\n" % (i, i) for i in range(1000))
+    props = ("parse.key=true", "key.separator=:")
+    ctx.tool("producer", "--topic", "java",
+             *(a for p in props for a in ("--property", p)), stdin=lines)
+    props = ("print.key=true", "key.separator=:")
+    out = ctx.tool("consumer", "--topic", "java", "--partition", 0, "--offset", "earliest",
+                   "--max-messages", 1000, "--timeout-ms", 20000,
+                   *(a for p in props for a in ("--property", p)))
+    equal(out.splitlines(), lines.splitlines(), "records")
+    got = klamm.consume(ctx.at, "java")
+    equal([(r.key, r.value) for r in got],
+          [(b"key%d" % i, b"value %d" % i) for i in range(1000)], "klamm's records")
+
+
+@test("Java's topic tool creates, lists, describes and deletes")
+def java_topics(ctx):
+    ctx.tool("topics", "--create", "--topic", "by-java", "--partitions", 3)
+    assert b"by-java" in ctx.tool("topics", "--list").split()
+    told = ctx.tool("topics", "--describe", "--topic", "by-java").decode()
+    assert "PartitionCount: 3" in told, told
+    ctx.tool("topics", "--delete", "--topic", "by-java")
+    assert b"by-java" not in ctx.tool("topics", "--list").split()
+
+
+@test("keys land where Java puts them, and klamm's own partitioner agrees")
+def placing(ctx):
+    keys = [random.Random(i).randbytes(8) for i in range(1000)]
+    for topic in ("place-java", "place-klamm"):
+        klamm.create_topic(ctx.at, topic, 12)
+    place = peers.java_place(ctx.at, JAVA, ["place-java"], keys)["place-java"]
+    equal(sorted(set(place)), list(range(12)), "partitions in use")
+    text = "".join(records.keyed_line(key, str(i)) for i, key in enumerate(keys))
+    klamm.run("-b", ctx.at, "produce", "place-klamm", "--json", stdin=text.encode())
+    got = {int(r.value): r.partition for r in klamm.consume(ctx.at, "place-klamm")}
+    equal([got[i] for i in range(len(keys))], place, "partitions")
+
+
+@test("consumers wait for records to come")
+def long_poll(ctx):
+    klamm.create_topic(ctx.at, "wait")
+    consumer = kafka.KafkaConsumer("wait", bootstrap_servers=ctx.at, group_id=None,
+                                   auto_offset_reset="earliest")
+    assert not consumer.poll(timeout_ms=300)
+    klamm.run("-b", ctx.at, "produce", "wait", stdin=b"here\n")
+    batches = consumer.poll(timeout_ms=10000)
+    equal([m.value for batch in batches.values() for m in batch], [b"here"], "records")
+    consumer.close()
