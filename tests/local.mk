@@ -10,6 +10,10 @@ TEST_EXTENSIONS = .test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 TEST_LOG_DRIVER = $(LOG_DRIVER)
 
+include tests/lint/local.mk
+include tests/kafka/local.mk
+include tests/interop/local.mk
+
 if HAVE_CHECK
 include tests/unit/local.mk
 endif

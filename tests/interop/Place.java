@@ -26,8 +26,10 @@ public class Place {
 			for (String line; (line = in.readLine()) != null;) {
 				byte[] key = HexFormat.of().parseHex(line);
 				List<Future<RecordMetadata>> row = new ArrayList<>();
-				for (int i = 1; i < args.length; i++)
-					row.add(producer.send(new ProducerRecord<>(args[i], key, new byte[0])));
+				for (int i = 1; i < args.length; i++) {
+					var record = new ProducerRecord<>(args[i], key, new byte[0]);
+					row.add(producer.send(record));
+				}
 				rows.add(row);
 			}
 			producer.flush();

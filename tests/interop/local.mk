@@ -1,0 +1,11 @@
+EXTRA_DIST += \
+	%D%/Place.java \
+	%D%/frame.py \
+	%D%/klamm.py \
+	%D%/main.py \
+	%D%/peers.py \
+	%D%/records.py \
+	%D%/requirements.txt \
+	%D%/run \
+	%D%/test_broker.py \
+	%D%/test_kafka.py

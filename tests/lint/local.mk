@@ -1,0 +1,10 @@
+# What no compiler checks: layers, exports, headers, text, plugin folders, scripts.
+dist_check_SCRIPTS = \
+	%D%/exports.test \
+	%D%/headers.test \
+	%D%/layers.test \
+	%D%/plugins.test \
+	%D%/scripts.test \
+	%D%/text.test
+TESTS += $(dist_check_SCRIPTS)
+EXTRA_DIST += %D%/tap.sh
