@@ -158,10 +158,11 @@ bool kl_conf_normal(const struct kl_conf_row *row, const char *text,
 	bool ok = row->option.type == KLAMM_OPTION_LIST
 			  ? put_list(row, kl_buf_text(&trimmed), normal, why)
 			  : put_element(row, span, normal, why);
-	if (row->option.flags & KLAMM_OPTION_SECRET)
+	if (trimmed.data != NULL && (row->option.flags & KLAMM_OPTION_SECRET))
 		explicit_bzero(trimmed.data, trimmed.cap);
-	if (!ok)
-		return false;
+	normal->failed |= trimmed.failed;
+	if (!ok || normal->failed)
+		return ok; /* out of memory: whoever owns normal sees it */
 	if (row->check != NULL)
 		return row->check(kl_buf_text(normal), why);
 	return kl_option_valid(&row->option, kl_buf_text(normal), why);
