@@ -13,6 +13,7 @@ libklamm_la_SOURCES += \
 	%D%/list.h \
 	%D%/log.h \
 	%D%/option.c %D%/option.h \
+	%D%/option_range.c \
 	%D%/sink.c %D%/sink.h \
 	%D%/slab.c %D%/slab.h \
 	%D%/text.c %D%/text.h \
