@@ -18,4 +18,5 @@ if HAVE_CHECK
 include tests/unit/local.mk
 endif
 
+include tests/sim/local.mk
 include tests/cli/local.mk

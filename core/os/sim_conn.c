@@ -236,14 +236,14 @@ void kl_sim_conn_leave(struct kl_sock *sock, bool reset)
 		kl_sim_conn_free(conn);
 		return;
 	}
+	if (side == 0)
+		kl_sim_timer_stop(conn->sim, &conn->connect);
 	if (sock->state == SOCK_DEAD)
 		return;
 	if (reset || sock->state == SOCK_CONNECTS || !kl_sim_pipe_finish(&conn->pipes[side])) {
 		kl_sim_pipe_lose(&conn->pipes[side]);
 		kl_sim_conn_reset(conn, !side);
 	}
-	if (side == 0)
-		kl_sim_timer_stop(conn->sim, &conn->connect);
 }
 
 void kl_sim_net_free(struct kl_sim *sim)

@@ -15,3 +15,4 @@ include tests/unit/conf/local.mk
 include tests/unit/os/local.mk
 include tests/unit/proto/local.mk
 include tests/unit/record/local.mk
+include tests/unit/sim/local.mk

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What happened to the records of a run, and whether that is allowed.
+ *
+ * A test tells it of every send, every outcome and every record read; each record carries its
+ * number. The rules are those of a producer with acks=all and without idempotence: what was
+ * acknowledged is in the log where the acknowledgement said, in the order of sending; what was
+ * surely not written is not there; nothing else is there; everything got one outcome.
+ */
+#ifndef HISTORY_H
+#define HISTORY_H
+
+#include "core/base/buf.h"
+
+struct history;
+
+#define HISTORY_ALIEN UINT64_MAX /* read: no record of ours, or damaged */
+
+struct history *history_new(unsigned partitions);
+void history_free(struct history *h);
+
+/* A number for the next record, to be put into it. */
+uint64_t history_number(struct history *h);
+/* send() took it (0) or refused it. In the order in which sends return. */
+void history_sent(struct history *h, uint64_t id, int error);
+/* Its outcome, in the order of telling; offset -1 = not told. */
+void history_done(struct history *h, uint64_t id, int error, int outcome, int32_t partition,
+		  int64_t offset);
+/* The consumer was given this record, in the order of reading. */
+void history_read(struct history *h, int32_t partition, int64_t offset, uint64_t id);
+/* The consumer's position, after all records before it were read. */
+void history_position(struct history *h, int32_t partition, int64_t position);
+
+struct history_want {
+	bool all_acked;     /* no record may fail: there was time enough */
+	bool no_duplicates; /* nothing went wrong that explains one */
+};
+
+/* Everything is over. false: *why says what is wrong, one sentence a line. */
+bool history_check(struct history *h, const struct history_want *want, struct kl_buf *why);
+
+struct history_counts {
+	uint64_t sent, refused, acked, failed, read, duplicates;
+};
+struct history_counts history_count(const struct history *h);
+/* Records that have no outcome yet. */
+uint64_t history_open(const struct history *h);
+
+#endif

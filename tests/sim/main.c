@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Runs scenarios of the simulation over many seeds and prints TAP. Each seed runs in a process
+ * of its own, twice, and both runs must have the same trace; a failing one is printed with
+ * the command that runs it again. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/sim/scenario.h"
+
+static const struct scenario *const scenarios[] = {
+	&scenario_frames,
+};
+
+#define SEEDS 200         /* of each scenario, where nothing else is said */
+#define SEEDS_PER_TEST 50 /* that many make one line of TAP */
+#define TEXT_MAX 8192
+
+static const char usage[] =
+	"usage: sim [OPTION...] [SCENARIO...]\n"
+	"  -s, --seed N     this seed alone\n"
+	"  -f, --from N     the first seed (1)\n"
+	"  -n, --count N    so many seeds (200, or KLAMM_SIM_SEEDS)\n"
+	"  -1, --once       do not run each seed twice\n"
+	"  -c, --calm       without faults\n"
+	"  -t, --trace      print every event (with -s)\n"
+	"  -v, --verbose    a line per seed\n"
+	"  -l, --list       name the scenarios\n";
+
+struct options {
+	uint64_t from, count;
+	bool once, calm, trace, verbose;
+};
+
+/* What a child tells of its seed. */
+struct verdict {
+	bool good;
+	uint64_t hash, events;
+	int64_t took_us;
+	char text[TEXT_MAX];
+	char note[256];
+};
+
+/* --- in the child --- */
+
+static void run_once(const struct scenario *s, uint64_t seed, const struct options *o,
+		     struct verdict *v)
+{
+	struct scenario_run run = {.seed = seed, .calm = o->calm, .trace = o->trace};
+	s->run(&run);
+	v->good = run.why.len == 0;
+	v->hash = run.hash;
+	v->events = run.events;
+	v->took_us = run.took_us;
+	snprintf(v->text, sizeof(v->text), "%s", v->good ? "" : kl_buf_text(&run.why));
+	snprintf(v->note, sizeof(v->note), "%s", run.note.len == 0 ? "" : kl_buf_text(&run.note));
+	kl_buf_free(&run.why);
+	kl_buf_free(&run.note);
+}
+
+static void run_seed(const struct scenario *s, uint64_t seed, const struct options *o,
+		     struct verdict *v)
+{
+	run_once(s, seed, o, v);
+	if (o->once || !v->good)
+		return;
+	/* In the same process, so that memory lies elsewhere the second time. */
+	struct verdict *again = calloc(1, sizeof(*again));
+	if (again == NULL)
+		abort();
+	run_once(s, seed, o, again);
+	if (again->hash != v->hash || again->events != v->events) {
+		v->good = false;
+		snprintf(v->text, sizeof(v->text),
+			 "the second run differs: trace %016" PRIx64 " of %" PRIu64
+			 " events, then %016" PRIx64 " of %" PRIu64 "\n",
+			 v->hash, v->events, again->hash, again->events);
+	}
+	free(again);
+}
+
+/* --- in the parent --- */
+
+static void read_all(int fd, void *p, size_t n, size_t *got_out)
+{
+	*got_out = 0;
+	while (*got_out < n) {
+		ssize_t got = read(fd, (char *)p + *got_out, n - *got_out);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return;
+		*got_out += (size_t)got;
+	}
+}
+
+static _Noreturn void child(const struct scenario *s, uint64_t seed, const struct options *o,
+			    int fd)
+{
+	struct verdict *v = calloc(1, sizeof(*v));
+	if (v == NULL)
+		abort();
+	run_seed(s, seed, o, v);
+	bool good = v->good;
+	if (write(fd, v, sizeof(*v)) != (ssize_t)sizeof(*v))
+		abort();
+	close(fd);
+	free(v);
+	exit(good ? 0 : 1); /* a leak makes it another number */
+}
+
+static void in_child(const struct scenario *s, uint64_t seed, const struct options *o,
+		     struct verdict *v)
+{
+	int fds[2];
+	fflush(stdout);
+	if (pipe(fds) != 0)
+		abort();
+	pid_t pid = fork();
+	if (pid < 0)
+		abort();
+	if (pid == 0) {
+		close(fds[0]);
+		child(s, seed, o, fds[1]);
+	}
+	close(fds[1]);
+	size_t got;
+	*v = (struct verdict){0};
+	read_all(fds[0], v, sizeof(*v), &got);
+	close(fds[0]);
+	int status;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == (v->good ? 0 : 1))
+		return;
+	v->good = false;
+	size_t len = strlen(v->text);
+	snprintf(v->text + len, sizeof(v->text) - len, "the process ended with %s %d\n",
+		 WIFSIGNALED(status) ? "signal" : "status",
+		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+static void print_failure(const struct scenario *s, uint64_t seed, const struct options *o,
+			  const struct verdict *v)
+{
+	printf("# %s, seed %" PRIu64 ":\n", s->name, seed);
+	for (const char *p = v->text; *p != '\0';) {
+		size_t n = strcspn(p, "\n");
+		printf("#   %.*s\n", (int)n, p);
+		p += n + (p[n] == '\n');
+	}
+	printf("# again: build/tests/sim/sim%s --seed %" PRIu64 " %s\n", o->calm ? " --calm" : "",
+	       seed, s->name);
+}
+
+static void print_verdict(uint64_t seed, const struct verdict *v)
+{
+	printf("# seed %" PRIu64 ": trace %016" PRIx64 ", %" PRIu64 " events, %.3f s%s%s\n", seed,
+	       v->hash, v->events, (double)v->took_us / KL_SECOND, v->note[0] ? ", " : "",
+	       v->note);
+}
+
+/* Seeds [from, from + count) as one line of TAP. */
+static bool run_block(const struct scenario *s, uint64_t from, uint64_t count,
+		      const struct options *o, int number)
+{
+	uint64_t failed = 0;
+	for (uint64_t seed = from; seed < from + count; seed++) {
+		struct verdict *v = calloc(1, sizeof(*v));
+		if (v == NULL)
+			abort();
+		if (o->trace)
+			run_seed(s, seed, o, v);
+		else
+			in_child(s, seed, o, v);
+		if (o->verbose)
+			print_verdict(seed, v);
+		if (!v->good && failed++ < 5)
+			print_failure(s, seed, o, v);
+		free(v);
+	}
+	printf("%sok %d - %s, seeds %" PRIu64 " to %" PRIu64, failed > 0 ? "not " : "", number,
+	       s->name, from, from + count - 1);
+	printf(failed > 0 ? ": %" PRIu64 " failed\n" : "\n", failed);
+	return failed == 0;
+}
+
+static bool wanted(const struct scenario *s, char **names, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(names[i], s->name) == 0)
+			return true;
+	return count == 0;
+}
+
+static const struct scenario *find(const char *name)
+{
+	for (size_t i = 0; i < kl_countof(scenarios); i++)
+		if (strcmp(scenarios[i]->name, name) == 0)
+			return scenarios[i];
+	return NULL;
+}
+
+static int run_all(const struct options *o, char **names, int count)
+{
+	for (int i = 0; i < count; i++) {
+		if (find(names[i]) == NULL) {
+			fprintf(stderr, "sim: no scenario \"%s\"; see --list\n", names[i]);
+			return 2;
+		}
+	}
+	int number = 0;
+	bool good = true;
+	for (size_t i = 0; i < kl_countof(scenarios); i++) {
+		if (!wanted(scenarios[i], names, count))
+			continue;
+		for (uint64_t done = 0; done < o->count;) {
+			uint64_t n = kl_min(o->count - done, (uint64_t)SEEDS_PER_TEST);
+			good &= run_block(scenarios[i], o->from + done, n, o, ++number);
+			done += n;
+		}
+	}
+	printf("1..%d\n", number);
+	return good ? 0 : 1;
+}
+
+static int list(void)
+{
+	for (size_t i = 0; i < kl_countof(scenarios); i++)
+		printf("%-10s %s\n", scenarios[i]->name, scenarios[i]->summary);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"seed", required_argument, NULL, 's'}, {"from", required_argument, NULL, 'f'},
+		{"count", required_argument, NULL, 'n'}, {"once", no_argument, NULL, '1'},
+		{"calm", no_argument, NULL, 'c'},        {"trace", no_argument, NULL, 't'},
+		{"verbose", no_argument, NULL, 'v'},     {"list", no_argument, NULL, 'l'},
+		{0},
+	};
+	const char *seeds = getenv("KLAMM_SIM_SEEDS");
+	struct options o = {.from = 1, .count = seeds ? strtoull(seeds, NULL, 0) : SEEDS};
+	int c;
+	while ((c = getopt_long(argc, argv, "s:f:n:1ctvl", longs, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			o.from = strtoull(optarg, NULL, 0);
+			o.count = 1;
+			o.verbose = true;
+			break;
+		case 'f': o.from = strtoull(optarg, NULL, 0); break;
+		case 'n': o.count = strtoull(optarg, NULL, 0); break;
+		case '1': o.once = true; break;
+		case 'c': o.calm = true; break;
+		case 't': o.trace = true; break;
+		case 'v': o.verbose = true; break;
+		case 'l': return list();
+		default: fputs(usage, stderr); return 2;
+		}
+	}
+	return run_all(&o, argv + optind, argc - optind);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A scenario of the simulation: one function that builds a world from a seed, runs it and
+ * says whether all was well. main.c runs it for many seeds, each in a process of its own. */
+#ifndef SCENARIO_H
+#define SCENARIO_H
+
+#include "core/base/buf.h"
+#include "core/os/sim.h"
+
+struct scenario_run {
+	uint64_t seed;
+	bool calm;     /* nothing goes wrong but what the scenario is about */
+	bool trace;    /* events to stdout */
+	struct kl_buf why; /* what was wrong, a sentence a line; empty = all was well */
+	uint64_t hash, events;
+	int64_t took_us; /* virtual */
+	struct kl_buf note; /* counts worth a look, in few words */
+};
+
+struct scenario {
+	const char *name, *summary;
+	void (*run)(struct scenario_run *run);
+};
+
+extern const struct scenario scenario_frames;
+
+/* A world for the run, tracing when asked for. */
+struct kl_sim *scenario_world(struct scenario_run *run);
+/* Run it for so long at most, note hash and counts, and complain unless it came to its end. */
+bool scenario_go(struct scenario_run *run, struct kl_sim *sim, int64_t limit_us);
+
+#endif
