@@ -34,6 +34,7 @@ enum cli_type {         /* and what stands at the option's offset: */
 	CLI_COUNT,      /* int32_t: how often it was given */
 	CLI_TEXT,       /* const char *; the last one counts */
 	CLI_LIST,       /* struct cli_list: may be repeated */
+	CLI_BYTES,      /* struct klamm_span: \n \t \0 \xNN stand for bytes; not empty */
 	CLI_INT32,      /* int32_t in min..max */
 	CLI_INT64,      /* int64_t in min..max */
 };
@@ -69,7 +70,7 @@ struct cli_command {
 extern const struct cli_command *const cli_commands[]; /* ended by NULL */
 extern const struct cli_option cli_global_options[];
 
-extern const struct cli_command cli_version;
+extern const struct cli_command cli_config_explain, cli_config_lint, cli_version;
 
 /* --- one run --- */
 
@@ -110,16 +111,18 @@ bool cli_may_chat(const struct cli *cli);
 bool cli_number(const char *text, int64_t min, int64_t max, int64_t *out);
 /* The name that word was probably meant to be, NULL when none is near. */
 const char *cli_nearest(const char *word, const char *const *names, size_t n);
+/* \n \r \t \\ \0 and \xNN become bytes. */
+struct klamm_span cli_unescape(const char *text);
 /* Append to a list; exits the program when memory is out. */
 void cli_list_add(struct cli_list *list, const char *text);
 void *cli_alloc(size_t n); /* zeroed; exits the program when memory is out */
 
 /* --- signals --- */
 
-/* From now on SIGINT and SIGTERM set a flag and wake the loop (may be NULL); the second one
- * ends the program at once. */
-void cli_catch_signals(struct klamm_loop *loop);
-void cli_release_signals(void); /* before the loop goes */
+/* From now on SIGINT and SIGTERM set a flag and call wake(arg), which must be safe in a signal
+ * handler; the second one ends the program at once. */
+void cli_catch_signals(void (*wake)(void *arg), void *arg);
+void cli_release_signals(void); /* before arg goes; the flag stays */
 bool cli_interrupted(void);
 
 #endif

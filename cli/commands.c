@@ -3,6 +3,8 @@
 #include "cli/cli.h"
 
 const struct cli_command *const cli_commands[] = {
+	&cli_config_explain,
+	&cli_config_lint,
 	&cli_version,
 	NULL,
 };

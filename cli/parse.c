@@ -71,6 +71,11 @@ static int store(const struct cli *cli, const struct cli_option *o, void *base,
 	case CLI_LIST:
 		cli_list_add(at, text);
 		return 0;
+	case CLI_BYTES:
+		if (text[0] == '\0')
+			return cli_usage(cli, "%s must not be empty", shown);
+		*(struct klamm_span *)at = cli_unescape(text);
+		return 0;
 	default:
 		return store_number(cli, o, at, shown, text);
 	}

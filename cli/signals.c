@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SIGINT and SIGTERM end a command in good order; a second one at once. The handler needs
- * to find the flag and the loop without an argument: the only variables of this program. */
+/* SIGINT and SIGTERM end a command in good order; a second one at once. The handler has to
+ * find the flag and whom to wake without an argument: the only variables of this program. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -8,20 +8,22 @@
 #include "cli/cli.h"
 
 static atomic_int caught;
-static struct klamm_loop *_Atomic woken;
+static void (*wake_fn)(void *arg);
+static void *_Atomic wake_arg;
 
 static void on_signal(int number)
 {
 	if (atomic_exchange(&caught, number) != 0)
 		_exit(CLI_INTERRUPTED);
-	struct klamm_loop *loop = atomic_load(&woken);
-	if (loop != NULL)
-		klamm_loop_wake(loop);
+	void *arg = atomic_load(&wake_arg);
+	if (arg != NULL)
+		wake_fn(arg);
 }
 
-void cli_catch_signals(struct klamm_loop *loop)
+void cli_catch_signals(void (*wake)(void *arg), void *arg)
 {
-	atomic_store(&woken, loop);
+	wake_fn = wake;
+	atomic_store(&wake_arg, arg);
 	/* No SA_RESTART: a read or poll that waits must return. */
 	struct sigaction action = {.sa_handler = on_signal};
 	sigemptyset(&action.sa_mask);
@@ -31,7 +33,7 @@ void cli_catch_signals(struct klamm_loop *loop)
 
 void cli_release_signals(void)
 {
-	atomic_store(&woken, NULL);
+	atomic_store(&wake_arg, NULL);
 }
 
 bool cli_interrupted(void)

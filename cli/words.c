@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "core/base/text.h"
 
 bool cli_number(const char *text, int64_t min, int64_t max, int64_t *out)
 {
@@ -17,36 +18,13 @@ bool cli_number(const char *text, int64_t min, int64_t max, int64_t *out)
 	return true;
 }
 
-#define LONGEST 40
-
-/* Levenshtein's distance. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t n = strlen(b), row[LONGEST + 1];
-	if (n > LONGEST)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i] != '\0'; i++) {
-		size_t diagonal = row[0];
-		row[0] = i + 1;
-		for (size_t j = 1; j <= n; j++) {
-			size_t changed = diagonal + (a[i] != b[j - 1]);
-			diagonal = row[j];
-			size_t inserted = kl_min(row[j], row[j - 1]) + 1;
-			row[j] = kl_min(changed, inserted);
-		}
-	}
-	return row[n];
-}
-
 const char *cli_nearest(const char *word, const char *const *names, size_t n)
 {
 	/* A third of the letters may be wrong, and up to two of a short word. */
 	size_t len = strlen(word), best = kl_max(len / 3, (size_t)2) + 1;
 	const char *name = NULL;
 	for (size_t i = 0; i < n; i++) {
-		size_t d = distance(word, names[i]);
+		size_t d = kl_text_edits(word, len, names[i], strlen(names[i]));
 		if (d < best && d < len) {
 			best = d;
 			name = names[i];
@@ -74,4 +52,31 @@ void cli_list_add(struct cli_list *list, const char *text)
 		list->v = v;
 	}
 	list->v[list->n++] = text;
+}
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+struct klamm_span cli_unescape(const char *text)
+{
+	static const char names[] = "nrt0\\", bytes[] = "\n\r\t\0\\";
+	char *bytes_out = cli_alloc(strlen(text)), *to = bytes_out;
+	for (const char *p = text; *p != '\0'; p++) {
+		const char *name = p[0] == '\\' && p[1] != '\0' ? strchr(names, p[1]) : NULL;
+		if (name != NULL) {
+			*to++ = bytes[name - names];
+			p++;
+		} else if (p[0] == '\\' && p[1] == 'x' && hex(p[2]) >= 0 && hex(p[3]) >= 0) {
+			*to++ = (char)(hex(p[2]) << 4 | hex(p[3]));
+			p += 3;
+		} else {
+			*to++ = *p;
+		}
+	}
+	return (struct klamm_span){bytes_out, (size_t)(to - bytes_out)};
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/base/text.h"
 
+#include <ctype.h>
+
 static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -108,4 +110,38 @@ void kl_uuid_text(const struct klamm_uuid *uuid, char text[static KL_UUID_TEXT])
 		text[i] = base64url[v >> (10 - bit % 8) & 63];
 	}
 	text[22] = '\0';
+}
+
+#define LONGEST 96 /* names of keys have up to 57 letters */
+
+/* How keys are spelt here and there: bootstrap.servers, bootstrap_servers. */
+static int fold(char c)
+{
+	return c == '_' || c == '-' ? '.' : tolower((unsigned char)c);
+}
+
+size_t kl_text_edits(const char *a, size_t an, const char *b, size_t bn)
+{
+	if (an > LONGEST || bn > LONGEST)
+		return SIZE_MAX;
+	uint8_t rows[3][LONGEST + 1]; /* before the last, last, current */
+	for (size_t j = 0; j <= bn; j++)
+		rows[1][j] = (uint8_t)j;
+	memcpy(rows[0], rows[1], sizeof(rows[0]));
+	for (size_t i = 1; i <= an; i++) {
+		rows[2][0] = (uint8_t)i;
+		for (size_t j = 1; j <= bn; j++) {
+			int x = fold(a[i - 1]), y = fold(b[j - 1]);
+			int best = rows[1][j - 1] + (x != y);
+			best = kl_min(best, rows[1][j] + 1);
+			best = kl_min(best, rows[2][j - 1] + 1);
+			if (i > 1 && j > 1 && x == fold(b[j - 2]) &&
+			    fold(a[i - 2]) == y)
+				best = kl_min(best, rows[0][j - 2] + 1);
+			rows[2][j] = (uint8_t)best;
+		}
+		memcpy(rows[0], rows[1], sizeof(rows[0]));
+		memcpy(rows[1], rows[2], sizeof(rows[1]));
+	}
+	return rows[1][bn];
 }

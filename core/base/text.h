@@ -16,6 +16,10 @@ void kl_buf_json_string(struct kl_buf *b, const void *p, size_t n);
 /* A JSON string, or {"base64":"..."} when the bytes are not UTF-8. */
 void kl_buf_json_bytes(struct kl_buf *b, const void *p, size_t n);
 
+/* How many edits make a into b, exchanged neighbours being one (Damerau-Levenshtein), for "did
+ * you mean"; case, and '.', '_' and '-', make no difference. SIZE_MAX for overlong words. */
+size_t kl_text_edits(const char *a, size_t an, const char *b, size_t bn);
+
 /* Kafka writes a UUID in base64url without padding: 22 characters and the NUL. */
 #define KL_UUID_TEXT 23
 void kl_uuid_text(const struct klamm_uuid *uuid, char text[static KL_UUID_TEXT]);

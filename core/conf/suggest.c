@@ -1,43 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The nearest known name, for "did you mean". */
-#include <ctype.h>
-
+#include "core/base/text.h"
 #include "core/conf/table.h"
-
-#define LONGEST 96 /* the longest name has 57 letters */
-
-static int fold(char c)
-{
-	return c == '_' || c == '-' ? '.' : tolower((unsigned char)c);
-}
-
-/* Damerau-Levenshtein, with exchanged neighbours as one edit; SIZE_MAX for overlong
- * words. */
-static size_t distance(const char *a, size_t an, const char *b, size_t bn)
-{
-	if (an > LONGEST || bn > LONGEST)
-		return SIZE_MAX;
-	uint8_t rows[3][LONGEST + 1]; /* before the last, last, current */
-	for (size_t j = 0; j <= bn; j++)
-		rows[1][j] = (uint8_t)j;
-	memcpy(rows[0], rows[1], sizeof(rows[0]));
-	for (size_t i = 1; i <= an; i++) {
-		rows[2][0] = (uint8_t)i;
-		for (size_t j = 1; j <= bn; j++) {
-			int x = fold(a[i - 1]), y = fold(b[j - 1]);
-			int best = rows[1][j - 1] + (x != y);
-			best = kl_min(best, rows[1][j] + 1);
-			best = kl_min(best, rows[2][j - 1] + 1);
-			if (i > 1 && j > 1 && x == fold(b[j - 2]) &&
-			    fold(a[i - 2]) == y)
-				best = kl_min(best, rows[0][j - 2] + 1);
-			rows[2][j] = (uint8_t)best;
-		}
-		memcpy(rows[0], rows[1], sizeof(rows[0]));
-		memcpy(rows[1], rows[2], sizeof(rows[1]));
-	}
-	return rows[1][bn];
-}
 
 struct nearest {
 	const char *key;
@@ -48,7 +12,7 @@ struct nearest {
 
 static void try_name(struct nearest *n, const char *name, size_t len)
 {
-	size_t edits = distance(n->key, n->key_len, name, len);
+	size_t edits = kl_text_edits(n->key, n->key_len, name, len);
 	if (edits < n->edits) {
 		n->edits = edits;
 		n->name = name;

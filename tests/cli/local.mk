@@ -1,3 +1,3 @@
-CLI_TESTS = %D%/usage.test
+CLI_TESTS = %D%/usage.test %D%/config.test
 TESTS += $(CLI_TESTS)
 EXTRA_DIST += $(CLI_TESTS) %D%/tap.sh

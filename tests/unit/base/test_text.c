@@ -69,6 +69,27 @@ START_TEST(uuids)
 }
 END_TEST
 
+static size_t edits(const char *a, const char *b)
+{
+	return kl_text_edits(a, strlen(a), b, strlen(b));
+}
+
+START_TEST(edit_distances)
+{
+	ck_assert_uint_eq(edits("", ""), 0);
+	ck_assert_uint_eq(edits("linger.ms", "linger.ms"), 0);
+	ck_assert_uint_eq(edits("LINGER_MS", "linger.ms"), 0);
+	ck_assert_uint_eq(edits("lingr.ms", "linger.ms"), 1);
+	ck_assert_uint_eq(edits("ligner.ms", "linger.ms"), 1);
+	ck_assert_uint_eq(edits("kitten", "sitting"), 3);
+	ck_assert_uint_eq(edits("abc", ""), 3);
+	char longer[200];
+	memset(longer, 'x', sizeof(longer));
+	ck_assert_uint_eq(kl_text_edits(longer, 96, longer, 96), 0);
+	ck_assert_uint_eq(kl_text_edits(longer, 97, longer, 1), SIZE_MAX);
+}
+END_TEST
+
 UNIT_SUITE(text)
 {
 	Suite *s = suite_create("text");
@@ -76,5 +97,6 @@ UNIT_SUITE(text)
 	unit_add(s, base64);
 	unit_add(s, json_strings);
 	unit_add(s, uuids);
+	unit_add(s, edit_distances);
 	return s;
 }
