@@ -276,7 +276,7 @@ def check_field(message, field):
     if field.null and not (first <= field.null[0] and field.null[1] <= last):
         raise SchemaError(field.where, "null where the field is not there")
     if field.null and not field.array and field.base not in (None, "string", "bytes", "records"):
-        raise SchemaError(field.where, "a %s is never null" % field.base)
+        raise SchemaError(field.where, "%s is never null" % field.base)
     if field.tag is not None and not message.is_flexible(first):
         raise SchemaError(field.where, "a tagged field in a version that is not flexible")
     word, field.default = field.default, None

@@ -9,3 +9,5 @@ EXTRA_DIST += \
 	%D%/run \
 	%D%/test_broker.py \
 	%D%/test_kafka.py
+
+include tests/interop/oracle/local.mk

@@ -4,6 +4,7 @@ dist_check_SCRIPTS = \
 	%D%/headers.test \
 	%D%/layers.test \
 	%D%/plugins.test \
+	%D%/schema.test \
 	%D%/scripts.test \
 	%D%/text.test
 TESTS += $(dist_check_SCRIPTS)
