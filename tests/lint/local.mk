@@ -3,9 +3,10 @@ dist_check_SCRIPTS = \
 	%D%/exports.test \
 	%D%/headers.test \
 	%D%/layers.test \
+	%D%/options.test \
 	%D%/plugins.test \
 	%D%/schema.test \
 	%D%/scripts.test \
 	%D%/text.test
 TESTS += $(dist_check_SCRIPTS)
-EXTRA_DIST += %D%/tap.sh
+EXTRA_DIST += %D%/options.tsv %D%/tap.sh

@@ -10,5 +10,3 @@ TESTS += %D%/test_conf
 	%D%/test_settings.c \
 	%D%/test_table.c
 EXTRA_DIST += %D%/kafka-keys.tsv
-TESTS += tests/lint/options.test
-EXTRA_DIST += tests/lint/options.test tests/lint/options.tsv
