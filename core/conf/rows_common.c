@@ -197,11 +197,11 @@ static const struct kl_conf_row rows[] = {
 	{
 		.option = {.name = "metadata.cluster.check.enable",
 			   .type = KLAMM_OPTION_BOOL,
-			   .offset = AT(metadata_cluster_check_enable), .def = "false",
+			   .offset = AT(metadata_cluster_check_enable), .def = "true",
 			   .doc = "Whether brokers are told which cluster the client "
 				  "believes to talk to, so that a wrong one can refuse "
 				  "it."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "allow.auto.create.topics", .type = KLAMM_OPTION_BOOL,
