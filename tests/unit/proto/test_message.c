@@ -22,7 +22,8 @@ static void round_trip(const struct kl_msg *msg, int version, uint64_t seed)
 	ck_assert_msg(kl_msg_decode(msg, version, &r, &read, &back, &err) == 0, "%s", err.text);
 	ck_assert_uint_eq(kl_reader_left(&r), 0);
 	ck_assert_msg(kl_msg_encode(msg, version, back, &second, &err) == 0, "%s", err.text);
-	ck_assert_msg(first.len == second.len && memcmp(first.data, second.data, first.len) == 0,
+	ck_assert_msg(first.len == second.len &&
+			      (first.len == 0 || memcmp(first.data, second.data, first.len) == 0),
 		      "%s version %d seed %llu", msg->name, version, (unsigned long long)seed);
 
 	kl_msg_json(msg, version, obj, &json1);
