@@ -56,8 +56,9 @@ static uint32_t crc_slice(uint32_t crc, const uint8_t *p, size_t n)
 	const uint32_t(*t)[256] = crc_tables;
 	for (; n >= 8; n -= 8, p += 8) {
 		uint32_t a = crc ^ crc_load_le32(p), b = crc_load_le32(p + 4);
-		crc = t[7][a & 255] ^ t[6][a >> 8 & 255] ^ t[5][a >> 16 & 255] ^ t[4][a >> 24] ^
-		      t[3][b & 255] ^ t[2][b >> 8 & 255] ^ t[1][b >> 16 & 255] ^ t[0][b >> 24];
+		crc = t[7][a & 255] ^ t[6][a >> 8 & 255] ^ t[5][a >> 16 & 255] ^
+		      t[4][a >> 24] ^ t[3][b & 255] ^ t[2][b >> 8 & 255] ^
+		      t[1][b >> 16 & 255] ^ t[0][b >> 24];
 	}
 	for (; n > 0; n--)
 		crc = crc >> 8 ^ t[0][(crc ^ *p++) & 255];

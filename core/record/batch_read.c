@@ -137,7 +137,7 @@ int kl_batch_validate(const struct kl_batch_head *head, struct klamm_span record
 	}
 	if (rc < 0)
 		return kl_error(err, KLAMM_ERR_INVALID_RECORD,
-				"record %lld of the batch cannot be read or has other bytes behind it",
+				"record %lld of the batch cannot be read, or is too many",
 				(long long)expected);
 	*max_timestamp_out = newest;
 	return 0;

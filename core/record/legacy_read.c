@@ -188,7 +188,8 @@ int kl_legacy_next(struct kl_record_iter *iter, struct klamm_record_view *view_o
 /* XXH32 with seed 0 of fewer than 16 bytes, as the LZ4 frame format defines it. */
 static uint32_t xxh32_short(const uint8_t *p, size_t n)
 {
-	const uint32_t prime[] = {2654435761u, 2246822519u, 3266489917u, 668265263u, 374761393u};
+	static const uint32_t prime[] = {2654435761u, 2246822519u, 3266489917u, 668265263u,
+					 374761393u};
 	uint32_t h = prime[4] + (uint32_t)n;
 	for (; n >= 4; n -= 4, p += 4) {
 		uint32_t word = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |

@@ -2,9 +2,9 @@
 /* Reading messages v0 and v1, as brokers before 0.11 store them.
  *
  * There are no batches in these formats, so what is peeked at as one is either a run of plain
- * messages, or one compressed message, whose value is such a run. Then a consumer treats them
- * like v2: head, CRC, records, decompress, iterate. batch_read.c and record_iter.c come here by
- * head->magic; nobody else needs these functions, except kl_legacy_mend_lz4().
+ * messages, or one compressed message, whose value is such a run. Then a consumer treats
+ * them like v2: head, CRC, records, decompress, iterate. batch_read.c and record_iter.c come
+ * here by head->magic; nobody else needs these functions, except kl_legacy_mend_lz4().
  *
  * In a head of an old batch record_count is -1 where the messages are compressed, and
  * producer id, epoch, sequence and leader epoch are -1.

@@ -29,7 +29,8 @@ START_TEST(every_size_and_alignment)
 		bytes[i] = (uint8_t)(i * i * 7 + i);
 	for (size_t n = 0; n <= 300; n++)
 		for (size_t odd = 0; odd < 8; odd++)
-			ck_assert_uint_eq(kl_crc32(0, bytes + odd, n), by_bits(bytes + odd, n));
+			ck_assert_uint_eq(kl_crc32(0, bytes + odd, n),
+					  by_bits(bytes + odd, n));
 }
 END_TEST
 

@@ -10,7 +10,8 @@ struct guarded guarded_copy(const void *from, size_t n)
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t room = (n + page - 1) / page * page;
 	struct guarded g = {.map_len = room + page};
-	g.map = mmap(NULL, g.map_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	g.map = mmap(NULL, g.map_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		     -1, 0);
 	ck_assert_ptr_ne(g.map, MAP_FAILED);
 	ck_assert_int_eq(mprotect((uint8_t *)g.map + room, page, PROT_NONE), 0);
 	g.p = (uint8_t *)g.map + room - n;

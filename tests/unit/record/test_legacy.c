@@ -71,8 +71,8 @@ static void check_wrapped(int magic, int64_t offset, uint8_t attributes, int64_t
 {
 	struct kl_buf messages = inner(magic, first_inner), out = {0};
 	struct klamm_span plain = {messages.data, messages.len};
-	ck_assert_int_eq(
-		read_wrapped(&out, magic, offset, attributes, span("squeezed"), plain, start), 0);
+	int rc = read_wrapped(&out, magic, offset, attributes, span("squeezed"), plain, start);
+	ck_assert_int_eq(rc, 0);
 	ck_assert_str_eq(kl_buf_text(&out), expected);
 	kl_buf_free(&messages);
 	kl_buf_free(&out);
@@ -163,7 +163,8 @@ START_TEST(a_run_ends_where_something_changes)
 					    "14 -1 none null \"x\"\n"
 					    "batch magic=0 next=15 attributes=0x0000\n"
 					    "14 -1 none null \"again the same offset\"\n"
-					    "batch magic=0 next=1099511627777 attributes=0x0000\n"
+					    "batch magic=0 next=1099511627777 "
+					    "attributes=0x0000\n"
 					    "1099511627776 -1 none null \"far off\"\n");
 	struct kl_batch_head head;
 	kl_batch_peek(b.data, b.len, &head);

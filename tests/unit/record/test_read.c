@@ -8,7 +8,7 @@ static const int64_t T0 = 1700000000000;
 /* Records of several shapes, small enough to be cut and flipped everywhere. */
 static void fill_sample(struct open_batch *b)
 {
-	static const char long_value[200] = "some two hundred bytes, so that a length takes two";
+	static const char long_value[200] = "two hundred bytes: their length takes two";
 	struct klamm_header headers[] = {
 		{.name = span("trace"), .value = span("0123456789")},
 		{.name = span(""), .value = span(NULL)},
@@ -123,7 +123,8 @@ START_TEST(random_damage_is_survived)
 	for (int round = 0; round < 3000; round++) {
 		struct guarded g = guarded_copy(b.bytes.data, b.bytes.len);
 		for (uint64_t hits = 1 + rng_below(&rng, 8); hits > 0; hits--) {
-			size_t at = KL_BATCH_HEAD + rng_below(&rng, b.bytes.len - KL_BATCH_HEAD);
+			size_t body = b.bytes.len - KL_BATCH_HEAD;
+			size_t at = KL_BATCH_HEAD + rng_below(&rng, body);
 			g.p[at] = rng_below(&rng, 2) ? 0xff : (uint8_t)rng_next(&rng);
 		}
 		read_all(g.p, b.bytes.len, (int64_t)rng_below(&rng, 7));
@@ -246,7 +247,8 @@ START_TEST(hops_over_whole_batches)
 		ck_assert_int_eq(kl_batch_hop(log.data, n, &found), 0);
 		ck_assert_uint_eq(found.batches, n / one);
 		ck_assert_uint_eq(found.bytes, n / one * one);
-		ck_assert_int_eq(found.next_offset, n < one ? -1 : 100 + 5 * (int)(n / one));
+		int64_t next = n < one ? -1 : 100 + 5 * (int64_t)(n / one);
+		ck_assert_int_eq(found.next_offset, next);
 	}
 	log.data[2 * one + KL_BATCH_MAGIC] = 77;
 	struct kl_batch_span found;
@@ -261,7 +263,8 @@ static int validate(const struct open_batch *b, struct klamm_error *err)
 	struct kl_batch_head head;
 	int64_t newest;
 	ck_assert_int_eq(kl_batch_peek(b->bytes.data, b->bytes.len, &head), KL_BATCH_WHOLE);
-	int rc = kl_batch_validate(&head, kl_batch_records(b->bytes.data, &head), &newest, err);
+	struct klamm_span records = kl_batch_records(b->bytes.data, &head);
+	int rc = kl_batch_validate(&head, records, &newest, err);
 	if (rc == 0)
 		ck_assert_int_eq(newest, b->max_timestamp);
 	return rc;
