@@ -350,11 +350,13 @@ def read_schema(paths):
     for path in paths:
         for item in parse_file(path):
             if item.name in names:
-                raise SchemaError(item.where, "%s is also in %s:%d" % ((item.name,) + names[item.name]))
+                first = "%s:%d" % names[item.name]
+                raise SchemaError(item.where, "%s is also in %s" % (item.name, first))
             names[item.name] = item.where
             if isinstance(item, Api):
                 if item.key in apis:
-                    raise SchemaError(item.where, "key %d is taken by %s" % (item.key, apis[item.key].name))
+                    taken = "key %d is taken by %s" % (item.key, apis[item.key].name)
+                    raise SchemaError(item.where, taken)
                 apis[item.key] = item
             else:
                 messages.append(item)
@@ -363,6 +365,8 @@ def read_schema(paths):
     for api in apis.values():
         if (api.request is None) != (api.response is None):
             raise SchemaError(api.where, "%s lacks its request or response" % api.name)
+        if api.request and not api.comment:
+            raise SchemaError(api.where, "say in a comment above what %s does" % api.name)
     order = {"request": 0, "response": 1, "header": 2, "data": 3}
     messages.sort(key=lambda m: (m.api is None, m.api or 0, order[m.kind]))
     return dict(sorted(apis.items())), messages

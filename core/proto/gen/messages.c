@@ -3292,18 +3292,18 @@ const struct kl_msg kl_msg_describe_quorum_request = {
 	.min = 0, .max = 2, .stable = 2, .flexible = 0,
 };
 
-static const struct kl_field describe_quorum_response_current_voter_fields[] = {
-	{"ReplicaId", KL_INT32, 0, 0, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_current_voter, replica_id)},
-	{"ReplicaDirectoryId", KL_UUID, 0, 2, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_current_voter, replica_directory_id)},
-	{"LogEndOffset", KL_INT64, 0, 0, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_current_voter, log_end_offset)},
-	{"LastFetchTimestamp", KL_INT64, KL_FIELD_IGNORABLE, 1, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_current_voter, last_fetch_timestamp), .fallback = -1},
-	{"LastCaughtUpTimestamp", KL_INT64, KL_FIELD_IGNORABLE, 1, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_current_voter, last_caught_up_timestamp), .fallback = -1},
+static const struct kl_field describe_quorum_response_replica_fields[] = {
+	{"ReplicaId", KL_INT32, 0, 0, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_replica, replica_id)},
+	{"ReplicaDirectoryId", KL_UUID, 0, 2, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_replica, replica_directory_id)},
+	{"LogEndOffset", KL_INT64, 0, 0, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_replica, log_end_offset)},
+	{"LastFetchTimestamp", KL_INT64, KL_FIELD_IGNORABLE, 1, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_replica, last_fetch_timestamp), .fallback = -1},
+	{"LastCaughtUpTimestamp", KL_INT64, KL_FIELD_IGNORABLE, 1, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_replica, last_caught_up_timestamp), .fallback = -1},
 };
-static const uint8_t describe_quorum_response_current_voter_sizes[] = {13, 29, 45};
-const struct kl_type kl_type_describe_quorum_response_current_voter = {
-	"DescribeQuorumResponse.CurrentVoter",
-	describe_quorum_response_current_voter_fields, describe_quorum_response_current_voter_sizes, sizeof(struct kl_describe_quorum_response_current_voter),
-	5, offsetof(struct kl_describe_quorum_response_current_voter, tags), 0,
+static const uint8_t describe_quorum_response_replica_sizes[] = {13, 29, 45};
+const struct kl_type kl_type_describe_quorum_response_replica = {
+	"DescribeQuorumResponse.Replica",
+	describe_quorum_response_replica_fields, describe_quorum_response_replica_sizes, sizeof(struct kl_describe_quorum_response_replica),
+	5, offsetof(struct kl_describe_quorum_response_replica, tags), 0,
 };
 static const struct kl_field describe_quorum_response_partition_fields[] = {
 	{"PartitionIndex", KL_INT32, 0, 0, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_partition, partition_index)},
@@ -3312,8 +3312,8 @@ static const struct kl_field describe_quorum_response_partition_fields[] = {
 	{"LeaderId", KL_INT32, 0, 0, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_partition, leader_id)},
 	{"LeaderEpoch", KL_INT32, 0, 0, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_partition, leader_epoch)},
 	{"HighWatermark", KL_INT64, 0, 0, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_partition, high_watermark)},
-	{"CurrentVoters", KL_STRUCT, KL_FIELD_ARRAY, 0, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_partition, current_voters), .count_offset = offsetof(struct kl_describe_quorum_response_partition, current_voters_n), .sub = &kl_type_describe_quorum_response_current_voter},
-	{"Observers", KL_STRUCT, KL_FIELD_ARRAY, 0, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_partition, observers), .count_offset = offsetof(struct kl_describe_quorum_response_partition, observers_n), .sub = &kl_type_describe_quorum_response_current_voter},
+	{"CurrentVoters", KL_STRUCT, KL_FIELD_ARRAY, 0, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_partition, current_voters), .count_offset = offsetof(struct kl_describe_quorum_response_partition, current_voters_n), .sub = &kl_type_describe_quorum_response_replica},
+	{"Observers", KL_STRUCT, KL_FIELD_ARRAY, 0, 2, 1, 0, -1, offsetof(struct kl_describe_quorum_response_partition, observers), .count_offset = offsetof(struct kl_describe_quorum_response_partition, observers_n), .sub = &kl_type_describe_quorum_response_replica},
 };
 static const uint8_t describe_quorum_response_partition_sizes[] = {25, 25, 26};
 const struct kl_type kl_type_describe_quorum_response_partition = {
@@ -4944,21 +4944,21 @@ const struct kl_msg kl_msg_read_share_group_state_summary_response = {
 	.min = 0, .max = 1, .stable = 1, .flexible = 0,
 };
 
-static const struct kl_field streams_group_heartbeat_request_client_tag_fields[] = {
-	{"Key", KL_STRING, 0, 0, 1, 1, 0, -1, offsetof(struct kl_streams_group_heartbeat_request_client_tag, key)},
-	{"Value", KL_STRING, 0, 0, 1, 1, 0, -1, offsetof(struct kl_streams_group_heartbeat_request_client_tag, value)},
+static const struct kl_field streams_group_heartbeat_request_key_value_fields[] = {
+	{"Key", KL_STRING, 0, 0, 1, 1, 0, -1, offsetof(struct kl_streams_group_heartbeat_request_key_value, key)},
+	{"Value", KL_STRING, 0, 0, 1, 1, 0, -1, offsetof(struct kl_streams_group_heartbeat_request_key_value, value)},
 };
-static const uint8_t streams_group_heartbeat_request_client_tag_sizes[] = {3, 3};
-const struct kl_type kl_type_streams_group_heartbeat_request_client_tag = {
-	"StreamsGroupHeartbeatRequest.ClientTag",
-	streams_group_heartbeat_request_client_tag_fields, streams_group_heartbeat_request_client_tag_sizes, sizeof(struct kl_streams_group_heartbeat_request_client_tag),
-	2, offsetof(struct kl_streams_group_heartbeat_request_client_tag, tags), 0,
+static const uint8_t streams_group_heartbeat_request_key_value_sizes[] = {3, 3};
+const struct kl_type kl_type_streams_group_heartbeat_request_key_value = {
+	"StreamsGroupHeartbeatRequest.KeyValue",
+	streams_group_heartbeat_request_key_value_fields, streams_group_heartbeat_request_key_value_sizes, sizeof(struct kl_streams_group_heartbeat_request_key_value),
+	2, offsetof(struct kl_streams_group_heartbeat_request_key_value, tags), 0,
 };
 static const struct kl_field streams_group_heartbeat_request_topic_info_fields[] = {
 	{"Name", KL_STRING, 0, 0, 1, 1, 0, -1, offsetof(struct kl_streams_group_heartbeat_request_topic_info, name)},
 	{"Partitions", KL_INT32, 0, 0, 1, 1, 0, -1, offsetof(struct kl_streams_group_heartbeat_request_topic_info, partitions)},
 	{"ReplicationFactor", KL_INT16, 0, 0, 1, 1, 0, -1, offsetof(struct kl_streams_group_heartbeat_request_topic_info, replication_factor)},
-	{"TopicConfigs", KL_STRUCT, KL_FIELD_ARRAY, 0, 1, 1, 0, -1, offsetof(struct kl_streams_group_heartbeat_request_topic_info, topic_configs), .count_offset = offsetof(struct kl_streams_group_heartbeat_request_topic_info, topic_configs_n), .sub = &kl_type_streams_group_heartbeat_request_client_tag},
+	{"TopicConfigs", KL_STRUCT, KL_FIELD_ARRAY, 0, 1, 1, 0, -1, offsetof(struct kl_streams_group_heartbeat_request_topic_info, topic_configs), .count_offset = offsetof(struct kl_streams_group_heartbeat_request_topic_info, topic_configs_n), .sub = &kl_type_streams_group_heartbeat_request_key_value},
 };
 static const uint8_t streams_group_heartbeat_request_topic_info_sizes[] = {9, 9};
 const struct kl_type kl_type_streams_group_heartbeat_request_topic_info = {
@@ -5047,7 +5047,7 @@ static const struct kl_field streams_group_heartbeat_request_fields[] = {
 	{"WarmupTasks", KL_STRUCT, KL_FIELD_ARRAY | KL_FIELD_NULL, 0, 1, 0, 1, -1, offsetof(struct kl_streams_group_heartbeat_request, warmup_tasks), .count_offset = offsetof(struct kl_streams_group_heartbeat_request, warmup_tasks_n), .sub = &kl_type_streams_group_heartbeat_request_tasks},
 	{"ProcessId", KL_STRING, KL_FIELD_NULL, 0, 1, 0, 1, -1, offsetof(struct kl_streams_group_heartbeat_request, process_id)},
 	{"UserEndpoint", KL_STRUCT, KL_FIELD_NULL | KL_FIELD_POINTER, 0, 1, 0, 1, -1, offsetof(struct kl_streams_group_heartbeat_request, user_endpoint), .sub = &kl_type_streams_group_heartbeat_request_endpoint},
-	{"ClientTags", KL_STRUCT, KL_FIELD_ARRAY | KL_FIELD_NULL, 0, 1, 0, 1, -1, offsetof(struct kl_streams_group_heartbeat_request, client_tags), .count_offset = offsetof(struct kl_streams_group_heartbeat_request, client_tags_n), .sub = &kl_type_streams_group_heartbeat_request_client_tag},
+	{"ClientTags", KL_STRUCT, KL_FIELD_ARRAY | KL_FIELD_NULL, 0, 1, 0, 1, -1, offsetof(struct kl_streams_group_heartbeat_request, client_tags), .count_offset = offsetof(struct kl_streams_group_heartbeat_request, client_tags_n), .sub = &kl_type_streams_group_heartbeat_request_key_value},
 	{"TaskOffsets", KL_STRUCT, KL_FIELD_ARRAY | KL_FIELD_NULL, 0, 1, 0, 1, -1, offsetof(struct kl_streams_group_heartbeat_request, task_offsets), .count_offset = offsetof(struct kl_streams_group_heartbeat_request, task_offsets_n), .sub = &kl_type_streams_group_heartbeat_request_task_offset},
 	{"TaskEndOffsets", KL_STRUCT, KL_FIELD_ARRAY | KL_FIELD_NULL, 0, 1, 0, 1, -1, offsetof(struct kl_streams_group_heartbeat_request, task_end_offsets), .count_offset = offsetof(struct kl_streams_group_heartbeat_request, task_end_offsets_n), .sub = &kl_type_streams_group_heartbeat_request_task_offset},
 	{"ShutdownApplication", KL_BOOL, 0, 0, 1, 1, 0, -1, offsetof(struct kl_streams_group_heartbeat_request, shutdown_application)},

@@ -2211,7 +2211,7 @@ extern const struct kl_type kl_type_describe_quorum_request;
 extern const struct kl_msg kl_msg_describe_quorum_request;
 
 /* DescribeQuorumResponse 0+ */
-struct kl_describe_quorum_response_current_voter {
+struct kl_describe_quorum_response_replica {
 	int32_t replica_id;
 	struct klamm_uuid replica_directory_id; /* 2+ */
 	int64_t log_end_offset;
@@ -2226,9 +2226,9 @@ struct kl_describe_quorum_response_partition {
 	int32_t leader_id;
 	int32_t leader_epoch;
 	int64_t high_watermark;
-	struct kl_describe_quorum_response_current_voter *current_voters;
+	struct kl_describe_quorum_response_replica *current_voters;
 	int32_t current_voters_n;
-	struct kl_describe_quorum_response_current_voter *observers;
+	struct kl_describe_quorum_response_replica *observers;
 	int32_t observers_n;
 	struct kl_tags *tags;
 };
@@ -2259,7 +2259,7 @@ struct kl_describe_quorum_response {
 	int32_t nodes_n;
 	struct kl_tags *tags;
 };
-extern const struct kl_type kl_type_describe_quorum_response_current_voter;
+extern const struct kl_type kl_type_describe_quorum_response_replica;
 extern const struct kl_type kl_type_describe_quorum_response_partition;
 extern const struct kl_type kl_type_describe_quorum_response_topic;
 extern const struct kl_type kl_type_describe_quorum_response_listener;
@@ -3336,7 +3336,7 @@ extern const struct kl_type kl_type_read_share_group_state_summary_response;
 extern const struct kl_msg kl_msg_read_share_group_state_summary_response;
 
 /* StreamsGroupHeartbeatRequest 0+ */
-struct kl_streams_group_heartbeat_request_client_tag {
+struct kl_streams_group_heartbeat_request_key_value {
 	struct kl_str key;
 	struct kl_str value;
 	struct kl_tags *tags;
@@ -3345,7 +3345,7 @@ struct kl_streams_group_heartbeat_request_topic_info {
 	struct kl_str name;
 	int32_t partitions;
 	int16_t replication_factor;
-	struct kl_streams_group_heartbeat_request_client_tag *topic_configs;
+	struct kl_streams_group_heartbeat_request_key_value *topic_configs;
 	int32_t topic_configs_n;
 	struct kl_tags *tags;
 };
@@ -3414,7 +3414,7 @@ struct kl_streams_group_heartbeat_request {
 	int32_t warmup_tasks_n;
 	struct kl_str process_id; /* nullable */
 	struct kl_streams_group_heartbeat_request_endpoint *user_endpoint; /* nullable */
-	struct kl_streams_group_heartbeat_request_client_tag *client_tags; /* nullable */
+	struct kl_streams_group_heartbeat_request_key_value *client_tags; /* nullable */
 	int32_t client_tags_n;
 	struct kl_streams_group_heartbeat_request_task_offset *task_offsets; /* nullable */
 	int32_t task_offsets_n;
@@ -3423,7 +3423,7 @@ struct kl_streams_group_heartbeat_request {
 	bool shutdown_application;
 	struct kl_tags *tags;
 };
-extern const struct kl_type kl_type_streams_group_heartbeat_request_client_tag;
+extern const struct kl_type kl_type_streams_group_heartbeat_request_key_value;
 extern const struct kl_type kl_type_streams_group_heartbeat_request_topic_info;
 extern const struct kl_type kl_type_streams_group_heartbeat_request_copartition_group;
 extern const struct kl_type kl_type_streams_group_heartbeat_request_subtopology;
