@@ -11,6 +11,7 @@ UNIT_LIBS = tests/unit/libunit.la libklamm.la $(CHECK_LIBS)
 UNIT_LDFLAGS = $(AM_LDFLAGS)
 
 include tests/unit/base/local.mk
+include tests/unit/net/local.mk
 include tests/unit/conf/local.mk
 include tests/unit/os/local.mk
 include tests/unit/proto/local.mk
