@@ -1,4 +1,4 @@
-# What every test sees: the plugins of this build, its folders, and time enough on a busy machine.
+# What every test sees: the plugins of this build, its folders, its compiler.
 AM_TESTS_ENVIRONMENT = \
 	KLAMM_PLUGIN_PATH='$(abs_top_builddir)/plugins/.libs'; export KLAMM_PLUGIN_PATH; \
 	abs_top_srcdir='$(abs_top_srcdir)'; export abs_top_srcdir; \

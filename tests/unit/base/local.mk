@@ -15,5 +15,6 @@ TESTS += %D%/test_base
 	%D%/test_list.c \
 	%D%/test_option.c \
 	%D%/test_sink.c \
+	%D%/test_slab.c \
 	%D%/test_text.c
 EXTRA_DIST += %D%/varints.txt
