@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Structs to JSON, with the names that Kafka's own converters use. */
 #include <math.h>
+#include <stdio.h>
 
 #include "core/base/text.h"
 #include "core/proto/engine.h"
@@ -24,15 +25,28 @@ static void put_base64(struct out *o, const void *p, int32_t n)
 	put_text(o, "\"}");
 }
 
-/* JSON has no numbers for these three. */
 static void put_double(struct out *o, double v)
 {
-	if (isnan(v))
+	/* JSON has no numbers for these three. */
+	if (isnan(v)) {
 		put_text(o, "\"NaN\"");
-	else if (isinf(v))
+		return;
+	}
+	if (isinf(v)) {
 		put_text(o, v < 0 ? "\"-Infinity\"" : "\"Infinity\"");
-	else
-		kl_buf_printf(o->buf, "%.17g", v);
+		return;
+	}
+	/* The application's locale may have another decimal point, of several bytes. */
+	char text[48];
+	snprintf(text, sizeof(text), "%.17g", v);
+	size_t whole = strspn(text, "-0123456789");
+	kl_buf_put(o->buf, text, whole);
+	if (text[whole] == '\0')
+		return;
+	if (text[whole] != 'e')
+		kl_buf_u8(o->buf, '.');
+	const char *rest = text + whole;
+	put_text(o, *rest == 'e' ? rest : rest + strcspn(rest, "0123456789"));
 }
 
 static void put_value(struct out *o, const struct kl_field *field, const uint8_t *p)

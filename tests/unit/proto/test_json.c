@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/proto/gen/messages.h"
 
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+
 #include "tests/unit/unit.h"
 
 static void check_json(const struct kl_msg *msg, int version, const void *obj, const char *want)
@@ -68,11 +72,48 @@ START_TEST(tagged_fields)
 }
 END_TEST
 
+static void check_double(double v, const char *text)
+{
+	struct kl_describe_client_quotas_response_value value = {.value = v};
+	struct kl_describe_client_quotas_response_entry entry = {.values = &value, .values_n = 1};
+	struct kl_describe_client_quotas_response res;
+	kl_msg_init(&kl_msg_describe_client_quotas_response, &res);
+	res.entries = &entry;
+	res.entries_n = 1;
+	char want[200];
+	snprintf(want, sizeof(want),
+		 "{\"throttleTimeMs\":0,\"errorCode\":0,\"errorMessage\":\"\",\"entries\":"
+		 "[{\"entity\":[],\"values\":[{\"key\":\"\",\"value\":%s}]}]}", text);
+	check_json(&kl_msg_describe_client_quotas_response, 0, &res, want);
+}
+
+static void check_doubles(void)
+{
+	check_double(0, "0");
+	check_double(-2.5, "-2.5");
+	check_double(1048576, "1048576");
+	check_double(1e300, "1.0000000000000001e+300");
+	check_double(1e22, "1e+22");
+	check_double(INFINITY, "\"Infinity\"");
+	check_double(-INFINITY, "\"-Infinity\"");
+	check_double(NAN, "\"NaN\"");
+}
+
+START_TEST(doubles)
+{
+	check_doubles();
+	/* Where it is installed, a locale with a comma gives the same. */
+	if (setlocale(LC_NUMERIC, "de_DE.UTF-8") != NULL)
+		check_doubles();
+}
+END_TEST
+
 UNIT_SUITE(json)
 {
 	Suite *s = suite_create("json");
 	unit_add(s, fields_of_the_version);
 	unit_add(s, bytes_and_tags);
 	unit_add(s, tagged_fields);
+	unit_add(s, doubles);
 	return s;
 }
