@@ -24,9 +24,10 @@ int main(int argc, char **argv)
 {
 	/* A reader that has seen enough shows up as EPIPE, which ends a command quietly. */
 	signal(SIGPIPE, SIG_IGN);
-	struct cli cli = {0};
-	void *options = NULL;
-	struct cli_list args = {0};
+	/* Static, since what they point to lives as long as the program. */
+	static struct cli cli;
+	static struct cli_list args;
+	static void *options;
 	int status = cli_parse(&cli, argc, argv, &options, &args);
 	if (status == 0)
 		status = run(&cli, options, &args);

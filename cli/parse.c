@@ -244,10 +244,10 @@ int cli_parse(struct cli *cli, int argc, char **argv, void **options_out,
 		.end = argv + argc,
 	};
 	int rc = parse_words(&p);
-	if (rc != 0)
-		return rc;
 	*options_out = p.options;
 	*args_out = p.args;
+	if (rc != 0)
+		return rc;
 	if (cli->help || cli->version)
 		return 0;
 	if (cli->command == NULL)

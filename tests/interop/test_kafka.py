@@ -149,7 +149,7 @@ def topics(ctx):
     java = ctx.tool("topics", "--describe", "--topic", "short-lived").decode()
     assert "PartitionCount: 5" in java, java
     error = klamm.run("-b", ctx.at, "topic", "create", "short-lived", "-p", 1,
-                      status=4).decode()
+                      status=1).decode()
     assert "short-lived" in error, error
     klamm.run("-b", ctx.at, "topic", "delete", "short-lived")
     listed = klamm.run("-b", ctx.at, "topic", "list").decode()
