@@ -16,4 +16,8 @@ include core/producer/local.mk
 include core/consumer/local.mk
 include core/admin/local.mk
 
-libklamm_la_SOURCES +=
+libklamm_la_SOURCES += \
+	%D%/host.c %D%/host.h \
+	%D%/plugin.c %D%/plugin.h \
+	%D%/plugin_check.c \
+	%D%/plugin_open.c

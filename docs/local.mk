@@ -1,1 +1,4 @@
 EXTRA_DIST += %D%/SCHEMA.md
+EXTRA_DIST += \
+	%D%/PLUGINS.md \
+	%D%/plugin-example/partitioner_region.c

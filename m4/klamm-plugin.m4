@@ -2,7 +2,7 @@
 #   --with-plugin-NAME=shared|builtin|no   how it is built
 # DEFAULT holds when TEST (a shell condition: its libraries are there) succeeds.
 # Sets the conditionals SHARED_NAME and BUILTIN_NAME for plugins/NAME/local.mk
-# and adds X(NAME) to the list that core/plugin.c expands.
+# and adds X(KIND, WORD) to the list that core/plugin.c expands.
 AC_DEFUN([KLAMM_PLUGIN], [
 AC_ARG_WITH([plugin-$1],
   [AS_HELP_STRING([--with-plugin-$1=shared|builtin|no], [how to build the plugin $1 (default: $2)])],
@@ -22,6 +22,6 @@ AM_CONDITIONAL([BUILTIN_$1], [test $klamm_how = builtin])
 AS_CASE([$klamm_how],
   [shared], [klamm_shared_plugins="$klamm_shared_plugins $1"],
   [builtin], [klamm_builtin_plugins="$klamm_builtin_plugins $1"
-    klamm_builtins="$klamm_builtins X($1)"],
+    klamm_builtins="$klamm_builtins X(m4_bpatsubst([$1], [_.*], []), m4_bpatsubst([$1], [^[^_]*_], []))"],
   [klamm_no_plugins="$klamm_no_plugins $1"])
 ])

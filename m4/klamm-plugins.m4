@@ -10,6 +10,11 @@ KLAMM_PLUGIN([partitioner_murmur2], [shared], [true])
 KLAMM_PLUGIN([partitioner_roundrobin], [shared], [true])
 KLAMM_PLUGIN([serializer_bytes], [shared], [true])
 KLAMM_PLUGIN([serializer_string], [shared], [true])
-KLAMM_PLUGIN([serializer_json], [shared], [test "$have_jsonc" = yes])
+KLAMM_PLUGIN([serializer_json], [shared], [true])
+dnl --disable-shared leaves libtool unable to make any module, the tests' own too.
+AM_CONDITIONAL([SHARED_MODULES], [test "$enable_shared" != no])
+dnl The tests ask which plugins this build has.
+AC_SUBST([klamm_shared_plugins])
+AC_SUBST([klamm_builtin_plugins])
 AC_DEFINE_UNQUOTED([KLAMM_BUILTINS(X)], [$klamm_builtins], [the plugins that are linked in])
 ])

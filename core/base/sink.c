@@ -32,10 +32,13 @@ static int sink_grow(struct klamm_out *out, size_t more)
 		return KLAMM_ERR_LIMIT;
 	if (out->data != NULL && more <= out->cap - out->len)
 		return 0;
-	size_t cap = kl_max(out->cap * 2, (size_t)FIRST);
-	cap = kl_min(kl_max(cap, out->len + more), out->limit);
-	if (!kl_quota_take(sink->quota, cap - out->cap))
-		return KLAMM_ERR_NO_MEMORY;
+	size_t need = out->len + more, cap = kl_max(out->cap * 2, (size_t)FIRST);
+	cap = kl_min(kl_max(cap, need), out->limit);
+	if (!kl_quota_take(sink->quota, cap - out->cap)) {
+		cap = need; /* near the end of the quota, what it takes and no more */
+		if (!kl_quota_take(sink->quota, cap - out->cap))
+			return KLAMM_ERR_NO_MEMORY;
+	}
 	uint8_t *data = realloc(out->data, kl_max(cap, (size_t)1));
 	if (data == NULL) {
 		kl_quota_give(sink->quota, cap - out->cap);

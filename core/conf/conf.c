@@ -5,8 +5,9 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
-#include "core/conf/object.h"
 #include "core/base/option.h"
+#include "core/conf/object.h"
+#include "core/plugin.h"
 
 static const char hidden[] = "[hidden]";
 
@@ -214,6 +215,12 @@ int klamm_conf_plugin(struct klamm_conf *conf, int32_t kind,
 	if (descriptor == NULL)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 				"the descriptor is NULL");
+	struct kl_plugin *checked;
+	int rc = kl_plugin_check(kind, NULL, descriptor, "given by the application",
+				 &checked, err);
+	if (rc != 0)
+		return rc;
+	kl_plugin_free(checked);
 	struct kl_conf_plugin plugin = {
 		.kind = kind, .descriptor = descriptor, .user = user};
 	if (add_plugin(conf, &plugin) != 0)

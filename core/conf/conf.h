@@ -11,7 +11,7 @@
 #include "core/base/log.h"
 #include "core/conf/settings.h"
 
-struct klamm_plugin_head;
+struct kl_conf_plugin;
 
 /* The typed values for one role (KLAMM_ROLE_PRODUCER, _CONSUMER or _ADMIN), after the
  * rules between keys were checked. Belongs to conf and stays until conf is changed or
@@ -39,13 +39,7 @@ void kl_conf_plugin_keys(const struct klamm_conf *conf, const char *prefix,
 			 void (*fn)(void *arg, const char *key, const char *value),
 			 void *arg);
 
-/* Plugins of the application's own code, the newest first. */
-struct kl_conf_plugin {
-	const struct kl_conf_plugin *next;
-	int32_t kind; /* enum klamm_kind */
-	const struct klamm_plugin_head *descriptor;
-	void *user;
-};
+/* What klamm_conf_plugin() was given, the newest first; see core/plugin.h. */
 const struct kl_conf_plugin *kl_conf_plugins(const struct klamm_conf *conf);
 
 /* Never NULL; silent when klamm_conf_log() was not called. Belongs to conf. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/base/base.h"
+#include "core/plugin.h"
 #include "tests/unit/unit.h"
 
 static struct klamm_conf *conf;
@@ -228,17 +229,29 @@ START_TEST(keeps_plugins_own_keys)
 }
 END_TEST
 
+static int32_t pick(void *self, const struct klamm_pick *in)
+{
+	return KLAMM_PARTITION_ANY;
+}
+
+static const struct klamm_partitioner_plugin bare_partitioner = {
+	.head = {KLAMM_PLUGIN_HEAD(partitioner, "bare", "one")}, .pick = pick};
+static const struct klamm_partitioner_plugin other_partitioner = {
+	.head = {KLAMM_PLUGIN_HEAD(partitioner, "other", "two")}, .pick = pick};
+
 START_TEST(copies_are_independent)
 {
 	static const char user[] = "user";
-	const struct klamm_plugin_head *first = (const void *)"first";
-	const struct klamm_plugin_head *second = (const void *)"second";
+	const struct klamm_plugin_head *first = &bare_partitioner.head;
+	const struct klamm_plugin_head *second = &other_partitioner.head;
 	set("linger.ms", "1");
 	set("codec.mine.level", "9");
-	ck_assert_int_eq(klamm_conf_plugin(conf, KLAMM_KIND_CODEC, first, NULL, &err),
+	ck_assert_int_eq(klamm_conf_plugin(conf, KLAMM_KIND_PARTITIONER, first,
+					   NULL, &err),
 			 0);
 	ck_assert_int_eq(
-		klamm_conf_plugin(conf, KLAMM_KIND_SASL, second, (void *)user, &err),
+		klamm_conf_plugin(conf, KLAMM_KIND_PARTITIONER, second, (void *)user,
+				  &err),
 		0);
 	klamm_conf_log(conf, log_line, NULL, 2);
 
@@ -252,7 +265,7 @@ START_TEST(copies_are_independent)
 	const struct kl_conf_plugin *p = kl_conf_plugins(copy);
 	ck_assert_ptr_eq(p->descriptor, second);
 	ck_assert_ptr_eq(p->user, user);
-	ck_assert_int_eq(p->kind, KLAMM_KIND_SASL);
+	ck_assert_int_eq(p->kind, KLAMM_KIND_PARTITIONER);
 	ck_assert_ptr_eq(p->next->descriptor, first);
 	ck_assert_ptr_null(p->next->next);
 	klamm_conf_free(copy);
@@ -269,6 +282,11 @@ START_TEST(refuses_odd_plugins)
 			 KLAMM_ERR_INVALID_ARGUMENT);
 	ck_assert_int_eq(klamm_conf_plugin(conf, KLAMM_KIND_CODEC, NULL, NULL, &err),
 			 KLAMM_ERR_INVALID_ARGUMENT);
+	ck_assert_int_eq(klamm_conf_plugin(conf, KLAMM_KIND_CODEC,
+					   &bare_partitioner.head, NULL, &err),
+			 KLAMM_ERR_PLUGIN);
+	ck_assert_str_eq(err.text, "plugin given by the application is of the kind "
+				   "partitioner, not codec");
 	ck_assert_ptr_null(kl_conf_plugins(conf));
 }
 END_TEST
