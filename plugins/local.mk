@@ -1,1 +1,27 @@
-# nothing yet
+# A plugin is a folder: its source, a page about it, and its lines. One more is one more line
+# here and in m4/klamm-plugins.m4.
+EXTRA_DIST += \
+	%D%/common/room.h \
+	%D%/common/utf8.h
+
+include plugins/codec_gzip/local.mk
+include plugins/codec_lz4/local.mk
+include plugins/codec_snappy/local.mk
+include plugins/codec_zstd/local.mk
+include plugins/partitioner_murmur2/local.mk
+include plugins/partitioner_roundrobin/local.mk
+include plugins/serializer_bytes/local.mk
+include plugins/serializer_json/local.mk
+include plugins/serializer_string/local.mk
+
+# libtool wants a .la for each module while building; installed, nobody reads it.
+install-data-hook:
+	@for la in $(plugin_LTLIBRARIES); do \
+		rm -f "$(DESTDIR)$(plugindir)/`basename $$la`"; \
+	done
+
+# Without its .la libtool's own uninstall leaves the module behind.
+uninstall-hook:
+	@for la in $(plugin_LTLIBRARIES); do \
+		rm -f "$(DESTDIR)$(plugindir)/`basename $$la .la`.so"; \
+	done

@@ -9,7 +9,10 @@ TESTS += %D%/test_plugins
 %C%_test_plugins_LDFLAGS = $(UNIT_LDFLAGS)
 %C%_test_plugins_SOURCES = \
 	%D%/loaded.c %D%/loaded.h \
-	%D%/test_host.c
+	%D%/test_codecs.c \
+	%D%/test_host.c \
+	%D%/test_partitioners.c \
+	%D%/test_serializers.c
 
 if SHARED_MODULES
 %C%_test_plugins_SOURCES += %D%/test_loader.c
