@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
+#include "core/conf/conf.h"
 
 #define AWAKE INT64_MIN
 #define EVENTS_PER_STEP 64
@@ -371,6 +372,12 @@ void kl_loop_call(struct klamm_loop *loop, void (*fn)(void *arg), void *arg)
 }
 
 /* --- the public face --- */
+
+int klamm_loop_new(const struct klamm_conf *conf, struct klamm_loop **loop_out,
+		   struct klamm_error *err)
+{
+	return kl_loop_new(kl_os_real(), conf != NULL ? kl_conf_log(conf) : NULL, loop_out, err);
+}
 
 int klamm_loop_start(struct klamm_loop *loop, struct klamm_error *err)
 {

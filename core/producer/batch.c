@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Batches from opening to outcome: memory, sealing, compression. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/error.h"
+#include "core/producer/producer.h"
+#include "core/record/batch_write.h"
+
+/* A partition that has not filled a batch yet starts with the smallest slab, and moves up as
+ * its batches grow. */
+
+/* --- memory --- */
+
+struct memory_wait {
+	struct kl_list link;
+	struct klamm_producer *p;
+	size_t need;
+	struct kl_slab *slab;
+};
+
+/* Waiters are served in the order they came. */
+static bool memory_ready(void *arg)
+{
+	struct memory_wait *wait = arg;
+	struct klamm_producer *p = wait->p;
+	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
+		return true;
+	kl_mutex_lock(&p->mutex);
+	bool first = p->memory_waiters.next == &wait->link;
+	kl_mutex_unlock(&p->mutex);
+	if (!first)
+		return false;
+	wait->slab = kl_slab_get(p->slabs, wait->need);
+	return wait->slab != NULL;
+}
+
+static int wait_for_slab(struct klamm_producer *p, size_t need, int64_t deadline,
+			 struct kl_slab **slab_out, struct klamm_error *err)
+{
+	struct memory_wait wait = {.p = p, .need = need};
+	kl_mutex_lock(&p->mutex);
+	kl_list_push(&p->memory_waiters, &wait.link);
+	kl_mutex_unlock(&p->mutex);
+	/* Batches that are open hold memory too: the loop sends them now. */
+	atomic_store(&p->pressure, true);
+	kl_loop_post(p->loop, &p->task);
+	bool ready = kl_loop_wait(p->loop, &p->gate, memory_ready, &wait, deadline);
+	kl_mutex_lock(&p->mutex);
+	kl_list_remove(&wait.link);
+	bool more = !kl_list_empty(&p->memory_waiters);
+	kl_mutex_unlock(&p->mutex);
+	if (more) /* the next in line may be lucky with what is left */
+		kl_gate_wake(p->os, &p->gate);
+	else
+		atomic_store(&p->pressure, false);
+	if (ready && wait.slab != NULL) {
+		*slab_out = wait.slab;
+		return 0;
+	}
+	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
+		return kl_error(err, KLAMM_ERR_CLOSED, "the producer was closed");
+	return kl_error(err, KLAMM_ERR_QUEUE_FULL,
+			"no buffer memory was freed within max.block.ms: %zu of %lld bytes are in "
+			"use (buffer.memory)",
+			kl_slab_pool_used(p->slabs), (long long)p->settings->buffer_memory);
+}
+
+static bool somebody_waits(struct klamm_producer *p)
+{
+	kl_mutex_lock(&p->mutex);
+	bool yes = !kl_list_empty(&p->memory_waiters);
+	kl_mutex_unlock(&p->mutex);
+	return yes;
+}
+
+static struct kl_pbatch *batch_get(struct klamm_producer *p)
+{
+	kl_mutex_lock(&p->mutex);
+	struct kl_list *link = kl_list_pop(&p->spare_batches);
+	kl_mutex_unlock(&p->mutex);
+	if (link != NULL)
+		return kl_list_entry(link, struct kl_pbatch, link);
+	struct kl_pbatch *batch = calloc(1, sizeof(*batch));
+	if (batch != NULL) {
+		kl_list_init(&batch->link);
+		kl_list_init(&batch->live);
+	}
+	return batch;
+}
+
+/* A struct that is not needed: most recent first, it is warm. */
+static void batch_put(struct klamm_producer *p, struct kl_pbatch *batch)
+{
+	kl_mutex_lock(&p->mutex);
+	kl_list_remove(&batch->live);
+	kl_list_push_front(&p->spare_batches, &batch->link);
+	kl_mutex_unlock(&p->mutex);
+}
+
+int kl_spare_get(struct klamm_producer *p, struct kl_spare *spare, size_t need,
+		 int64_t deadline, struct klamm_error *err)
+{
+	if (spare->slab != NULL && spare->slab->cap < need) {
+		kl_slab_unref(spare->slab);
+		spare->slab = NULL;
+	}
+	if (spare->slab == NULL && !(atomic_load(&p->pressure) && somebody_waits(p)))
+		spare->slab = kl_slab_get(p->slabs, need);
+	if (spare->slab == NULL) {
+		if (need > (size_t)p->settings->buffer_memory)
+			return kl_error(err, KLAMM_ERR_RECORD_TOO_LARGE,
+					"the record needs %zu bytes, more than buffer.memory (%lld)",
+					need, (long long)p->settings->buffer_memory);
+		int rc = wait_for_slab(p, need, deadline, &spare->slab, err);
+		if (rc != 0)
+			return rc;
+	}
+	if (spare->batch == NULL)
+		spare->batch = batch_get(p);
+	if (spare->batch == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a batch");
+	/* Known to flush() before a record can be in it. */
+	if (spare->batch->id == 0) {
+		kl_mutex_lock(&p->mutex);
+		spare->batch->id = ++p->next_id;
+		kl_list_push(&p->live, &spare->batch->live);
+		kl_mutex_unlock(&p->mutex);
+	}
+	return 0;
+}
+
+void kl_spare_put(struct klamm_producer *p, struct kl_spare *spare)
+{
+	kl_slab_unref(spare->slab);
+	if (spare->batch != NULL) {
+		spare->batch->id = 0;
+		batch_put(p, spare->batch);
+		kl_gate_wake(p->os, &p->gate); /* a flush may have waited for it */
+	}
+	*spare = (struct kl_spare){NULL, NULL};
+}
+
+/* --- opening and sealing: with the partition's lock --- */
+
+void kl_pbatch_open(struct klamm_producer *p, struct kl_partition *part,
+		   struct kl_spare *spare, size_t room, int64_t timestamp)
+{
+	struct kl_pbatch *batch = spare->batch;
+	batch->partition = part;
+	batch->slab = spare->slab;
+	batch->base_timestamp = timestamp;
+	batch->opened_at = p->os->now(p->os);
+	batch->outcome = NULL;
+	batch->count = 0;
+	batch->attributes = 0;
+	batch->attempts = 0;
+	batch->maybe_written = false;
+	batch->codec_error = 0;
+	atomic_store_explicit(&batch->ready, false, memory_order_relaxed);
+	*spare = (struct kl_spare){NULL, NULL};
+
+	part->batch = batch;
+	part->count = 0;
+	part->p = batch->slab->data + KL_BATCH_HEAD;
+	part->end = batch->slab->data + kl_min(batch->slab->cap, room);
+	part->slots = part->slots_end = NULL;
+	part->base_timestamp = part->max_timestamp = timestamp;
+}
+
+struct kl_pbatch *kl_pbatch_seal(struct klamm_producer *p, struct kl_partition *part)
+{
+	struct kl_pbatch *batch = part->batch;
+	atomic_store_explicit(&batch->count, part->count, memory_order_relaxed);
+	batch->size = batch->plain_size = (size_t)(part->p - batch->slab->data);
+	batch->max_timestamp = part->max_timestamp;
+	if (batch->outcome != NULL) {
+		batch->outcome->count = part->count;
+		batch->outcome->base_timestamp = part->base_timestamp;
+	}
+	part->last_size = batch->slab->cap;
+	part->batch = NULL;
+	part->p = part->end = NULL;
+	part->slots = part->slots_end = NULL;
+	part->count = 0;
+	kl_list_push(&part->sealed, &batch->link);
+	return batch;
+}
+
+void kl_partition_mark(struct klamm_producer *p, struct kl_partition *part, int64_t when)
+{
+	if (!atomic_exchange(&part->dirty, true)) {
+		struct kl_partition *head = atomic_load_explicit(&p->dirty, memory_order_relaxed);
+		do
+			part->next_dirty = head;
+		while (!atomic_compare_exchange_weak(&p->dirty, &head, part));
+	}
+	kl_loop_post_by(p->loop, &p->task, when);
+}
+
+/* --- finishing: no lock --- */
+
+static void put_head(struct kl_pbatch *batch)
+{
+	kl_batch_head_put(batch->slab->data, &(struct kl_batch_head){
+		.length = (int32_t)(batch->size - KL_BATCH_OVERHEAD),
+		.leader_epoch = -1,
+		.magic = 2,
+		.attributes = batch->attributes,
+		.last_offset_delta = (int32_t)batch->count - 1,
+		.base_timestamp = batch->base_timestamp,
+		.max_timestamp = batch->max_timestamp,
+		.producer_id = -1,
+		.producer_epoch = -1,
+		.base_sequence = -1,
+		.record_count = (int32_t)batch->count,
+	});
+	batch->body_crc = kl_batch_body_crc(batch->slab->data + KL_BATCH_HEAD,
+					    batch->size - KL_BATCH_HEAD);
+	kl_batch_stamp(batch->slab->data, -1, -1, -1, batch->body_crc);
+}
+
+/* --- compression: on a worker --- */
+
+/* The worker's own instance of the codec, made when it is first needed. */
+static struct kl_codec_worker *codec_worker(struct klamm_producer *p, unsigned index,
+					    struct klamm_error *err)
+{
+	struct kl_codec_worker *worker = &p->codecs[index];
+	if (worker->opened)
+		return worker;
+	if (kl_plugin_open(p->codec_plugin, &p->host, "compression.type", kl_producer_lookup, p,
+			   &worker->instance, err) != 0)
+		return NULL;
+	worker->opened = true;
+	kl_sink_init(&worker->sink, 0, NULL);
+	return worker;
+}
+
+/* The compressed records take the place of the plain ones, in a smaller slab when there is
+ * one to be had. */
+static void replace_records(struct klamm_producer *p, struct kl_pbatch *batch,
+			    const struct klamm_out *out)
+{
+	size_t size = KL_BATCH_HEAD + out->len;
+	struct kl_slab *slab = NULL;
+	if (kl_slab_size(size) < batch->slab->cap)
+		slab = kl_slab_get(p->slabs, size);
+	if (slab != NULL) {
+		kl_slab_unref(batch->slab);
+		batch->slab = slab;
+	}
+	memcpy(batch->slab->data + KL_BATCH_HEAD, out->data, out->len);
+	batch->size = size;
+	batch->attributes |= p->codec_plugin->codec.wire_id;
+}
+
+/* Follows what is seen quickly upwards, slowly downwards: a batch that turns out too large
+ * costs more than one that is too small. */
+static void learn_ratio(struct klamm_topic *topic, size_t plain, size_t packed)
+{
+	uint32_t seen = (uint32_t)kl_min(plain * 256 / kl_max(packed, (size_t)1), (size_t)65536);
+	uint32_t known = atomic_load_explicit(&topic->ratio, memory_order_relaxed);
+	uint32_t next = seen < known ? seen : known + (seen - known) / 8;
+	atomic_store_explicit(&topic->ratio, kl_max(next, 256u), memory_order_relaxed);
+}
+
+static void compress_records(struct klamm_producer *p, struct kl_pbatch *batch,
+			     unsigned index)
+{
+	struct klamm_error err;
+	struct kl_codec_worker *worker = codec_worker(p, index, &err);
+	size_t plain = batch->size - KL_BATCH_HEAD;
+	int rc = worker != NULL ? 0 : err.code;
+	if (rc == 0) {
+		struct klamm_span in = {batch->slab->data + KL_BATCH_HEAD, plain};
+		struct klamm_out *out = &worker->sink.out;
+		kl_sink_clear(&worker->sink);
+		out->limit = plain;
+		rc = p->codec_plugin->codec.compress(worker->instance.self, &in, out, &err);
+		/* The memory of a larger batch before may have let it get above the limit. */
+		if (rc == 0 && out->len > plain)
+			rc = KLAMM_ERR_LIMIT;
+		if (rc == 0)
+			replace_records(p, batch, out);
+	}
+	learn_ratio(batch->partition->topic, plain, batch->size - KL_BATCH_HEAD);
+	/* What does not get smaller is better sent as it is; so is what cannot be compressed. */
+	if (rc != 0 && rc != KLAMM_ERR_LIMIT)
+		kl_log(&p->log, KL_LOG_WARN, "producer", "sending a batch uncompressed: %s",
+		       err.text);
+}
+
+static void compress_job(struct kl_job *job, unsigned index)
+{
+	struct kl_pbatch *batch = kl_container(job, struct kl_pbatch, job);
+	compress_records(batch->partition->topic->producer, batch, index);
+	put_head(batch);
+}
+
+static void mark_ready(struct klamm_producer *p, struct kl_pbatch *batch)
+{
+	atomic_store_explicit(&batch->ready, true, memory_order_release);
+	kl_partition_mark(p, batch->partition, INT64_MIN + 1);
+}
+
+static void compress_done(struct kl_job *job)
+{
+	struct kl_pbatch *batch = kl_container(job, struct kl_pbatch, job);
+	struct klamm_producer *p = batch->partition->topic->producer;
+	mark_ready(p, batch);
+	atomic_fetch_sub(&p->compressing, 1);
+	kl_gate_wake(p->os, &p->gate);
+}
+
+void kl_pbatch_finish(struct klamm_producer *p, struct kl_pbatch *batch)
+{
+	atomic_fetch_add_explicit(&p->sealed_bytes, batch->size, memory_order_relaxed);
+	if (p->codec_plugin == NULL) {
+		put_head(batch);
+		mark_ready(p, batch);
+		return;
+	}
+	atomic_fetch_add(&p->compressing, 1);
+	batch->job.run = compress_job;
+	batch->job.done = compress_done;
+	kl_pool_submit(&p->loop->cpu, &batch->job);
+}
+
+size_t kl_pbatch_limit(const struct klamm_producer *p, const struct klamm_topic *topic)
+{
+	size_t limit = (size_t)p->settings->batch_size;
+	if (p->codec_plugin != NULL) {
+		uint32_t ratio = atomic_load_explicit(&topic->ratio, memory_order_relaxed);
+		limit = limit * ratio / 256;
+		/* Compression may fail: the plain batch has to fit a request as well. */
+		limit = kl_min(limit, kl_max(p->record_max, (size_t)p->settings->batch_size));
+	}
+	return kl_max(limit, (size_t)KL_BATCH_HEAD + 64);
+}
+
+static uint64_t open_records(struct klamm_topic *topic)
+{
+	uint64_t records = 0;
+	int32_t count = atomic_load(&topic->partition_count);
+	struct kl_partition **table = atomic_load(&topic->partitions);
+	for (int32_t i = 0; i < count; i++) {
+		/* Only tried: its holder may be waiting for the mutex that is held here. */
+		if (!kl_partition_try_lock(table[i]))
+			continue;
+		records += table[i]->count;
+		kl_partition_unlock(table[i]);
+	}
+	return records;
+}
+
+uint64_t kl_pbatch_records(struct klamm_producer *p)
+{
+	uint64_t records = 0;
+	kl_mutex_lock(&p->mutex);
+	kl_list_for(batch, &p->live, struct kl_pbatch, live)
+		records += atomic_load_explicit(&batch->count, memory_order_relaxed);
+	struct klamm_topic *topic, *tmp;
+	HASH_ITER(hh, p->topics, topic, tmp)
+		records += open_records(topic);
+	kl_mutex_unlock(&p->mutex);
+	return records;
+}
+
+/* --- the end: the loop --- */
+
+void kl_pbatch_end(struct klamm_producer *p, struct kl_pbatch *batch, int error, int outcome,
+		  int64_t base_offset, int64_t append_time, const char *text)
+{
+	if (error != 0)
+		atomic_fetch_add(&p->failed, batch->count);
+	struct kl_outcome *o = batch->outcome;
+	if (o != NULL) {
+		o->error = error;
+		o->outcome = outcome;
+		o->base_offset = base_offset;
+		o->append_time = append_time;
+		snprintf(o->text, sizeof(o->text), "%s", text);
+		kl_outcome_complete(p, o);
+		batch->outcome = NULL;
+	}
+	kl_slab_unref(batch->slab);
+	batch->slab = NULL;
+	batch->id = 0;
+	kl_list_remove(&batch->link);
+	batch_put(p, batch);
+	kl_gate_wake(p->os, &p->gate);
+}

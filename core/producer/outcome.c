@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/producer/outcome.h"
+
+#include <stdlib.h>
+
+#include "core/base/error.h"
+#include "core/producer/producer.h"
+
+/* Slots of a fresh block: a batch of 16 KiB holds about 150 small records. */
+#define FIRST_SLOTS 256
+/* A spare block keeps no more than this. */
+#define KEEP_SLOTS 16384
+
+/* --- blocks --- */
+
+struct kl_outcome *kl_outcome_get(struct klamm_producer *p)
+{
+	kl_mutex_lock(&p->mutex);
+	struct kl_list *link = kl_list_pop(&p->spare_outcomes);
+	kl_mutex_unlock(&p->mutex);
+	if (link != NULL)
+		return kl_list_entry(link, struct kl_outcome, link);
+	struct kl_outcome *o = calloc(1, sizeof(*o));
+	if (o == NULL)
+		return NULL;
+	kl_list_init(&o->link);
+	o->slots = calloc(FIRST_SLOTS, sizeof(*o->slots));
+	if (o->slots == NULL) {
+		free(o);
+		return NULL;
+	}
+	o->cap = FIRST_SLOTS;
+	return o;
+}
+
+bool kl_outcome_grow(struct klamm_producer *p, struct kl_outcome *o)
+{
+	struct kl_slot *slots = reallocarray(o->slots, 2 * (size_t)o->cap, sizeof(*slots));
+	if (slots == NULL)
+		return false;
+	memset(slots + o->cap, 0, o->cap * sizeof(*slots));
+	o->slots = slots;
+	o->cap *= 2;
+	return true;
+}
+
+static void outcome_free(struct kl_outcome *o)
+{
+	free(o->slots);
+	free(o);
+}
+
+void kl_outcome_put(struct klamm_producer *p, struct kl_outcome *o)
+{
+	if (o->cap > KEEP_SLOTS) {
+		outcome_free(o);
+		return;
+	}
+	memset(o->slots, 0, o->count * sizeof(*o->slots));
+	*o = (struct kl_outcome){.slots = o->slots, .cap = o->cap};
+	kl_mutex_lock(&p->mutex);
+	kl_list_push_front(&p->spare_outcomes, &o->link);
+	kl_mutex_unlock(&p->mutex);
+}
+
+static void describe(const struct kl_outcome *o, uint32_t i, struct klamm_delivery *d)
+{
+	const struct kl_slot *slot = &o->slots[i];
+	*d = (struct klamm_delivery){
+		.size = sizeof(*d),
+		.opaque = slot->is_future ? NULL : slot->opaque,
+		.topic = o->topic->name,
+		.partition = o->partition,
+		.error = o->error,
+		.outcome = o->outcome,
+		.retriable = o->error != 0 && klamm_err_retriable(o->error),
+		.offset = o->error == 0 && o->base_offset >= 0 ? o->base_offset + i : -1,
+		.timestamp_ms = o->append_time >= 0 ? o->append_time
+						    : o->base_timestamp + slot->time_delta,
+		.text = o->text,
+	};
+}
+
+/* --- futures --- */
+
+struct reaction {
+	struct reaction *next;
+	klamm_delivery_fn on_success, on_error;
+	void *arg;
+};
+
+struct klamm_future {
+	struct klamm_producer *producer; /* with a reference */
+	atomic_uint refs;                /* the application's, and its slot's until told */
+	atomic_bool done;
+	struct kl_mutex mutex; /* guards reactions */
+	struct reaction *reactions;
+	bool told; /* they ran: later ones run at once */
+	struct klamm_delivery delivery;
+	char topic[256];
+	char text[KLAMM_ERROR_TEXT];
+};
+
+struct klamm_future *kl_future_new(struct klamm_producer *p)
+{
+	struct klamm_future *future = calloc(1, sizeof(*future));
+	if (future == NULL)
+		return NULL;
+	future->producer = p;
+	atomic_fetch_add(&p->refs, 1);
+	atomic_init(&future->refs, 2);
+	kl_mutex_init(&future->mutex);
+	return future;
+}
+
+static void future_unref(struct klamm_future *future)
+{
+	if (atomic_fetch_sub(&future->refs, 1) != 1)
+		return;
+	while (future->reactions != NULL) {
+		struct reaction *r = future->reactions;
+		future->reactions = r->next;
+		free(r);
+	}
+	kl_mutex_destroy(&future->mutex);
+	struct klamm_producer *p = future->producer;
+	free(future);
+	kl_producer_unref(p);
+}
+
+void kl_future_drop(struct klamm_future *future)
+{
+	future_unref(future);
+	future_unref(future);
+}
+
+void klamm_future_free(struct klamm_future *future)
+{
+	if (future != NULL)
+		future_unref(future);
+}
+
+static void future_complete(struct klamm_future *future, const struct kl_outcome *o, uint32_t i)
+{
+	describe(o, i, &future->delivery);
+	snprintf(future->topic, sizeof(future->topic), "%s", o->topic->name);
+	snprintf(future->text, sizeof(future->text), "%s", o->text);
+	future->delivery.topic = future->topic;
+	future->delivery.text = future->text;
+	atomic_store(&future->done, true);
+}
+
+static void react(const struct klamm_future *future, const struct reaction *r)
+{
+	klamm_delivery_fn fn = future->delivery.error == 0 ? r->on_success : r->on_error;
+	if (fn != NULL)
+		fn(r->arg, &future->delivery);
+}
+
+/* Where delivery callbacks run. */
+static void future_tell(struct klamm_future *future)
+{
+	kl_mutex_lock(&future->mutex);
+	struct reaction *newest = future->reactions, *oldest = NULL;
+	future->reactions = NULL;
+	future->told = true;
+	kl_mutex_unlock(&future->mutex);
+	while (newest != NULL) { /* in the order they were added */
+		struct reaction *next = newest->next;
+		newest->next = oldest;
+		oldest = newest;
+		newest = next;
+	}
+	while (oldest != NULL) {
+		struct reaction *r = oldest;
+		oldest = r->next;
+		react(future, r);
+		free(r);
+	}
+	future_unref(future);
+}
+
+bool klamm_future_is_done(const struct klamm_future *future)
+{
+	return atomic_load(&future->done);
+}
+
+static bool future_ready(void *arg)
+{
+	return klamm_future_is_done(arg);
+}
+
+int klamm_future_get(struct klamm_future *future, int64_t timeout_ms,
+		     struct klamm_delivery *delivery_out, struct klamm_error *err)
+{
+	struct klamm_producer *p = future->producer;
+	if (!atomic_load(&future->done)) {
+		if (atomic_load(p->state) == KL_PRODUCER_FORKED)
+			return kl_error(err, KLAMM_ERR_FORKED,
+					"this future belongs to the parent process");
+		if (!kl_loop_wait(p->loop, &p->gate, future_ready, future,
+				  kl_os_deadline_ms(p->os, timeout_ms)))
+			return kl_error(err, KLAMM_ERR_TIMED_OUT,
+					"the record's outcome is not known yet");
+	}
+	if (delivery_out != NULL)
+		*delivery_out = future->delivery;
+	const struct klamm_delivery *d = &future->delivery;
+	if (d->error == 0)
+		return 0;
+	kl_error(err, d->error, "%s", d->text);
+	if (err != NULL)
+		err->outcome = d->outcome;
+	return d->error;
+}
+
+int klamm_future_then(struct klamm_future *future, klamm_delivery_fn on_success,
+		      klamm_delivery_fn on_error, void *arg, struct klamm_error *err)
+{
+	struct reaction *r = malloc(sizeof(*r));
+	if (r == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a callback");
+	*r = (struct reaction){NULL, on_success, on_error, arg};
+	kl_mutex_lock(&future->mutex);
+	bool now = future->told || atomic_load(&future->done);
+	if (!now) {
+		r->next = future->reactions;
+		future->reactions = r;
+	}
+	kl_mutex_unlock(&future->mutex);
+	if (now) {
+		react(future, r);
+		free(r);
+	}
+	return 0;
+}
+
+/* --- completion: the loop --- */
+
+void kl_outcome_complete(struct klamm_producer *p, struct kl_outcome *o)
+{
+	if (o->futures)
+		for (uint32_t i = 0; i < o->count; i++)
+			if (o->slots[i].is_future)
+				future_complete(o->slots[i].opaque, o, i);
+	kl_mutex_lock(&p->mutex);
+	kl_list_push(&p->results, &o->link);
+	kl_mutex_unlock(&p->mutex);
+}
+
+/* --- telling --- */
+
+bool kl_outcome_waiting(struct klamm_producer *p)
+{
+	kl_mutex_lock(&p->mutex);
+	bool yes = !kl_list_empty(&p->results);
+	kl_mutex_unlock(&p->mutex);
+	return yes;
+}
+
+static struct kl_outcome *next_result(struct klamm_producer *p)
+{
+	kl_mutex_lock(&p->mutex);
+	struct kl_list *link = kl_list_pop(&p->results);
+	kl_mutex_unlock(&p->mutex);
+	return link != NULL ? kl_list_entry(link, struct kl_outcome, link) : NULL;
+}
+
+static size_t tell_all(struct klamm_producer *p, struct kl_outcome *o)
+{
+	size_t told = 0;
+	struct klamm_delivery d;
+	for (; o->at < o->count; o->at++) {
+		const struct kl_slot *slot = &o->slots[o->at];
+		if (slot->is_future) {
+			future_tell(slot->opaque);
+			told++;
+		} else if (p->on_delivery != NULL && (slot->opaque != NULL || p->deliver_all)) {
+			describe(o, o->at, &d);
+			p->on_delivery(p->on_delivery_arg, &d);
+			told++;
+		}
+	}
+	return told;
+}
+
+size_t kl_outcome_tell(struct klamm_producer *p)
+{
+	size_t told = 0;
+	struct kl_outcome *o;
+	while ((o = next_result(p)) != NULL) {
+		told += tell_all(p, o);
+		kl_outcome_put(p, o);
+	}
+	return told;
+}
+
+static void forget_told(struct klamm_producer *p)
+{
+	kl_mutex_lock(&p->mutex);
+	struct kl_list told = KL_LIST_INIT(told);
+	kl_list_splice(&told, &p->told);
+	kl_mutex_unlock(&p->mutex);
+	struct kl_list *link;
+	while ((link = kl_list_pop(&told)) != NULL)
+		kl_outcome_put(p, kl_list_entry(link, struct kl_outcome, link));
+}
+
+static size_t fill_from(struct klamm_producer *p, struct kl_outcome *o,
+			struct klamm_delivery *deliveries, size_t max)
+{
+	size_t n = 0;
+	for (; o->at < o->count && n < max; o->at++) {
+		const struct kl_slot *slot = &o->slots[o->at];
+		if (slot->is_future)
+			future_tell(slot->opaque);
+		else if (slot->opaque != NULL || p->deliver_all)
+			describe(o, o->at, &deliveries[n++]);
+	}
+	return n;
+}
+
+size_t kl_outcome_fill(struct klamm_producer *p, struct klamm_delivery *deliveries, size_t max)
+{
+	forget_told(p);
+	size_t n = 0;
+	struct kl_outcome *o;
+	while (n < max && (o = next_result(p)) != NULL) {
+		n += fill_from(p, o, deliveries + n, max - n);
+		kl_mutex_lock(&p->mutex);
+		/* The texts of what was shown stay until the next call. */
+		kl_list_push_front(o->at < o->count ? &p->results : &p->told, &o->link);
+		kl_mutex_unlock(&p->mutex);
+	}
+	return n;
+}
+
+void kl_outcome_free_all(struct klamm_producer *p)
+{
+	struct kl_list *const lists[] = {&p->results, &p->told, &p->spare_outcomes};
+	for (size_t i = 0; i < kl_countof(lists); i++) {
+		struct kl_list *link;
+		while ((link = kl_list_pop(lists[i])) != NULL)
+			outcome_free(kl_list_entry(link, struct kl_outcome, link));
+	}
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What became of the records of a batch, for those who want to know.
+ *
+ * One block per batch, with 16 bytes per record, apart from the payload, which goes back at
+ * the acknowledgement even if nobody ever polls. Filled by send() under the partition's
+ * lock, completed by the loop, read by whoever polls.
+ */
+#ifndef KL_OUTCOME_H
+#define KL_OUTCOME_H
+
+#include <klamm/producer.h>
+
+#include "core/base/list.h"
+
+struct klamm_producer;
+struct klamm_topic;
+
+struct kl_slot {
+	void *opaque;      /* or a struct klamm_future */
+	int32_t time_delta; /* record's timestamp - base_timestamp */
+	uint32_t is_future;
+};
+
+struct kl_outcome {
+	struct kl_list link; /* in a queue, or spare */
+	struct klamm_topic *topic;
+	int32_t partition;
+	int32_t error;
+	int32_t outcome; /* enum klamm_outcome */
+	uint32_t count;  /* records */
+	uint32_t at;     /* the next one to be told */
+	uint32_t cap;
+	bool futures;    /* some slot is one */
+	int64_t base_offset;
+	int64_t base_timestamp;
+	int64_t append_time; /* -1 = the records' own timestamps hold */
+	struct kl_slot *slots;
+	char text[KLAMM_ERROR_TEXT];
+};
+
+/* With room for some slots; NULL = out of memory. */
+struct kl_outcome *kl_outcome_get(struct klamm_producer *producer);
+void kl_outcome_put(struct klamm_producer *producer, struct kl_outcome *outcome);
+/* Room for twice as many; new slots are zeroed. false: out of memory. */
+bool kl_outcome_grow(struct klamm_producer *producer, struct kl_outcome *outcome);
+
+/* The loop: everything in it is set; futures hear of it now, the rest when polled. */
+void kl_outcome_complete(struct klamm_producer *producer, struct kl_outcome *outcome);
+
+/* Run callbacks for what there is; the number of records told. */
+size_t kl_outcome_tell(struct klamm_producer *producer);
+bool kl_outcome_waiting(struct klamm_producer *producer);
+
+/* Hands out what klamm_producer_deliveries() asks for. */
+size_t kl_outcome_fill(struct klamm_producer *producer, struct klamm_delivery *deliveries,
+		       size_t max);
+void kl_outcome_free_all(struct klamm_producer *producer);
+
+struct klamm_future *kl_future_new(struct klamm_producer *producer);
+/* Of a record that was not queued after all. */
+void kl_future_drop(struct klamm_future *future);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A partition that is produced to, its topic, and a batch on its way.
+ *
+ * What send() touches of a partition is one cache line, guarded by the word in it; what the
+ * loop touches is on the others. Partitions live as long as their topic's handle, tables of
+ * them only grow.
+ */
+#ifndef KL_PARTITION_H
+#define KL_PARTITION_H
+
+#include <sched.h>
+
+#include <klamm/producer.h>
+
+#include "core/base/slab.h"
+#include "core/broker/cluster.h"
+#include "core/producer/outcome.h"
+
+struct klamm_producer;
+struct kl_produce;
+
+/* From its opening to its outcome. */
+struct kl_pbatch {
+	struct kl_list link; /* sealed or queued in its partition, or spare */
+	struct kl_list live; /* in producer->live, in order of id */
+	struct kl_partition *partition;
+	struct kl_slab *slab; /* head and records; compressed after codec_done() */
+	size_t size;          /* bytes of it that are used, the head included */
+	size_t plain_size;
+	uint64_t id;          /* rises with the opening; 0 = spare */
+	_Atomic uint32_t count; /* 0 while it is open */
+	int16_t attributes;
+	int64_t base_timestamp, max_timestamp;
+	int64_t opened_at;         /* monotonic */
+	struct kl_outcome *outcome; /* NULL: nobody wants to know */
+	uint32_t body_crc;
+	atomic_bool ready;  /* codec and CRC are done */
+	int32_t codec_error;
+	unsigned attempts;
+	bool maybe_written; /* some attempt's answer was lost */
+	struct kl_job job;
+};
+
+struct kl_partition {
+	/* --- send(): one line --- */
+	_Alignas(KL_CACHE_LINE) atomic_uint lock;
+	uint32_t count;  /* records in the open batch */
+	uint8_t *p, *end; /* where the next record goes; both NULL = no batch is open */
+	struct kl_slot *slots, *slots_end; /* outcome of record i; NULL = none wanted so far */
+	int64_t base_timestamp, max_timestamp;
+	struct kl_pbatch *batch;
+
+	/* --- under the same lock, once per batch --- */
+	_Alignas(KL_CACHE_LINE) struct kl_list sealed; /* for the loop to take */
+	size_t last_size; /* of the slab that the last batch ended in */
+	struct kl_partition *next_dirty;
+	atomic_bool dirty;
+	atomic_bool no_leader; /* the sticky choice passes it by */
+
+	/* --- the loop's --- */
+	_Alignas(KL_CACHE_LINE) struct klamm_topic *topic;
+	int32_t index;
+	struct kl_list queue;     /* batches in order; the first may be in flight */
+	struct kl_list lingering; /* in producer->lingering: an open batch that is not due */
+	struct kl_list sendable;  /* in producer->sendable or producer->parked */
+	int64_t due;              /* when the open batch is */
+	uint64_t opened_id;       /* of the open batch */
+	bool is_due;              /* it waits for the one in flight */
+	bool in_flight;
+	int64_t retry_at;
+};
+
+struct klamm_topic {
+	UT_hash_handle hh; /* by name */
+	struct klamm_producer *producer;
+	atomic_uint refs;
+	uint64_t number; /* order of making: the order of topics in a request */
+	_Atomic int32_t partition_count; /* 0 = not known yet */
+	_Atomic(struct kl_partition **) partitions;
+	_Atomic int32_t error; /* the broker's word on the topic, 0 = fine */
+	_Atomic int32_t sticky;
+	_Atomic uint64_t random;
+	_Atomic uint32_t ratio; /* plain / compressed, times 256, as seen of late */
+	uint64_t slot;          /* the partitioner's */
+	struct kl_mutex available_mutex;
+	int32_t *available; /* partitions with a leader */
+	int32_t available_count;
+	/* --- the loop's --- */
+	struct kl_topic_info *info;
+	struct kl_task want_task;
+	struct kl_list tables; /* blocks of partitions, and old tables */
+	char name[];
+};
+
+static inline void kl_partition_lock(struct kl_partition *part)
+{
+	unsigned spins = 0;
+	while (kl_unlikely(atomic_exchange_explicit(&part->lock, 1, memory_order_acquire))) {
+		/* The holder encodes one record: it is gone in no time, unless it lost its CPU. */
+		do {
+			if (++spins % 128 == 0)
+				sched_yield();
+			else
+				__builtin_ia32_pause();
+		} while (atomic_load_explicit(&part->lock, memory_order_relaxed));
+	}
+}
+
+static inline bool kl_partition_try_lock(struct kl_partition *part)
+{
+	return !atomic_exchange_explicit(&part->lock, 1, memory_order_acquire);
+}
+
+static inline void kl_partition_unlock(struct kl_partition *part)
+{
+	atomic_store_explicit(&part->lock, 0, memory_order_release);
+}
+
+#endif

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Making, polling, flushing and closing a producer. */
+#include <stdlib.h>
+
+#include "core/base/error.h"
+#include "core/producer/producer.h"
+
+/* Free slabs that are kept beside those in use. */
+#define ANSWERS_KEEP (1 << 20)
+
+const char *kl_producer_lookup(void *arg, const char *key)
+{
+	return kl_conf_lookup(((struct klamm_producer *)arg)->conf, key);
+}
+
+/* --- plugins --- */
+
+static int load(struct klamm_producer *p, int32_t kind, const char *name,
+		struct kl_plugin **plugin_out, struct klamm_error *err)
+{
+	struct kl_plugin_search search = {
+		.own = kl_conf_plugins(p->conf),
+		.dirs = p->settings->plugin_path.v,
+		.dir_count = p->settings->plugin_path.n,
+	};
+	return kl_plugin_load(kind, name, &search, plugin_out, err);
+}
+
+static int open_serializer(struct klamm_producer *p, const char *name, const char *role,
+			   struct kl_role_serializer *serializer, struct klamm_error *err)
+{
+	kl_mutex_init(&serializer->mutex);
+	if (name == NULL)
+		return 0;
+	int rc = load(p, KLAMM_KIND_SERIALIZER, name, &serializer->plugin, err);
+	if (rc == 0)
+		rc = kl_plugin_open(serializer->plugin, &p->host, role, kl_producer_lookup, p,
+				    &serializer->instance, err);
+	return rc;
+}
+
+static int open_partitioner(struct klamm_producer *p, struct klamm_error *err)
+{
+	int rc = load(p, KLAMM_KIND_PARTITIONER, p->settings->partitioner_class,
+		      &p->partitioner_plugin, err);
+	if (rc == 0)
+		rc = kl_plugin_open(p->partitioner_plugin, &p->host, "partitioner.class",
+				    kl_producer_lookup, p, &p->partitioner, err);
+	if (rc == 0)
+		p->partitioner_flags = p->partitioner_plugin->partitioner.flags;
+	return rc;
+}
+
+/* compression.type names the plugin, or a wire format that codec.<format> gives to another. */
+static const char *codec_name(const struct kl_settings *s)
+{
+	const char *name = s->compression_type;
+	if (name == NULL || strcmp(name, "none") == 0)
+		return NULL;
+	const struct {
+		const char *format, *plugin;
+	} formats[] = {
+		{"gzip", s->codec_gzip},
+		{"snappy", s->codec_snappy},
+		{"lz4", s->codec_lz4},
+		{"zstd", s->codec_zstd},
+	};
+	for (size_t i = 0; i < kl_countof(formats); i++)
+		if (strcmp(name, formats[i].format) == 0 && formats[i].plugin != NULL)
+			return formats[i].plugin;
+	return name;
+}
+
+static int open_plugins(struct klamm_producer *p, struct klamm_error *err)
+{
+	const struct kl_settings *s = p->settings;
+	const char *codec = codec_name(s);
+	int rc = kl_host_init(&p->host, p->os, &p->log, p->loop, s->client_id, err);
+	if (rc != 0)
+		return rc;
+	p->host_made = true;
+	if (codec != NULL)
+		rc = load(p, KLAMM_KIND_CODEC, codec, &p->codec_plugin, err);
+	/* An instance is made now to hear of a bad option now. */
+	if (rc == 0 && codec != NULL) {
+		struct kl_codec_worker *worker = &p->codecs[0];
+		rc = kl_plugin_open(p->codec_plugin, &p->host, "compression.type",
+				    kl_producer_lookup, p, &worker->instance, err);
+		worker->opened = rc == 0;
+		kl_sink_init(&worker->sink, 0, NULL);
+	}
+	if (rc == 0)
+		rc = open_partitioner(p, err);
+	if (rc == 0)
+		rc = open_serializer(p, s->key_serializer, "key.serializer", &p->key_serializer,
+				     err);
+	if (rc == 0)
+		rc = open_serializer(p, s->value_serializer, "value.serializer",
+				     &p->value_serializer, err);
+	return rc;
+}
+
+static void close_plugins(struct klamm_producer *p)
+{
+	for (size_t i = 0; i < kl_countof(p->codecs); i++) {
+		kl_plugin_close(&p->codecs[i].instance);
+		kl_sink_free(&p->codecs[i].sink);
+	}
+	kl_plugin_close(&p->partitioner);
+	kl_plugin_close(&p->key_serializer.instance);
+	kl_plugin_close(&p->value_serializer.instance);
+	kl_plugin_free(p->codec_plugin);
+	kl_plugin_free(p->partitioner_plugin);
+	kl_plugin_free(p->key_serializer.plugin);
+	kl_plugin_free(p->value_serializer.plugin);
+	kl_mutex_destroy(&p->key_serializer.mutex);
+	kl_mutex_destroy(&p->value_serializer.mutex);
+	if (p->host_made)
+		kl_host_free(&p->host);
+}
+
+/* --- making --- */
+
+static void memory_freed(void *arg)
+{
+	struct klamm_producer *p = arg;
+	kl_gate_wake(p->os, &p->gate);
+}
+
+/* What needs the loop. */
+struct start {
+	struct klamm_producer *p;
+	int rc;
+	struct klamm_error err;
+};
+
+static void start_in_loop(void *arg)
+{
+	struct start *start = arg;
+	struct klamm_producer *p = start->p;
+	start->rc = kl_sender_init(p, &start->err);
+	if (start->rc != 0)
+		return;
+	p->sender_made = true;
+	start->rc = kl_cluster_init(&p->cluster, p->loop, p->settings, &p->log, p->answers,
+				    &kl_sender_ops, &start->err);
+	p->cluster_made = start->rc == 0;
+}
+
+static void init_any_thread(struct klamm_producer *p)
+{
+	kl_mutex_init(&p->mutex);
+	kl_mutex_init(&p->partitioner_mutex);
+	kl_list_init(&p->live);
+	kl_list_init(&p->spare_batches);
+	kl_list_init(&p->spare_outcomes);
+	kl_list_init(&p->memory_waiters);
+	kl_list_init(&p->results);
+	kl_list_init(&p->told);
+	atomic_init(&p->refs, 1);
+}
+
+static int get_memory(struct klamm_producer *p, struct klamm_error *err)
+{
+	size_t budget = (size_t)p->settings->buffer_memory;
+	p->state = p->os->fork_page(p->os);
+	p->slabs = kl_slab_pool_new(budget, budget, memory_freed, p);
+	p->answers = kl_slab_pool_new((size_t)p->settings->klamm_memory_max, ANSWERS_KEEP, NULL,
+				      NULL);
+	if (p->state == NULL || p->slabs == NULL || p->answers == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a producer");
+	atomic_store(p->state, KL_PRODUCER_OPEN);
+	return 0;
+}
+
+static int configure(struct klamm_producer *p, const struct klamm_conf *conf,
+		     struct klamm_error *err)
+{
+	int rc = klamm_conf_copy(conf, &p->conf, err);
+	if (rc == 0)
+		rc = kl_conf_settings(p->conf, KLAMM_ROLE_PRODUCER, &p->settings, err);
+	if (rc != 0)
+		return rc;
+	p->log = *kl_conf_log(p->conf);
+	p->linger_us = (uint32_t)kl_min(p->settings->linger_ms * KL_MS, (int64_t)UINT32_MAX);
+	/* A record alone in its batch has to fit a request. */
+	size_t request = (size_t)p->settings->max_request_size;
+	p->record_max = request > 64 ? request : 64;
+	return 0;
+}
+
+static int set_up(struct klamm_producer *p, const struct klamm_conf *conf,
+		  struct klamm_error *err)
+{
+	int rc = configure(p, conf, err);
+	if (rc == 0 && p->loop == NULL) {
+		rc = kl_loop_new(p->os, &p->log, &p->loop, err);
+		p->own_loop = rc == 0;
+	}
+	if (rc == 0)
+		rc = get_memory(p, err);
+	if (rc == 0)
+		rc = open_plugins(p, err);
+	if (rc == 0 && p->own_loop)
+		rc = klamm_loop_start(p->loop, err);
+	if (rc != 0)
+		return rc;
+	struct start start = {.p = p};
+	kl_loop_call(p->loop, start_in_loop, &start);
+	return start.rc == 0 ? 0 : kl_error_copy(err, &start.err);
+}
+
+int klamm_producer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
+		       struct klamm_producer **producer_out, struct klamm_error *err)
+{
+	struct klamm_producer *p;
+	if (posix_memalign((void **)&p, KL_CACHE_LINE, sizeof(*p)) != 0)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a producer");
+	memset(p, 0, sizeof(*p));
+	p->os = loop != NULL ? loop->os : kl_os_real();
+	p->loop = loop;
+	init_any_thread(p);
+	int rc = kl_gate_init(p->os, &p->gate);
+	if (rc == 0)
+		rc = set_up(p, conf, err);
+	else
+		rc = kl_error(err, KLAMM_ERR_SYSTEM, "cannot make a condition variable");
+	if (rc != 0) {
+		klamm_producer_close(p, 0, NULL);
+		return rc;
+	}
+	*producer_out = p;
+	return 0;
+}
+
+int klamm_producer_on_delivery(struct klamm_producer *p, klamm_delivery_fn fn, void *arg,
+			       bool all, struct klamm_error *err)
+{
+	if (atomic_load(&p->next_id) != 0)
+		return kl_error(err, KLAMM_ERR_STATE,
+				"the delivery callback must be set before the first record is sent");
+	p->on_delivery = fn;
+	p->on_delivery_arg = arg;
+	p->deliver_all = all;
+	return 0;
+}
+
+/* --- polling --- */
+
+static bool results_ready(void *arg)
+{
+	return kl_outcome_waiting(arg);
+}
+
+static int check_alive(const struct klamm_producer *p, struct klamm_error *err)
+{
+	if (atomic_load(p->state) == KL_PRODUCER_FORKED)
+		return kl_error(err, KLAMM_ERR_FORKED,
+				"this producer belongs to the parent process");
+	return 0;
+}
+
+static int64_t deadline_of(const struct klamm_producer *p, int64_t timeout_ms)
+{
+	return timeout_ms == 0 ? 0 : kl_os_deadline_ms(p->os, timeout_ms);
+}
+
+int klamm_producer_poll(struct klamm_producer *p, int64_t timeout_ms, size_t *count_out,
+			struct klamm_error *err)
+{
+	int rc = check_alive(p, err);
+	if (rc != 0)
+		return rc;
+	if (kl_loop_is_driven(p->loop) || timeout_ms != 0)
+		kl_loop_wait(p->loop, &p->gate, results_ready, p, deadline_of(p, timeout_ms));
+	size_t told = kl_outcome_tell(p);
+	if (count_out != NULL)
+		*count_out = told;
+	return 0;
+}
+
+int klamm_producer_deliveries(struct klamm_producer *p, int64_t timeout_ms,
+			      struct klamm_delivery *deliveries, size_t max,
+			      size_t *count_out, struct klamm_error *err)
+{
+	int rc = check_alive(p, err);
+	if (rc != 0)
+		return rc;
+	if (p->on_delivery != NULL)
+		return kl_error(err, KLAMM_ERR_STATE,
+				"deliveries go to the callback of klamm_producer_on_delivery()");
+	if (kl_loop_is_driven(p->loop) || timeout_ms != 0)
+		kl_loop_wait(p->loop, &p->gate, results_ready, p, deadline_of(p, timeout_ms));
+	*count_out = kl_outcome_fill(p, deliveries, max);
+	return 0;
+}
+
+/* --- flushing --- */
+
+struct flush {
+	struct klamm_producer *p;
+	uint64_t id;
+};
+
+/* Is every batch up to the flush's at its end? Wakes for deliveries too, so that callbacks run
+ * while it waits. */
+static bool is_flushed(struct flush *flush)
+{
+	struct klamm_producer *p = flush->p;
+	kl_mutex_lock(&p->mutex);
+	const struct kl_pbatch *oldest = kl_list_first(&p->live, struct kl_pbatch, live);
+	bool yes = oldest == NULL || oldest->id > flush->id;
+	kl_mutex_unlock(&p->mutex);
+	return yes;
+}
+
+static bool flush_ready(void *arg)
+{
+	struct flush *flush = arg;
+	return kl_outcome_waiting(flush->p) || is_flushed(flush);
+}
+
+/* Open batches up to id are due from now on. */
+static void request_flush(struct klamm_producer *p, uint64_t id)
+{
+	uint64_t known = atomic_load(&p->flush_id);
+	while (known < id && !atomic_compare_exchange_weak(&p->flush_id, &known, id))
+		;
+	kl_loop_post(p->loop, &p->task);
+}
+
+static bool flush_until(struct klamm_producer *p, int64_t deadline)
+{
+	struct flush flush = {p, atomic_load(&p->next_id)};
+	request_flush(p, flush.id);
+	bool done;
+	do {
+		kl_loop_wait(p->loop, &p->gate, flush_ready, &flush, deadline);
+		kl_outcome_tell(p);
+		done = is_flushed(&flush);
+	} while (!done && p->os->now(p->os) < deadline);
+	/* What ended between the telling and the look. */
+	kl_outcome_tell(p);
+	return done;
+}
+
+int klamm_producer_flush(struct klamm_producer *p, int64_t timeout_ms, uint64_t *failed_out,
+			 struct klamm_error *err)
+{
+	int rc = check_alive(p, err);
+	if (rc != 0)
+		return rc;
+	bool done = flush_until(p, kl_os_deadline_ms(p->os, timeout_ms));
+	if (failed_out != NULL)
+		*failed_out = atomic_exchange(&p->failed, 0);
+	if (done)
+		return 0;
+	uint64_t records;
+	klamm_producer_queue(p, &records, NULL);
+	return kl_error(err, KLAMM_ERR_TIMED_OUT, "%llu records have no outcome yet",
+			(unsigned long long)records);
+}
+
+void klamm_producer_queue(const struct klamm_producer *producer, uint64_t *records_out,
+			  uint64_t *bytes_out)
+{
+	struct klamm_producer *p = (struct klamm_producer *)producer;
+	if (bytes_out != NULL)
+		*bytes_out = kl_slab_pool_used(p->slabs);
+	if (records_out != NULL)
+		*records_out = kl_pbatch_records(p);
+}
+
+/* --- closing --- */
+
+static void stop_in_loop(void *arg)
+{
+	struct klamm_producer *p = arg;
+	p->stopping = true;
+	/* Requests end with CLOSED, and their batches with them. */
+	if (p->cluster_made)
+		kl_cluster_free(&p->cluster);
+	if (p->sender_made) {
+		kl_sender_abandon(p);
+		kl_sender_free(p);
+	}
+	kl_topics_stop(p);
+	kl_loop_unpost(p->loop, &p->task);
+}
+
+static bool nothing_compresses(void *arg)
+{
+	struct klamm_producer *p = arg;
+	return atomic_load(&p->compressing) == 0;
+}
+
+/* In a child after a fork nothing may touch threads, sockets or locks of the parent. */
+static bool is_forked(const struct klamm_producer *p)
+{
+	return p->state != NULL && atomic_load(p->state) == KL_PRODUCER_FORKED;
+}
+
+int klamm_producer_close(struct klamm_producer *p, int64_t timeout_ms,
+			 struct klamm_error *err)
+{
+	if (p == NULL)
+		return 0;
+	if (is_forked(p))
+		return check_alive(p, err);
+	int rc = 0;
+	if (p->cluster_made) {
+		int64_t deadline = kl_os_deadline_ms(p->os, timeout_ms);
+		if (!flush_until(p, deadline))
+			rc = kl_error(err, KLAMM_ERR_TIMED_OUT,
+				      "the producer was closed with records that have no "
+				      "acknowledgement");
+	}
+	if (p->state != NULL)
+		atomic_store(p->state, KL_PRODUCER_CLOSED);
+	if (p->host_made)
+		kl_host_closing(&p->host);
+	if (p->sender_made) {
+		kl_gate_wake(p->os, &p->gate); /* senders that wait hear of it */
+		kl_loop_wait(p->loop, &p->gate, nothing_compresses, p, KL_NEVER);
+		kl_loop_call(p->loop, stop_in_loop, p);
+		kl_gate_wake(p->os, &p->gate);
+		kl_outcome_tell(p);
+	}
+	close_plugins(p);
+	if (p->own_loop)
+		klamm_loop_free(p->loop);
+	kl_producer_unref(p);
+	return rc;
+}
+
+/* Futures and topics may still hold the shell; it has no thread, socket or plugin. */
+void kl_producer_unref(struct klamm_producer *p)
+{
+	if (atomic_fetch_sub(&p->refs, 1) != 1)
+		return;
+	kl_outcome_free_all(p);
+	kl_topics_free(p);
+	struct kl_list *link;
+	while ((link = kl_list_pop(&p->spare_batches)) != NULL)
+		free(kl_list_entry(link, struct kl_pbatch, link));
+	kl_slab_pool_free(p->slabs);
+	kl_slab_pool_free(p->answers);
+	p->os->fork_page_free(p->os, p->state);
+	kl_gate_destroy(p->os, &p->gate);
+	kl_mutex_destroy(&p->mutex);
+	kl_mutex_destroy(&p->partitioner_mutex);
+	klamm_conf_free(p->conf);
+	free(p);
+}

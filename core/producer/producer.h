@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The producer's insides. See HACKING.md for the way of a record. */
+#ifndef KL_PRODUCER_H
+#define KL_PRODUCER_H
+
+#include <klamm/producer.h>
+
+#include "core/broker/cluster.h"
+#include "core/conf/conf.h"
+#include "core/plugin.h"
+#include "core/producer/outcome.h"
+#include "core/producer/partition.h"
+
+/* The word that send() looks at. Zero is what a forked child sees. */
+enum {
+	KL_PRODUCER_FORKED = 0,
+	KL_PRODUCER_OPEN = 1,
+	KL_PRODUCER_CLOSED = 2,
+};
+
+/* A serializer in its role. */
+struct kl_role_serializer {
+	struct kl_plugin *plugin; /* NULL = bytes as they are */
+	struct kl_instance instance;
+	struct kl_mutex mutex; /* only for a SERIAL one */
+};
+
+struct klamm_producer {
+	/* --- constant after klamm_producer_new() --- */
+	struct kl_os *os;
+	struct klamm_loop *loop;
+	bool own_loop;
+	struct klamm_conf *conf;
+	const struct kl_settings *settings;
+	struct kl_log log;
+	struct kl_host host;            /* what plugins see */
+	bool host_made, sender_made, cluster_made; /* what close() has to undo */
+	struct kl_plugin *codec_plugin; /* NULL = no compression */
+	struct kl_role_serializer key_serializer, value_serializer;
+	struct kl_plugin *partitioner_plugin; /* never NULL */
+	struct kl_instance partitioner;
+	uint32_t partitioner_flags;
+	struct kl_mutex partitioner_mutex; /* only for a SERIAL one */
+	size_t record_max;  /* max.request.size, less what a request adds */
+	uint32_t linger_us;
+
+	/* --- any thread --- */
+	atomic_uint *state; /* in a page that a fork wipes */
+	atomic_uint refs;   /* the application, futures, topics */
+	klamm_delivery_fn on_delivery;
+	void *on_delivery_arg;
+	bool deliver_all;
+	_Atomic(struct klamm_topic *) last_topic; /* of send_to() */
+	struct kl_slab_pool *slabs;               /* buffer.memory */
+	struct kl_gate gate;                      /* metadata, memory, flush, deliveries */
+	_Atomic uint64_t next_id;                 /* of batches */
+	_Atomic uint64_t failed;                  /* records, since the last flush */
+	_Atomic uint64_t sealed_bytes;            /* ready or nearly so, not sent yet */
+	_Atomic(struct kl_partition *) dirty;     /* newest first */
+	atomic_bool pressure;                     /* somebody waits for memory */
+	atomic_uint compressing;                  /* batches on workers */
+	struct kl_task task;                      /* the sender's round */
+
+	struct kl_mutex mutex; /* guards the rest of this block; never held for long */
+	struct klamm_topic *topics; /* uthash, each with a reference */
+	uint64_t topic_number;
+	struct kl_list live;        /* batches from opening to outcome, by id */
+	struct kl_list spare_batches;
+	struct kl_list spare_outcomes;
+	struct kl_list memory_waiters;
+	struct kl_list results; /* completed outcomes, not told yet */
+	struct kl_list told;    /* what the last klamm_producer_deliveries() showed */
+	size_t outcome_bytes;   /* slots of outcomes that are in use */
+
+	/* --- the loop's --- */
+	struct kl_cluster cluster;
+	struct kl_slab_pool *answers;
+	struct kl_list lingering; /* partitions by due time */
+	struct kl_list sendable;  /* to be looked at in this round */
+	struct kl_list parked;    /* cannot be sent now; timer or an event brings them back */
+	struct kl_timer timer;
+	struct kl_list spare_requests; /* struct kl_produce */
+	struct kl_list building;       /* in this round */
+	struct kl_list requests;       /* under way */
+	_Atomic uint64_t flush_id;     /* open batches up to this id are due now */
+	bool stopping;
+
+	/* --- by the number of a worker of loop->cpu, and the last for its stand-in --- */
+	struct kl_codec_worker {
+		bool opened;
+		struct kl_instance instance;
+		struct kl_sink sink;
+	} codecs[KL_POOL_MAX + 1];
+};
+
+/* kl_lookup_fn for the producer's plugins; arg is the producer. */
+const char *kl_producer_lookup(void *arg, const char *key);
+
+/* --- batch.c: opening, sealing, compressing; any thread --- */
+
+/* What appending a record may need, got before any lock is taken. */
+struct kl_spare {
+	struct kl_slab *slab;
+	struct kl_pbatch *batch;
+};
+/* Memory for a batch that takes `need` bytes at least, waiting until the deadline. */
+int kl_spare_get(struct klamm_producer *p, struct kl_spare *spare, size_t need,
+		 int64_t deadline, struct klamm_error *err);
+void kl_spare_put(struct klamm_producer *p, struct kl_spare *spare);
+
+/* With the partition's lock held: */
+void kl_pbatch_open(struct klamm_producer *p, struct kl_partition *part,
+		   struct kl_spare *spare, size_t room, int64_t timestamp);
+/* Takes the open batch off the line, into part->sealed. */
+struct kl_pbatch *kl_pbatch_seal(struct klamm_producer *p, struct kl_partition *part);
+/* Then, without it: CRC, or a worker that compresses first. */
+void kl_pbatch_finish(struct klamm_producer *p, struct kl_pbatch *batch);
+/* Tell the loop of a batch that was opened or sealed. */
+void kl_partition_mark(struct klamm_producer *p, struct kl_partition *part, int64_t when);
+
+/* The loop: the batch's outcome is known. Frees it. */
+void kl_pbatch_end(struct klamm_producer *p, struct kl_pbatch *batch, int error, int outcome,
+		  int64_t base_offset, int64_t append_time, const char *text);
+/* Records that have no outcome yet; approximate while others send. */
+uint64_t kl_pbatch_records(struct klamm_producer *p);
+/* Bytes a batch of this topic may take before it is compressed. */
+size_t kl_pbatch_limit(const struct klamm_producer *p, const struct klamm_topic *topic);
+
+/* --- topic.c --- */
+int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t partition,
+		  int64_t deadline, struct klamm_error *err);
+void kl_topic_update(struct klamm_producer *p, struct kl_topic_info *info);
+void kl_topics_stop(struct klamm_producer *p);
+void kl_topics_free(struct klamm_producer *p);
+/* A partition for a record that may go anywhere; not the one given, if there is another. */
+int32_t kl_topic_pick_sticky(struct klamm_topic *topic, int32_t count);
+
+/* --- sender.c: the loop --- */
+int kl_sender_init(struct klamm_producer *p, struct klamm_error *err);
+void kl_sender_free(struct klamm_producer *p);
+void kl_sender_round(struct kl_task *task);
+extern const struct kl_cluster_ops kl_sender_ops;
+/* Every batch that is left ends with CLOSED. */
+void kl_sender_abandon(struct klamm_producer *p);
+
+void kl_producer_unref(struct klamm_producer *p);
+
+#endif

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The record path: from the caller's record to its bytes in an open batch.
+ *
+ * Per record: no allocation, no system call, no exact clock, one short lock. What happens
+ * once per batch is out of line.
+ */
+#include "core/base/error.h"
+#include "core/producer/producer.h"
+#include "core/producer/serialize.h"
+#include "core/record/batch_write.h"
+
+/* In application-driven mode sending starts from within send() when this much waits. */
+#define DRIVE_BYTES (128 * 1024)
+
+/* A record on its way, with everything known but its batch. */
+struct item {
+	struct klamm_span key, value;
+	const struct klamm_header *headers;
+	size_t header_count, headers_size;
+	int64_t timestamp; /* KLAMM_TIMESTAMP_NOW, or the record's own */
+	size_t bound;
+	void *told; /* opaque or future */
+	bool wanted, is_future;
+	bool sticky; /* any partition will do */
+};
+
+static int state_error(const struct klamm_producer *p, struct klamm_error *err)
+{
+	if (atomic_load(p->state) == KL_PRODUCER_FORKED)
+		return kl_error(err, KLAMM_ERR_FORKED,
+				"this producer belongs to the parent process: make a new one after "
+				"fork()");
+	return kl_error(err, KLAMM_ERR_CLOSED, "the producer is closed");
+}
+
+/* --- choosing a partition --- */
+
+static int32_t ask_partitioner(struct klamm_producer *p, struct klamm_topic *topic,
+			       const struct item *item, int32_t count, int32_t previous)
+{
+	uint32_t flags = p->partitioner_flags;
+	struct klamm_pick pick = {
+		.size = sizeof(pick),
+		.partition_count = count,
+		.topic = topic->name,
+		.key = item->key,
+		.value = item->value,
+		.slot = &topic->slot,
+	};
+	const struct klamm_partitioner_plugin *plugin = &p->partitioner_plugin->partitioner;
+	bool serial = (flags & KLAMM_PARTITIONER_SERIAL) != 0;
+	bool available = (flags & KLAMM_PARTITIONER_NEEDS_AVAILABLE) != 0;
+	if (serial)
+		kl_mutex_lock(&p->partitioner_mutex);
+	if (available) {
+		kl_mutex_lock(&topic->available_mutex);
+		pick.available = topic->available;
+		pick.available_count = (uint32_t)topic->available_count;
+	}
+	if (previous >= 0)
+		plugin->on_new_batch(p->partitioner.self, &pick, previous);
+	int32_t choice = plugin->pick(p->partitioner.self, &pick);
+	if (available)
+		kl_mutex_unlock(&topic->available_mutex);
+	if (serial)
+		kl_mutex_unlock(&p->partitioner_mutex);
+	return choice;
+}
+
+/* KLAMM_PARTITION_ANY, or a partition below count, or an error. */
+static inline int32_t pick_partition(struct klamm_producer *p, struct klamm_topic *topic,
+				     const struct item *item, int32_t count,
+				     int32_t previous)
+{
+	if (item->key.data == NULL && (p->partitioner_flags & KLAMM_PARTITIONER_NEEDS_KEY) != 0)
+		return KLAMM_PARTITION_ANY;
+	return ask_partitioner(p, topic, item, count, previous);
+}
+
+static int bad_choice(const struct klamm_producer *p, const struct klamm_topic *topic,
+		      int32_t choice, int32_t count, struct klamm_error *err)
+{
+	if (choice <= -1000)
+		return kl_error(err, choice, "partitioner %s failed for topic %s: %s",
+				p->partitioner_plugin->head.name, topic->name,
+				klamm_err_name(choice));
+	return kl_error(err, KLAMM_ERR_PARTITION,
+			"partitioner %s chose partition %d of topic %s, which has %d",
+			p->partitioner_plugin->head.name, choice, topic->name, count);
+}
+
+/* --- appending --- */
+
+static inline int64_t record_time(struct klamm_producer *p, const struct item *item,
+				  int64_t base)
+{
+	if (item->timestamp != KLAMM_TIMESTAMP_NOW)
+		return item->timestamp;
+	int64_t ms = p->settings->klamm_timestamp_exact ? p->os->wall_ms(p->os)
+							: p->os->wall_coarse_ms(p->os);
+	/* The coarse clock lags the exact one that opened the batch. */
+	return kl_max(ms, base);
+}
+
+/* With the lock held, once per batch or never: make room for the outcome of record count. */
+static bool add_slots(struct klamm_producer *p, struct kl_partition *part)
+{
+	struct kl_outcome *o = part->batch->outcome;
+	if (o == NULL) {
+		o = kl_outcome_get(p);
+		if (o == NULL)
+			return false;
+		o->topic = part->topic;
+		o->partition = part->index;
+		part->batch->outcome = o;
+	}
+	while (o->cap <= part->count)
+		if (!kl_outcome_grow(p, o))
+			return false;
+	part->slots = o->slots;
+	part->slots_end = o->slots + o->cap;
+	return true;
+}
+
+enum put {
+	PUT_DONE,
+	PUT_NO_ROOM,  /* or no batch is open */
+	PUT_FAR_TIME, /* its time is too far from the batch's: it needs another batch */
+	PUT_NO_MEMORY,
+};
+
+/* With the lock held. */
+static inline enum put put_record(struct klamm_producer *p, struct kl_partition *part,
+				  const struct item *item)
+{
+	if (kl_unlikely(item->bound > (size_t)(part->end - part->p)))
+		return PUT_NO_ROOM;
+	int64_t time = record_time(p, item, part->base_timestamp);
+	int64_t delta = time - part->base_timestamp;
+	if (kl_unlikely(delta != (int32_t)delta))
+		return PUT_FAR_TIME;
+	uint32_t i = part->count;
+	if (item->wanted) {
+		if (kl_unlikely(part->slots == NULL || part->slots + i >= part->slots_end) &&
+		    !add_slots(p, part))
+			return PUT_NO_MEMORY;
+		part->slots[i] = (struct kl_slot){item->told, (int32_t)delta, item->is_future};
+		if (kl_unlikely(item->is_future))
+			part->batch->outcome->futures = true;
+	} else if (kl_unlikely(part->slots != NULL && part->slots + i >= part->slots_end)) {
+		if (!add_slots(p, part))
+			return PUT_NO_MEMORY;
+	}
+	part->p = kl_record_put(part->p, i, delta, item->key, item->value, item->headers,
+				item->header_count, item->headers_size);
+	part->count = i + 1;
+	/* The next record of this partition lands there. */
+	__builtin_prefetch(part->p, 1);
+	__builtin_prefetch(part->p + KL_CACHE_LINE, 1);
+	if (time > part->max_timestamp)
+		part->max_timestamp = time;
+	return PUT_DONE;
+}
+
+/* With the lock held: move the open batch to the larger spare slab. */
+static void move_batch(struct kl_partition *part, struct kl_spare *spare, size_t room)
+{
+	struct kl_pbatch *batch = part->batch;
+	size_t used = (size_t)(part->p - batch->slab->data);
+	memcpy(spare->slab->data, batch->slab->data, used);
+	struct kl_slab *old = batch->slab;
+	batch->slab = spare->slab;
+	spare->slab = old; /* to be given back without the lock */
+	part->p = batch->slab->data + used;
+	part->end = batch->slab->data + kl_min(batch->slab->cap, room);
+}
+
+/* What the slow path does next, decided under the lock. */
+struct plan {
+	struct kl_pbatch *sealed;
+	bool opened, done;
+	size_t need;    /* slab to get before trying again; 0 = none */
+	bool pick_again; /* a sticky record would open a batch */
+};
+
+static size_t first_size(const struct kl_partition *part, size_t room)
+{
+	return kl_min(kl_max(part->last_size, (size_t)KL_SLAB_MIN), room);
+}
+
+static int plan_open(struct klamm_producer *p, struct kl_partition *part,
+		     const struct item *item, struct kl_spare *spare, size_t room,
+		     struct plan *plan)
+{
+	size_t least = KL_BATCH_HEAD + item->bound;
+	size_t need = kl_max(first_size(part, room), least);
+	if (spare->slab == NULL || spare->batch == NULL || spare->slab->cap < least) {
+		plan->need = need;
+		return 0;
+	}
+	int64_t time = item->timestamp != KLAMM_TIMESTAMP_NOW ? item->timestamp
+							      : p->os->wall_ms(p->os);
+	kl_pbatch_open(p, part, spare, kl_max(room, least), time);
+	plan->opened = true;
+	return 0;
+}
+
+/* With the lock held, when the record did not just fit. */
+static int make_plan(struct klamm_producer *p, struct kl_partition *part, struct item *item,
+		     struct kl_spare *spare, bool may_pick_again, struct plan *plan)
+{
+	size_t room = kl_pbatch_limit(p, part->topic);
+	enum put put = put_record(p, part, item);
+	if (put == PUT_NO_ROOM && part->batch != NULL) {
+		size_t used = (size_t)(part->p - part->batch->slab->data);
+		if (used + item->bound <= room) { /* the slab is too small, not the batch */
+			if (spare->slab == NULL || spare->slab->cap < used + item->bound) {
+				plan->need = kl_min(kl_max(2 * part->batch->slab->cap,
+							   used + item->bound),
+						    kl_slab_size(room));
+				return 0;
+			}
+			move_batch(part, spare, room);
+			put = put_record(p, part, item);
+		}
+	}
+	if (put == PUT_NO_ROOM || put == PUT_FAR_TIME) {
+		if (part->batch != NULL)
+			plan->sealed = kl_pbatch_seal(p, part);
+		if (may_pick_again) {
+			plan->pick_again = true;
+			return 0;
+		}
+		plan_open(p, part, item, spare, room, plan);
+		if (!plan->opened)
+			return 0;
+		put = put_record(p, part, item);
+	}
+	plan->done = put == PUT_DONE;
+	return put == PUT_NO_MEMORY ? KLAMM_ERR_NO_MEMORY : 0;
+}
+
+static void after_seal(struct klamm_producer *p, struct kl_pbatch *sealed)
+{
+	if (sealed != NULL)
+		kl_pbatch_finish(p, sealed);
+}
+
+/* A batch has to be opened, grown or closed. */
+static int append_slowly(struct klamm_producer *p, struct klamm_topic *topic,
+			 int32_t index, struct item *item, struct klamm_error *err)
+{
+	struct kl_spare spare = {NULL, NULL};
+	int64_t deadline = kl_os_deadline_ms(p->os, p->settings->max_block_ms);
+	bool may_pick_again = item->sticky || p->partitioner_plugin->partitioner.on_new_batch;
+	int rc = 0;
+	for (;;) {
+		struct kl_partition *part = atomic_load(&topic->partitions)[index];
+		struct plan plan = {0};
+		kl_partition_lock(part);
+		rc = make_plan(p, part, item, &spare, may_pick_again, &plan);
+		kl_partition_unlock(part);
+		after_seal(p, plan.sealed);
+		if (plan.opened)
+			kl_partition_mark(p, part, p->os->now(p->os) + p->linger_us);
+		if (rc != 0) {
+			kl_error(err, rc, "out of memory for the outcomes of a batch");
+			break;
+		}
+		if (plan.done)
+			break;
+		if (plan.pick_again) {
+			may_pick_again = false;
+			int32_t count = atomic_load(&topic->partition_count);
+			int32_t choice = item->sticky ? KLAMM_PARTITION_ANY
+						      : pick_partition(p, topic, item, count, index);
+			index = choice == KLAMM_PARTITION_ANY
+					? kl_topic_pick_sticky(topic, count)
+					: choice;
+			if (index < 0 || index >= count) {
+				rc = bad_choice(p, topic, index, count, err);
+				break;
+			}
+			continue;
+		}
+		rc = kl_spare_get(p, &spare, plan.need, deadline, err);
+		if (rc != 0)
+			break;
+	}
+	if (spare.slab != NULL || spare.batch != NULL)
+		kl_spare_put(p, &spare);
+	return rc;
+}
+
+static inline int append(struct klamm_producer *p, struct klamm_topic *topic,
+			 int32_t index, struct item *item, struct klamm_error *err)
+{
+	struct kl_partition *part =
+		atomic_load_explicit(&topic->partitions, memory_order_acquire)[index];
+	kl_partition_lock(part);
+	enum put put = put_record(p, part, item);
+	kl_partition_unlock(part);
+	if (kl_likely(put == PUT_DONE))
+		return 0;
+	int rc = append_slowly(p, topic, index, item, err);
+	if (kl_loop_is_driven(p->loop) &&
+	    atomic_load_explicit(&p->sealed_bytes, memory_order_relaxed) >= DRIVE_BYTES)
+		kl_loop_step(p->loop, 0);
+	return rc;
+}
+
+/* --- the whole way --- */
+
+static inline bool is_wanted(const struct klamm_producer *p, const void *told)
+{
+	return told != NULL || p->deliver_all;
+}
+
+static int too_large(const struct klamm_producer *p, const struct item *item,
+		     struct klamm_error *err)
+{
+	if (item->headers_size == SIZE_MAX)
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"a header of the record has no name, or is too long");
+	return kl_error(err, KLAMM_ERR_RECORD_TOO_LARGE,
+			"the record takes up to %zu bytes, more than max.request.size (%d) allows",
+			item->bound + KL_BATCH_HEAD, p->settings->max_request_size);
+}
+
+static int check_record(const struct klamm_record *record, struct klamm_error *err)
+{
+	if (record->partition < KLAMM_PARTITION_NONE)
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"partition %d: must be a partition's number or "
+				"KLAMM_PARTITION_NONE",
+				record->partition);
+	if (record->timestamp_ms < KLAMM_TIMESTAMP_NOW)
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"timestamp %lld: must be milliseconds since 1970 or "
+				"KLAMM_TIMESTAMP_NOW",
+				(long long)record->timestamp_ms);
+	return 0;
+}
+
+static int send_item(struct klamm_producer *p, struct klamm_topic *topic,
+		     const struct klamm_record *record, struct item *item,
+		     struct klamm_error *err)
+{
+	int32_t count = atomic_load_explicit(&topic->partition_count, memory_order_acquire);
+	int32_t index = record->partition;
+	item->bound = kl_record_bound(item->key.len, item->value.len, item->headers_size);
+	if (kl_unlikely(item->bound > p->record_max))
+		return too_large(p, item, err);
+	if (kl_unlikely(count == 0 || index >= count ||
+			atomic_load_explicit(&topic->error, memory_order_relaxed) != 0)) {
+		int64_t deadline = kl_os_deadline_ms(p->os, p->settings->max_block_ms);
+		int rc = kl_topic_wait(p, topic, kl_max(index, 0), deadline, err);
+		if (rc != 0)
+			return rc;
+		count = atomic_load(&topic->partition_count);
+	}
+	if (index < 0) {
+		index = pick_partition(p, topic, item, count, -1);
+		if (index == KLAMM_PARTITION_ANY) {
+			item->sticky = true;
+			index = atomic_load_explicit(&topic->sticky, memory_order_relaxed);
+			if (kl_unlikely(index < 0 || index >= count))
+				index = kl_topic_pick_sticky(topic, count);
+		} else if (kl_unlikely((uint32_t)index >= (uint32_t)count)) {
+			return bad_choice(p, topic, index, count, err);
+		}
+	}
+	return append(p, topic, index, item, err);
+}
+
+static inline int send_record(struct klamm_producer *p, struct klamm_topic *topic,
+			      const struct klamm_record *record, void *told, bool is_future,
+			      struct klamm_error *err)
+{
+	if (kl_unlikely(atomic_load_explicit(p->state, memory_order_acquire) !=
+			KL_PRODUCER_OPEN))
+		return state_error(p, err);
+	if (kl_unlikely(record->partition < KLAMM_PARTITION_NONE ||
+			record->timestamp_ms < KLAMM_TIMESTAMP_NOW))
+		return check_record(record, err);
+	struct item item = {
+		.key = record->key,
+		.value = record->value,
+		.headers = record->headers,
+		.header_count = record->header_count,
+		.headers_size = 1,
+		.timestamp = record->timestamp_ms,
+		.told = told,
+		.wanted = is_future || is_wanted(p, told),
+		.is_future = is_future,
+	};
+	if (kl_unlikely(record->header_count > 0))
+		item.headers_size = kl_headers_size(record->headers, record->header_count);
+	if (kl_likely(p->key_serializer.plugin == NULL && p->value_serializer.plugin == NULL &&
+		      record->key_value == NULL && record->value_value == NULL))
+		return send_item(p, topic, record, &item, err);
+
+	struct kl_serialized serialized;
+	int rc = kl_serialize(p, topic, record, &serialized, err);
+	if (rc == 0) {
+		item.key = serialized.key;
+		item.value = serialized.value;
+		item.headers = serialized.headers;
+		item.header_count = serialized.header_count;
+		item.headers_size = kl_headers_size(item.headers, item.header_count);
+		rc = send_item(p, topic, record, &item, err);
+	}
+	kl_serialized_free(&serialized);
+	return rc;
+}
+
+int klamm_producer_send(struct klamm_producer *p, struct klamm_topic *topic,
+			const struct klamm_record *record, void *opaque,
+			struct klamm_error *err)
+{
+	return send_record(p, topic, record, opaque, false, err);
+}
+
+int klamm_producer_send_to(struct klamm_producer *p, const char *name,
+			   const struct klamm_record *record, void *opaque,
+			   struct klamm_error *err)
+{
+	/* The table's own reference holds it as long as the producer is open. */
+	struct klamm_topic *topic = atomic_load_explicit(&p->last_topic, memory_order_acquire);
+	if (topic == NULL || strcmp(topic->name, name) != 0) {
+		int rc = klamm_producer_topic(p, name, &topic, err);
+		if (rc != 0)
+			return rc;
+		klamm_topic_unref(topic);
+		atomic_store_explicit(&p->last_topic, topic, memory_order_release);
+	}
+	return send_record(p, topic, record, opaque, false, err);
+}
+
+int klamm_producer_send_many(struct klamm_producer *p, struct klamm_topic *topic,
+			     const struct klamm_record *records, size_t count,
+			     void *const *opaques, size_t *queued_out,
+			     struct klamm_error *err)
+{
+	int rc = 0;
+	size_t i;
+	for (i = 0; i < count; i++) {
+		rc = send_record(p, topic, &records[i], opaques ? opaques[i] : NULL, false, err);
+		if (rc != 0)
+			break;
+	}
+	if (queued_out != NULL)
+		*queued_out = i;
+	return rc;
+}
+
+int klamm_producer_send_future(struct klamm_producer *p, struct klamm_topic *topic,
+			       const struct klamm_record *record,
+			       struct klamm_future **future_out, struct klamm_error *err)
+{
+	struct klamm_future *future = kl_future_new(p);
+	if (future == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a future");
+	int rc = send_record(p, topic, record, future, true, err);
+	if (rc != 0) {
+		kl_future_drop(future);
+		return rc;
+	}
+	*future_out = future;
+	return 0;
+}
+
+void klamm_record_init(struct klamm_record *record)
+{
+	*record = (struct klamm_record)KLAMM_RECORD_INIT;
+}

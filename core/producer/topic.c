@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Topics that are produced to: handles, tables of partitions, and waiting for metadata. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/error.h"
+#include "core/producer/producer.h"
+
+#define TOPIC_NAME_MAX 249
+
+/* A block of partitions, or a table of pointers that is not the newest any more: both stay
+ * until the topic goes, because send() may be looking. */
+struct table {
+	struct kl_list link;
+	void *memory; /* aligned, by free() */
+};
+
+static int check_name(const char *name, struct klamm_error *err)
+{
+	size_t len = strlen(name);
+	size_t good = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				   "0123456789._-");
+	if (len == 0 || len > TOPIC_NAME_MAX)
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"topic name of %zu bytes: must be 1 to %d", len, TOPIC_NAME_MAX);
+	if (good != len)
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"topic name \"%.100s\": only letters, digits, '.', '_' and '-' are "
+				"allowed",
+				name);
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"topic name \"%s\" is not allowed", name);
+	return 0;
+}
+
+static void want(struct kl_task *task)
+{
+	struct klamm_topic *topic = kl_container(task, struct klamm_topic, want_task);
+	struct klamm_producer *p = topic->producer;
+	if (p->stopping || topic->info != NULL)
+		return;
+	topic->info = kl_cluster_want(&p->cluster, topic->name);
+	if (topic->info == NULL) {
+		atomic_store(&topic->error, KLAMM_ERR_NO_MEMORY);
+		kl_gate_wake(p->os, &p->gate);
+		return;
+	}
+	topic->info->user = topic;
+}
+
+static struct klamm_topic *topic_new(struct klamm_producer *p, const char *name)
+{
+	size_t len = strlen(name);
+	struct klamm_topic *topic = calloc(1, sizeof(*topic) + len + 1);
+	if (topic == NULL)
+		return NULL;
+	memcpy(topic->name, name, len + 1);
+	topic->producer = p;
+	topic->want_task.fn = want;
+	atomic_init(&topic->refs, 1); /* the table of topics */
+	atomic_init(&topic->sticky, -1);
+	atomic_init(&topic->ratio, 256);
+	uint64_t seed;
+	p->os->random(p->os, &seed, sizeof(seed));
+	atomic_init(&topic->random, seed);
+	kl_mutex_init(&topic->available_mutex);
+	kl_list_init(&topic->tables);
+	return topic;
+}
+
+static void topic_free(struct klamm_topic *topic)
+{
+	struct kl_list *link;
+	while ((link = kl_list_pop(&topic->tables)) != NULL) {
+		struct table *table = kl_list_entry(link, struct table, link);
+		free(table->memory);
+		free(table);
+	}
+	kl_mutex_destroy(&topic->available_mutex);
+	free(topic->available);
+	free(topic);
+}
+
+int klamm_producer_topic(struct klamm_producer *p, const char *name,
+			 struct klamm_topic **topic_out, struct klamm_error *err)
+{
+	int rc = check_name(name, err);
+	if (rc != 0)
+		return rc;
+	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
+		return kl_error(err, KLAMM_ERR_CLOSED, "the producer is closed");
+	kl_mutex_lock(&p->mutex);
+	struct klamm_topic *topic = NULL;
+	HASH_FIND_STR(p->topics, name, topic);
+	bool is_new = topic == NULL;
+	if (is_new && (topic = topic_new(p, name)) != NULL) {
+		bool added = true;
+#undef uthash_nonfatal_oom
+#define uthash_nonfatal_oom(elt) added = false
+		HASH_ADD_STR(p->topics, name, topic);
+		if (!added) {
+			topic_free(topic);
+			topic = NULL;
+		} else {
+			topic->number = p->topic_number++;
+		}
+	}
+	if (topic != NULL)
+		atomic_fetch_add(&topic->refs, 1);
+	kl_mutex_unlock(&p->mutex);
+	if (topic == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a topic");
+	atomic_fetch_add(&p->refs, 1);
+	if (is_new)
+		kl_loop_post(p->loop, &topic->want_task);
+	*topic_out = topic;
+	return 0;
+}
+
+/* The application's reference keeps the producer's shell, the table's does not. */
+void klamm_topic_unref(struct klamm_topic *topic)
+{
+	if (topic == NULL)
+		return;
+	struct klamm_producer *p = topic->producer;
+	if (atomic_fetch_sub(&topic->refs, 1) == 1)
+		topic_free(topic);
+	kl_producer_unref(p);
+}
+
+const char *klamm_topic_name(const struct klamm_topic *topic)
+{
+	return topic->name;
+}
+
+/* --- what metadata says --- */
+
+static bool keep(struct klamm_topic *topic, void *memory)
+{
+	struct table *table = malloc(sizeof(*table));
+	if (table == NULL)
+		return false;
+	table->memory = memory;
+	kl_list_push(&topic->tables, &table->link);
+	return true;
+}
+
+static void init_partition(struct kl_partition *part, struct klamm_topic *topic, int32_t index)
+{
+	memset(part, 0, sizeof(*part));
+	part->topic = topic;
+	part->index = index;
+	kl_list_init(&part->sealed);
+	kl_list_init(&part->queue);
+	kl_list_init(&part->lingering);
+	kl_list_init(&part->sendable);
+}
+
+/* New partitions get a block of their own; old ones stay where they are. */
+static bool grow(struct klamm_topic *topic, int32_t count)
+{
+	int32_t have = atomic_load(&topic->partition_count);
+	struct kl_partition *block = NULL;
+	struct kl_partition **table = calloc((size_t)count, sizeof(*table));
+	size_t bytes = (size_t)(count - have) * sizeof(*block);
+	if (table == NULL || posix_memalign((void **)&block, KL_CACHE_LINE, bytes) != 0) {
+		free(table);
+		return false;
+	}
+	if (!keep(topic, block)) {
+		free(block);
+		free(table);
+		return false;
+	}
+	if (!keep(topic, table)) {
+		free(table);
+		return false; /* the block is kept, unused */
+	}
+	if (have > 0)
+		memcpy(table, atomic_load(&topic->partitions), (size_t)have * sizeof(*table));
+	for (int32_t i = have; i < count; i++) {
+		table[i] = &block[i - have];
+		init_partition(table[i], topic, i);
+	}
+	atomic_store(&topic->partitions, table);
+	atomic_store(&topic->partition_count, count);
+	return true;
+}
+
+/* For partitioners that ask for it. */
+static bool list_available(struct klamm_topic *topic, const struct kl_topic_info *info)
+{
+	int32_t *list = calloc((size_t)kl_max(info->partition_count, 1), sizeof(*list));
+	if (list == NULL)
+		return false;
+	int32_t n = 0;
+	for (int32_t i = 0; i < info->partition_count; i++)
+		if (info->partitions[i].leader >= 0)
+			list[n++] = i;
+	kl_mutex_lock(&topic->available_mutex);
+	free(topic->available);
+	topic->available = list;
+	topic->available_count = n;
+	kl_mutex_unlock(&topic->available_mutex);
+	return true;
+}
+
+void kl_topic_update(struct klamm_producer *p, struct kl_topic_info *info)
+{
+	struct klamm_topic *topic = info->user;
+	if (topic == NULL)
+		return;
+	atomic_store(&topic->error, info->error);
+	bool ok = true;
+	if (info->partition_count > atomic_load(&topic->partition_count))
+		ok = grow(topic, info->partition_count);
+	if (ok && (p->partitioner_flags & KLAMM_PARTITIONER_NEEDS_AVAILABLE) != 0)
+		ok = list_available(topic, info);
+	if (!ok) {
+		atomic_store(&topic->error, KLAMM_ERR_NO_MEMORY);
+		kl_gate_wake(p->os, &p->gate);
+		return;
+	}
+	int32_t count = atomic_load(&topic->partition_count);
+	struct kl_partition **table = atomic_load(&topic->partitions);
+	for (int32_t i = 0; i < count; i++)
+		atomic_store(&table[i]->no_leader, i >= info->partition_count ||
+							   info->partitions[i].leader < 0);
+	kl_gate_wake(p->os, &p->gate);
+}
+
+void kl_topics_stop(struct klamm_producer *p)
+{
+	struct klamm_topic *topic, *tmp;
+	HASH_ITER(hh, p->topics, topic, tmp) {
+		kl_loop_unpost(p->loop, &topic->want_task);
+		if (topic->info != NULL)
+			topic->info->user = NULL;
+		topic->info = NULL;
+	}
+}
+
+void kl_topics_free(struct klamm_producer *p)
+{
+	struct klamm_topic *topic, *tmp;
+	HASH_ITER(hh, p->topics, topic, tmp) {
+		HASH_DEL(p->topics, topic);
+		if (atomic_fetch_sub(&topic->refs, 1) == 1)
+			topic_free(topic);
+	}
+}
+
+/* --- waiting for it --- */
+
+struct topic_wait {
+	struct klamm_producer *p;
+	struct klamm_topic *topic;
+	int32_t partition;
+};
+
+static bool is_final(int32_t error)
+{
+	return error != 0 && !klamm_err_retriable(error);
+}
+
+static bool topic_ready(void *arg)
+{
+	struct topic_wait *wait = arg;
+	return atomic_load(&wait->topic->partition_count) > wait->partition ||
+	       is_final(atomic_load(&wait->topic->error)) ||
+	       atomic_load(wait->p->state) != KL_PRODUCER_OPEN;
+}
+
+/* The cluster's last error may only be read in the loop. */
+struct why {
+	struct klamm_producer *p;
+	struct klamm_error *err;
+	const char *what;
+};
+
+static void ask_why(void *arg)
+{
+	struct why *why = arg;
+	kl_cluster_timed_out(&why->p->cluster, why->err, why->what);
+}
+
+int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t partition,
+		  int64_t deadline, struct klamm_error *err)
+{
+	struct topic_wait wait = {p, topic, partition};
+	bool ready = kl_loop_wait(p->loop, &p->gate, topic_ready, &wait, deadline);
+	int32_t count = atomic_load(&topic->partition_count);
+	if (count > partition)
+		return 0;
+	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
+		return kl_error(err, KLAMM_ERR_CLOSED, "the producer was closed");
+	int32_t error = atomic_load(&topic->error);
+	if (ready || is_final(error))
+		return kl_error(err, error, "topic %s: %s: %s", topic->name,
+				klamm_err_name(error), klamm_err_text(error));
+	if (count > 0)
+		return kl_error(err, KLAMM_ERR_PARTITION,
+				"topic %s has no partition %d: it has %d, and no more came within "
+				"max.block.ms",
+				topic->name, partition, count);
+	char what[320];
+	snprintf(what, sizeof(what), "metadata of topic %s within max.block.ms%s%s", topic->name,
+		 error != 0 ? "; the broker says " : "", error != 0 ? klamm_err_name(error) : "");
+	struct klamm_error why_err;
+	struct why why = {p, &why_err, what};
+	kl_loop_call(p->loop, ask_why, &why);
+	return kl_error_copy(err, &why_err);
+}
+
+int klamm_producer_partitions_for(struct klamm_producer *p, const char *name,
+				  int32_t *count_out, struct klamm_error *err)
+{
+	struct klamm_topic *topic;
+	int rc = klamm_producer_topic(p, name, &topic, err);
+	if (rc != 0)
+		return rc;
+	rc = kl_topic_wait(p, topic, 0, kl_os_deadline_ms(p->os, p->settings->max_block_ms), err);
+	if (rc == 0)
+		*count_out = atomic_load(&topic->partition_count);
+	klamm_topic_unref(topic);
+	return rc;
+}
+
+/* splitmix64 over a counter: any thread, no lock, repeatable from the seed. */
+static uint64_t next_random(struct klamm_topic *topic)
+{
+	uint64_t v = atomic_fetch_add_explicit(&topic->random, 0x9e3779b97f4a7c15u,
+					       memory_order_relaxed);
+	v = (v ^ (v >> 30)) * 0xbf58476d1ce4e5b9u;
+	v = (v ^ (v >> 27)) * 0x94d049bb133111ebu;
+	return v ^ (v >> 31);
+}
+
+int32_t kl_topic_pick_sticky(struct klamm_topic *topic, int32_t count)
+{
+	struct kl_partition **table = atomic_load(&topic->partitions);
+	int32_t last = atomic_load_explicit(&topic->sticky, memory_order_relaxed);
+	int32_t at = (int32_t)(next_random(topic) % (uint64_t)count), choice = at;
+	for (int32_t i = 0; i < count; i++) {
+		int32_t candidate = (at + i) % count;
+		if (atomic_load_explicit(&table[candidate]->no_leader, memory_order_relaxed))
+			continue;
+		choice = candidate;
+		if (candidate != last)
+			break;
+	}
+	atomic_store_explicit(&topic->sticky, choice, memory_order_relaxed);
+	return choice;
+}
