@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Making, polling and closing a consumer. */
+#include <stdlib.h>
+
+#include "core/base/error.h"
+#include "core/consumer/consumer.h"
+
+/* Free slabs kept for the next frames: fresh pages cost more than the copy into them. */
+#define SLABS_KEEP (64 << 20)
+
+const char *kl_consumer_lookup(void *arg, const char *key)
+{
+	return kl_conf_lookup(((struct klamm_consumer *)arg)->conf, key);
+}
+
+/* --- making --- */
+
+static int open_deserializer(struct klamm_consumer *c, const char *name, const char *role,
+			     struct kl_role_deserializer *to, struct klamm_error *err)
+{
+	if (name == NULL)
+		return 0;
+	struct kl_plugin_search search = {
+		.own = kl_conf_plugins(c->conf),
+		.dirs = c->settings->plugin_path.v,
+		.dir_count = c->settings->plugin_path.n,
+	};
+	int rc = kl_plugin_load(KLAMM_KIND_SERIALIZER, name, &search, &to->plugin, err);
+	if (rc == 0)
+		rc = kl_plugin_open(to->plugin, &c->host, role, kl_consumer_lookup, c,
+				    &to->instance, err);
+	return rc;
+}
+
+static int open_plugins(struct klamm_consumer *c, struct klamm_error *err)
+{
+	const struct kl_settings *s = c->settings;
+	int rc = kl_host_init(&c->host, c->os, &c->log, c->loop, s->client_id, err);
+	if (rc != 0)
+		return rc;
+	c->host_made = true;
+	rc = open_deserializer(c, s->key_deserializer, "key.deserializer", &c->key, err);
+	if (rc == 0)
+		rc = open_deserializer(c, s->value_deserializer, "value.deserializer", &c->value,
+				       err);
+	return rc;
+}
+
+static void close_plugins(struct klamm_consumer *c)
+{
+	kl_decode_close(c);
+	kl_plugin_close(&c->key.instance);
+	kl_plugin_close(&c->value.instance);
+	kl_plugin_free(c->key.plugin);
+	kl_plugin_free(c->value.plugin);
+	c->key.plugin = c->value.plugin = NULL;
+}
+
+static void on_timer(struct kl_timer *timer)
+{
+	kl_fetcher_round(&kl_container(timer, struct klamm_consumer, timer)->task);
+}
+
+static void wake_pollers(struct kl_task *task)
+{
+	struct klamm_consumer *c = kl_container(task, struct klamm_consumer, wake_task);
+	kl_gate_wake(c->os, &c->gate);
+}
+
+struct start {
+	struct klamm_consumer *c;
+	int rc;
+	struct klamm_error err;
+};
+
+static void start_in_loop(void *arg)
+{
+	struct start *start = arg;
+	struct klamm_consumer *c = start->c;
+	start->rc = kl_timer_init(c->loop, &c->timer, on_timer, &start->err);
+	if (start->rc != 0)
+		return;
+	c->loop_made = true;
+	start->rc = kl_cluster_init(&c->cluster, c->loop, c->settings, &c->log, c->slabs,
+				    &kl_fetcher_ops, &start->err);
+	c->cluster_made = start->rc == 0;
+}
+
+static int get_memory(struct klamm_consumer *c, struct klamm_error *err)
+{
+	size_t budget = (size_t)c->settings->klamm_memory_max;
+	c->state = c->os->fork_page(c->os);
+	c->slabs = kl_slab_pool_new(budget, kl_min(budget, (size_t)SLABS_KEEP), NULL, NULL);
+	if (c->state == NULL || c->slabs == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a consumer");
+	atomic_store(c->state, KL_CONSUMER_OPEN);
+	return 0;
+}
+
+static int set_up(struct klamm_consumer *c, const struct klamm_conf *conf,
+		  struct klamm_error *err)
+{
+	int rc = klamm_conf_copy(conf, &c->conf, err);
+	if (rc == 0)
+		rc = kl_conf_settings(c->conf, KLAMM_ROLE_CONSUMER, &c->settings, err);
+	if (rc != 0)
+		return rc;
+	c->log = *kl_conf_log(c->conf);
+	if (c->loop == NULL) {
+		rc = kl_loop_new(c->os, &c->log, &c->loop, err);
+		c->own_loop = rc == 0;
+	}
+	if (rc == 0)
+		rc = get_memory(c, err);
+	if (rc == 0)
+		rc = open_plugins(c, err);
+	if (rc == 0 && c->own_loop)
+		rc = klamm_loop_start(c->loop, err);
+	if (rc != 0)
+		return rc;
+	struct start start = {.c = c};
+	kl_loop_call(c->loop, start_in_loop, &start);
+	return start.rc == 0 ? 0 : kl_error_copy(err, &start.err);
+}
+
+int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
+		       struct klamm_consumer **consumer_out, struct klamm_error *err)
+{
+	struct klamm_consumer *c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a consumer");
+	c->os = loop != NULL ? loop->os : kl_os_real();
+	c->loop = loop;
+	c->task.fn = kl_fetcher_round;
+	c->wake_task.fn = wake_pollers;
+	atomic_init(&c->refs, 1);
+	kl_mutex_init(&c->mutex);
+	kl_mutex_init(&c->key.mutex);
+	kl_mutex_init(&c->value.mutex);
+	struct kl_list *const lists[] = {&c->results, &c->spare_chunks,   &c->spare_batches,
+					 &c->parts,   &c->lookups, &c->requests,
+					 &c->spare_requests};
+	for (size_t i = 0; i < kl_countof(lists); i++)
+		kl_list_init(lists[i]);
+	int rc = kl_gate_init(c->os, &c->gate);
+	if (rc == 0)
+		rc = set_up(c, conf, err);
+	else
+		rc = kl_error(err, KLAMM_ERR_SYSTEM, "cannot make a condition variable");
+	if (rc != 0) {
+		klamm_consumer_close(c, 0, NULL);
+		return rc;
+	}
+	*consumer_out = c;
+	return 0;
+}
+
+/* --- polling --- */
+
+static bool something_to_tell(void *arg)
+{
+	struct klamm_consumer *c = arg;
+	return kl_results_first(c) != NULL || atomic_load(&c->woken) || atomic_load(&c->starved);
+}
+
+static void used_up(struct klamm_consumer *c, struct kl_chunk *chunk)
+{
+	kl_mutex_lock(&c->mutex);
+	kl_list_remove(&chunk->link);
+	kl_mutex_unlock(&c->mutex);
+	kl_chunk_put(c, chunk);
+	kl_loop_post(c->loop, &c->task); /* its partition may be fetched again */
+}
+
+/* 1 = a batch, 0 = nothing in it, < 0 = an error to tell. */
+static int take(struct klamm_consumer *c, struct kl_chunk *chunk,
+		struct klamm_batch **batch_out, struct klamm_error *err)
+{
+	int rc = 0;
+	if (chunk->look_up_done) {
+		chunk->part->position = chunk->offset;
+	} else if (chunk->err.code != 0) {
+		kl_error_copy(err, &chunk->err);
+		rc = -1;
+	} else {
+		if (chunk->part->position < 0) /* its look-up could not be told */
+			chunk->part->position = 0;
+		rc = kl_batch_take(c, chunk, batch_out, err);
+		if (rc < 0)
+			return rc;
+		if (rc == 1 && chunk->at < chunk->n)
+			return 1;
+	}
+	used_up(c, chunk);
+	return rc;
+}
+
+/* A batch that cannot be read stays where it is: the partition's position is before it, and
+ * each poll tells of it, after the other partitions had their turn, until it is sought over. */
+static void put_behind(struct klamm_consumer *c, struct kl_chunk *chunk)
+{
+	kl_mutex_lock(&c->mutex);
+	kl_list_remove(&chunk->link);
+	kl_list_push(&c->results, &chunk->link);
+	kl_mutex_unlock(&c->mutex);
+}
+
+static int tell_starved(struct klamm_consumer *c, struct klamm_error *err)
+{
+	return kl_error(err, KLAMM_ERR_QUEUE_FULL,
+			"nothing can be fetched: %zu of %lld bytes are held by batches that were "
+			"not unreferenced (klamm.memory.max)",
+			kl_slab_pool_used(c->slabs), (long long)c->settings->klamm_memory_max);
+}
+
+int klamm_consumer_poll(struct klamm_consumer *c, int64_t timeout_ms,
+			struct klamm_batch **batch_out, struct klamm_error *err)
+{
+	if (atomic_load(c->state) != KL_CONSUMER_OPEN)
+		return kl_error(err, KLAMM_ERR_FORKED,
+				"this consumer belongs to the parent process");
+	int64_t deadline = timeout_ms == 0 ? 0 : kl_os_deadline_ms(c->os, timeout_ms);
+	*batch_out = NULL;
+	if (!c->polled) {
+		c->polled = true;
+		kl_loop_post(c->loop, &c->task);
+	}
+	for (;;) {
+		struct klamm_error why;
+		struct kl_chunk *chunk = kl_results_first(c);
+		if (atomic_exchange(&c->woken, false))
+			return kl_error(err, KLAMM_ERR_INTERRUPTED,
+					"klamm_consumer_wakeup() was called");
+		if (chunk == NULL) {
+			if (!kl_loop_wait(c->loop, &c->gate, something_to_tell, c, deadline))
+				return 0;
+			if (kl_results_first(c) == NULL && atomic_load(&c->starved) &&
+			    !atomic_load(&c->woken))
+				return tell_starved(c, err);
+			continue;
+		}
+		int rc = take(c, chunk, batch_out, &why);
+		if (rc == 1)
+			return 0;
+		if (rc < 0) {
+			if (why.code == rc)
+				put_behind(c, chunk);
+			return kl_error_copy(err, &why);
+		}
+	}
+}
+
+void klamm_consumer_wakeup(struct klamm_consumer *c)
+{
+	atomic_store(&c->woken, true);
+	/* A signal handler may not take the gate's lock: the loop passes it on. */
+	kl_loop_post(c->loop, &c->wake_task);
+}
+
+/* --- closing --- */
+
+static void stop_in_loop(void *arg)
+{
+	struct klamm_consumer *c = arg;
+	c->stopping = true;
+	kl_subscription_stop(c);
+	if (c->cluster_made) {
+		kl_lookups_free(c);
+		kl_cluster_free(&c->cluster);
+		kl_lookups_free(c);
+	}
+	kl_results_drop(c, NULL);
+	kl_fetcher_free(c);
+	if (c->loop_made)
+		kl_timer_drop(c->loop, &c->timer);
+	kl_loop_unpost(c->loop, &c->task);
+	kl_loop_unpost(c->loop, &c->wake_task);
+}
+
+int klamm_consumer_close(struct klamm_consumer *c, int64_t timeout_ms, struct klamm_error *err)
+{
+	if (c == NULL)
+		return 0;
+	if (c->state != NULL && atomic_load(c->state) == KL_CONSUMER_FORKED)
+		return kl_error(err, KLAMM_ERR_FORKED,
+				"this consumer belongs to the parent process");
+	if (c->state != NULL)
+		atomic_store(c->state, KL_CONSUMER_CLOSED);
+	if (c->host_made)
+		kl_host_closing(&c->host);
+	if (c->loop_made)
+		kl_loop_call(c->loop, stop_in_loop, c);
+	close_plugins(c);
+	if (c->own_loop)
+		klamm_loop_free(c->loop);
+	kl_consumer_unref(c);
+	return 0;
+}
+
+/* Batches may still hold the shell, for its memory and the names of topics. */
+void kl_consumer_unref(struct klamm_consumer *c)
+{
+	if (atomic_fetch_sub(&c->refs, 1) != 1)
+		return;
+	struct kl_list *link;
+	while ((link = kl_list_pop(&c->spare_chunks)) != NULL)
+		free(kl_list_entry(link, struct kl_chunk, link));
+	kl_batches_free(c);
+	kl_subscription_free(c);
+	if (c->host_made)
+		kl_host_free(&c->host);
+	kl_slab_pool_free(c->slabs);
+	c->os->fork_page_free(c->os, c->state);
+	kl_gate_destroy(c->os, &c->gate);
+	kl_mutex_destroy(&c->mutex);
+	kl_mutex_destroy(&c->key.mutex);
+	kl_mutex_destroy(&c->value.mutex);
+	klamm_conf_free(c->conf);
+	free(c);
+}

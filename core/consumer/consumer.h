@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The consumer's insides.
+ *
+ * The loop owns positions to fetch from, requests and metadata. Fetched bytes go through the
+ * result queue, under one short lock per answer, to the thread that polls; it checks,
+ * decompresses and hands them out, and owns the position of what was handed out. Calls that
+ * change the assignment run inside the loop while their caller waits.
+ */
+#ifndef KL_CONSUMER_H
+#define KL_CONSUMER_H
+
+#include <klamm/consumer.h>
+#include <klamm/serializer.h>
+
+#include "core/broker/cluster.h"
+#include "core/conf/conf.h"
+#include "core/plugin.h"
+#include "core/record/batch_read.h"
+
+enum {
+	KL_CONSUMER_FORKED = 0,
+	KL_CONSUMER_OPEN = 1,
+	KL_CONSUMER_CLOSED = 2,
+};
+
+/* The name of a topic, and what metadata knows of it. Stays as long as the consumer's shell:
+ * batches point to the name. */
+struct kl_ctopic {
+	UT_hash_handle hh;
+	struct kl_topic_info *info; /* the loop's; NULL = not wanted now */
+	unsigned wants;             /* assigned partitions and queries */
+	int32_t told_error;         /* of metadata, told to the application already */
+	_Atomic int32_t known_count; /* partitions, -1 = not known */
+	_Atomic int32_t known_error;
+	char name[];
+};
+
+enum kl_cpart_state {
+	KL_CPART_LOOK_UP, /* its offset is asked for, or will be */
+	KL_CPART_READY,   /* fetch_offset is where to go on */
+	KL_CPART_STOPPED, /* until it is sought: its position is gone */
+};
+
+struct kl_cpart_key {
+	const struct kl_ctopic *topic;
+	int64_t partition;
+};
+
+/* An assigned partition. */
+struct kl_cpart {
+	UT_hash_handle hh;
+	struct kl_cpart_key key;
+	struct kl_ctopic *topic;
+	int32_t partition;
+	atomic_uint refs; /* assignment, queued chunks, requests, look-ups */
+
+	/* --- told by the loop, read by any thread --- */
+	_Atomic int64_t high_watermark; /* -1 = not known */
+	_Atomic int64_t end;            /* what can be read up to: high watermark or last stable */
+	_Atomic int64_t start;          /* log start offset, -1 = not known */
+	_Atomic uint64_t queued_bytes;
+
+	/* --- the polling thread's --- */
+	int64_t position; /* of the next record to hand out, -1 = not known yet */
+	bool paused;
+
+	/* --- the loop's --- */
+	struct kl_list link; /* consumer->parts: in the order of being served */
+	enum kl_cpart_state state;
+	int64_t fetch_offset;
+	int64_t reset_to;      /* LOOK_UP: a time, or KLAMM_OFFSET_BEGINNING, _END */
+	unsigned generation;   /* rises when what was fetched is void */
+	bool in_flight, looking_up, assigned;
+	atomic_bool muted; /* paused: nothing more is fetched */
+	int64_t retry_at;
+	unsigned failures;
+	int32_t told_error; /* told to the application already */
+};
+
+/* What poll() finds: bytes of whole batches, or an error. */
+struct kl_chunk {
+	struct kl_list link;
+	struct kl_cpart *part; /* with a reference; NULL = an error of the whole client */
+	unsigned generation;
+	struct kl_slab *slab;
+	const uint8_t *p;
+	size_t n, at;
+	size_t bytes; /* that part->queued_bytes counts */
+	int64_t high_watermark;
+	bool look_up_done; /* no data: the position is known now */
+	int64_t offset;
+	struct klamm_error err; /* code 0 = data */
+	struct kl_aborted *aborted; /* by first offset; consumed from the front */
+	size_t aborted_count;
+};
+
+/* KIP-98: what a producer wrote from first_offset on, up to its marker, is void. */
+struct kl_aborted {
+	int64_t producer_id, first_offset;
+	bool open;
+};
+
+struct kl_role_deserializer {
+	struct kl_plugin *plugin;
+	struct kl_instance instance;
+	struct kl_mutex mutex;
+};
+
+struct klamm_batch {
+	struct kl_list link; /* spare */
+	atomic_uint refs;
+	struct klamm_consumer *consumer; /* with a reference */
+	struct kl_ctopic *topic;
+	int32_t partition;
+	uint32_t count;
+	int64_t lag;
+	struct kl_slab *slab;
+	struct kl_batch_head head;
+	struct klamm_span records; /* plain */
+	int64_t start_offset;
+	struct kl_record_iter iter;
+	struct kl_lent_arena arena; /* decoded values */
+};
+
+struct klamm_consumer {
+	/* --- constant --- */
+	struct kl_os *os;
+	struct klamm_loop *loop;
+	bool own_loop;
+	struct klamm_conf *conf;
+	const struct kl_settings *settings;
+	struct kl_log log;
+	struct kl_host host;
+	bool host_made, loop_made, cluster_made;
+	struct kl_role_deserializer key, value;
+
+	/* --- any thread --- */
+	atomic_uint *state;
+	atomic_uint refs; /* the application, batches */
+	struct kl_slab_pool *slabs; /* klamm.memory.max */
+	struct kl_gate gate;
+	atomic_bool woken;
+	atomic_bool starved; /* memory that the application holds stops fetching */
+	struct kl_task task;      /* the fetcher's round */
+	struct kl_task wake_task; /* wakes who polls */
+	atomic_bool polled;       /* the application has polled at least once */
+	struct kl_mutex mutex; /* guards the next three */
+	struct kl_list results;
+	struct kl_list spare_chunks;
+	struct kl_list spare_batches;
+
+	/* --- the polling thread's, and the loop's while that waits in a call --- */
+	struct kl_ctopic *topics; /* uthash */
+	struct kl_cpart *assigned; /* uthash */
+	struct {
+		struct kl_plugin *plugin; /* NULL = not needed yet */
+		struct kl_instance instance;
+	} codecs[8]; /* by wire id */
+
+	/* --- the loop's --- */
+	struct kl_cluster cluster;
+	struct kl_list parts;
+	struct kl_list lookups;
+	struct kl_list requests;
+	struct kl_list spare_requests;
+	struct kl_timer timer;
+	bool stopping;
+};
+
+/* --- consumer.c --- */
+const char *kl_consumer_lookup(void *arg, const char *key);
+void kl_consumer_unref(struct klamm_consumer *c);
+
+/* --- subscription.c --- */
+struct kl_cpart *kl_cpart_find(const struct klamm_consumer *c, const char *topic,
+			       int32_t partition);
+void kl_cpart_unref(struct kl_cpart *part);
+static inline struct kl_cpart *kl_cpart_ref(struct kl_cpart *part)
+{
+	atomic_fetch_add(&part->refs, 1);
+	return part;
+}
+/* Interned; NULL = out of memory. */
+struct kl_ctopic *kl_ctopic_get(struct klamm_consumer *c, const char *name);
+/* The loop: */
+void kl_ctopic_want(struct klamm_consumer *c, struct kl_ctopic *topic);
+void kl_ctopic_unwant(struct klamm_consumer *c, struct kl_ctopic *topic);
+void kl_subscription_stop(struct klamm_consumer *c);
+void kl_subscription_free(struct klamm_consumer *c);
+
+/* --- results.c: between loop and poll() --- */
+struct kl_chunk *kl_chunk_get(struct klamm_consumer *c);
+void kl_chunk_put(struct klamm_consumer *c, struct kl_chunk *chunk);
+void kl_results_push(struct klamm_consumer *c, struct kl_chunk *chunk);
+/* An error of a partition (NULL: of the client) for the next poll(). */
+void kl_results_error(struct klamm_consumer *c, struct kl_cpart *part,
+		      const struct klamm_error *err);
+/* The first that may be handed out, still in the queue; stale ones are dropped. */
+struct kl_chunk *kl_results_first(struct klamm_consumer *c);
+void kl_results_drop(struct klamm_consumer *c, struct kl_cpart *part); /* NULL: all */
+
+/* --- batch.c --- */
+/* The next batch of a chunk: 1 and a batch, 0 the chunk is used up, < 0 an error told in err;
+ * chunk->at then stands at the batch that could not be read. */
+int kl_batch_take(struct klamm_consumer *c, struct kl_chunk *chunk,
+		  struct klamm_batch **batch_out, struct klamm_error *err);
+void kl_batches_free(struct klamm_consumer *c);
+
+/* --- decode.c: the polling thread --- */
+/* The plain records of a compressed batch in a slab of their own. */
+int kl_decode(struct klamm_consumer *c, const struct kl_batch_head *head,
+	      struct klamm_span packed, struct kl_slab **slab_out, size_t *len_out,
+	      struct klamm_error *err);
+void kl_decode_close(struct klamm_consumer *c);
+
+/* --- fetcher.c: the loop --- */
+void kl_fetcher_round(struct kl_task *task);
+void kl_fetcher_free(struct klamm_consumer *c);
+extern const struct kl_cluster_ops kl_fetcher_ops;
+/* A partition needs its reset policy applied; told is an error if there is none. */
+void kl_fetcher_reset(struct klamm_consumer *c, struct kl_cpart *part);
+
+/* --- offsets.c: the loop --- */
+struct kl_lookup {
+	struct kl_list link; /* consumer->lookups, or a request's */
+	struct kl_ctopic *topic;
+	int32_t partition;
+	int64_t timestamp; /* or KLAMM_OFFSET_BEGINNING, _END */
+	bool in_flight;
+	int64_t retry_at;
+	unsigned failures;
+	int32_t last_code; /* of the last attempt */
+	/* --- the answer --- */
+	int64_t offset, found_ms;
+	int32_t leader_epoch;
+	/* code 0, or an error that trying again does not help. May free the look-up. */
+	void (*done)(struct klamm_consumer *c, struct kl_lookup *lookup, int code);
+	void *owner;
+};
+void kl_lookup_start(struct klamm_consumer *c, struct kl_lookup *lookup);
+void kl_lookup_cancel(struct klamm_consumer *c, struct kl_lookup *lookup);
+/* Sends what can be sent; the earliest time to look again goes to *when. */
+void kl_lookups_round(struct klamm_consumer *c, int64_t *when);
+/* Look up where a partition stands. */
+void kl_lookup_part(struct klamm_consumer *c, struct kl_cpart *part);
+void kl_lookups_free(struct klamm_consumer *c);
+
+#endif

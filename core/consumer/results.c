@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The queue between the loop, which fetches, and the thread that polls. */
+#include <stdlib.h>
+
+#include "core/base/error.h"
+#include "core/consumer/consumer.h"
+
+struct kl_chunk *kl_chunk_get(struct klamm_consumer *c)
+{
+	kl_mutex_lock(&c->mutex);
+	struct kl_list *link = kl_list_pop(&c->spare_chunks);
+	kl_mutex_unlock(&c->mutex);
+	if (link != NULL)
+		return kl_list_entry(link, struct kl_chunk, link);
+	struct kl_chunk *chunk = calloc(1, sizeof(*chunk));
+	if (chunk != NULL)
+		kl_list_init(&chunk->link);
+	return chunk;
+}
+
+void kl_chunk_put(struct klamm_consumer *c, struct kl_chunk *chunk)
+{
+	kl_slab_unref(chunk->slab);
+	free(chunk->aborted);
+	if (chunk->part != NULL) {
+		atomic_fetch_sub(&chunk->part->queued_bytes, chunk->bytes);
+		kl_cpart_unref(chunk->part);
+	}
+	kl_list_remove(&chunk->link);
+	*chunk = (struct kl_chunk){0};
+	kl_mutex_lock(&c->mutex);
+	kl_list_init(&chunk->link);
+	kl_list_push_front(&c->spare_chunks, &chunk->link);
+	kl_mutex_unlock(&c->mutex);
+}
+
+void kl_results_push(struct klamm_consumer *c, struct kl_chunk *chunk)
+{
+	kl_mutex_lock(&c->mutex);
+	kl_list_push(&c->results, &chunk->link);
+	kl_mutex_unlock(&c->mutex);
+	kl_gate_wake(c->os, &c->gate);
+}
+
+void kl_results_error(struct klamm_consumer *c, struct kl_cpart *part,
+		      const struct klamm_error *err)
+{
+	kl_log(&c->log, KL_LOG_WARN, "consumer", "%s", err->text);
+	struct kl_chunk *chunk = kl_chunk_get(c);
+	if (chunk == NULL)
+		return; /* the log has it; what failed is tried again */
+	chunk->err = *err;
+	if (part != NULL) {
+		chunk->part = kl_cpart_ref(part);
+		chunk->generation = part->generation;
+	}
+	kl_results_push(c, chunk);
+}
+
+/* Sought or taken away since it was fetched. generation only changes while the polling thread
+ * waits in the call that changes it. */
+static bool is_stale(const struct kl_chunk *chunk)
+{
+	return chunk->part != NULL && (chunk->generation != chunk->part->generation ||
+				       !chunk->part->assigned);
+}
+
+struct kl_chunk *kl_results_first(struct klamm_consumer *c)
+{
+	for (;;) {
+		struct kl_chunk *found = NULL;
+		bool stale = false;
+		kl_mutex_lock(&c->mutex);
+		kl_list_for(chunk, &c->results, struct kl_chunk, link) {
+			stale = is_stale(chunk);
+			if (stale || chunk->part == NULL || !chunk->part->paused ||
+			    chunk->look_up_done) {
+				found = chunk;
+				break;
+			}
+		}
+		if (stale)
+			kl_list_remove(&found->link);
+		kl_mutex_unlock(&c->mutex);
+		if (!stale)
+			return found;
+		kl_chunk_put(c, found);
+	}
+}
+
+void kl_results_drop(struct klamm_consumer *c, struct kl_cpart *part)
+{
+	struct kl_list dropped = KL_LIST_INIT(dropped);
+	kl_mutex_lock(&c->mutex);
+	kl_list_for_safe(chunk, &c->results, struct kl_chunk, link) {
+		if (part == NULL || chunk->part == part) {
+			kl_list_remove(&chunk->link);
+			kl_list_push(&dropped, &chunk->link);
+		}
+	}
+	kl_mutex_unlock(&c->mutex);
+	struct kl_list *link;
+	while ((link = kl_list_pop(&dropped)) != NULL)
+		kl_chunk_put(c, kl_list_entry(link, struct kl_chunk, link));
+}

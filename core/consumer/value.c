@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Keys and values through the deserializers that the configuration names. */
+#include "core/base/error.h"
+#include "core/consumer/consumer.h"
+
+static void *arena_get(struct klamm_batch *batch, size_t n)
+{
+	if (batch->arena.lent.alloc == NULL)
+		kl_lent_arena_init(&batch->arena, (size_t)batch->consumer->settings->klamm_decompress_max,
+				   &batch->consumer->host.quota);
+	return batch->arena.lent.alloc(&batch->arena.lent, n);
+}
+
+static int fail(const struct klamm_batch *batch, const struct klamm_record_view *view, int code,
+		const char *what, const char *why, struct klamm_error *err)
+{
+	return kl_error(err, code, "topic %s partition %d offset %lld: cannot read the %s: %s",
+			batch->topic->name, batch->partition, (long long)view->offset, what, why);
+}
+
+static int decode(struct klamm_batch *batch, const struct klamm_record_view *view,
+		  struct kl_role_deserializer *role, bool is_key, struct klamm_value *value,
+		  struct klamm_error *err)
+{
+	const struct klamm_span *in = is_key ? &view->key : &view->value;
+	const struct klamm_serializer_plugin *plugin = &role->plugin->serializer;
+	struct klamm_header *headers = NULL;
+	if (view->header_count > 0) {
+		headers = arena_get(batch, view->header_count * sizeof(*headers));
+		if (headers == NULL)
+			return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for headers");
+		for (uint32_t i = 0; i < view->header_count; i++)
+			klamm_record_header(view, i, &headers[i]);
+	}
+	static const int32_t never = 0;
+	struct klamm_serializer_ctx ctx = {
+		.size = sizeof(ctx),
+		.topic = batch->topic->name,
+		.is_key = is_key,
+		.headers = headers,
+		.header_count = view->header_count,
+		.call = {sizeof(ctx.call), batch->consumer->settings->default_api_timeout_ms,
+			 &never},
+	};
+	bool serial = (plugin->flags & KLAMM_SERIALIZER_SERIAL) != 0;
+	if (serial)
+		kl_mutex_lock(&role->mutex);
+	int rc = plugin->decode(role->instance.self, &ctx, in, &batch->arena.lent, value, err);
+	if (serial)
+		kl_mutex_unlock(&role->mutex);
+	return rc;
+}
+
+static int get(struct klamm_batch *batch, const struct klamm_record_view *view, bool is_key,
+	       const struct klamm_value **value_out, struct klamm_error *err)
+{
+	struct klamm_consumer *c = batch->consumer;
+	const char *what = is_key ? "key" : "value";
+	struct kl_role_deserializer *role = is_key ? &c->key : &c->value;
+	const struct klamm_span *in = is_key ? &view->key : &view->value;
+	if (atomic_load(c->state) != KL_CONSUMER_OPEN)
+		return fail(batch, view, KLAMM_ERR_CLOSED, what, "its consumer is closed", err);
+	struct klamm_value *value = arena_get(batch, sizeof(*value));
+	if (value == NULL)
+		return fail(batch, view, KLAMM_ERR_NO_MEMORY, what, "out of memory", err);
+	bool takes_null = role->plugin != NULL &&
+			  (role->plugin->serializer.flags & KLAMM_SERIALIZER_TAKES_NULL) != 0;
+	if (in->data == NULL && !takes_null) {
+		value->type = KLAMM_VALUE_NULL;
+	} else if (role->plugin == NULL) {
+		value->type = KLAMM_VALUE_BYTES;
+		value->as.bytes = *in;
+	} else {
+		struct klamm_error why;
+		int rc = decode(batch, view, role, is_key, value, &why);
+		if (rc != 0)
+			return fail(batch, view, KLAMM_ERR_DESERIALIZE, what, why.text, err);
+	}
+	*value_out = value;
+	return 0;
+}
+
+int klamm_record_key(struct klamm_batch *batch, const struct klamm_record_view *view,
+		     const struct klamm_value **value_out, struct klamm_error *err)
+{
+	return get(batch, view, true, value_out, err);
+}
+
+int klamm_record_value(struct klamm_batch *batch, const struct klamm_record_view *view,
+		       const struct klamm_value **value_out, struct klamm_error *err)
+{
+	return get(batch, view, false, value_out, err);
+}
