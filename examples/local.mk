@@ -1,0 +1,4 @@
+# Programs over the public interface alone; scripts/demo runs the first.
+noinst_PROGRAMS += examples/roundtrip
+examples_roundtrip_SOURCES = %D%/roundtrip.c
+examples_roundtrip_LDADD = libklamm.la
