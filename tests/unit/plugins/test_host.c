@@ -119,9 +119,11 @@ static void ring(void *arg)
 	atomic_fetch_add((atomic_int *)arg, 1);
 }
 
-static void step_until(int64_t deadline)
+/* Steps until it has rung n times, or the wait is over. */
+static void step_until(int n, int64_t wait)
 {
-	while (kl_os_real()->now(kl_os_real()) < deadline)
+	int64_t deadline = api->now_us(api) + wait;
+	while (atomic_load(&rings) < n && api->now_us(api) < deadline)
 		kl_loop_step(loop, deadline);
 }
 
@@ -129,28 +131,26 @@ START_TEST(timers_run_on_the_loop)
 {
 	struct klamm_timer *timer;
 	ck_assert_int_eq(api->timer_new(api, ring, &rings, &timer), 0);
-	int64_t now = api->now_us(api);
-	api->timer_set(api, timer, now + 20 * KL_MS);
-	step_until(now + 10 * KL_MS);
+	api->timer_set(api, timer, api->now_us(api) + 3600 * (int64_t)KL_SECOND);
+	step_until(1, 10 * KL_MS);
 	ck_assert_int_eq(atomic_load(&rings), 0);
-	step_until(now + 60 * KL_MS);
+	int64_t at = api->now_us(api) + 5 * KL_MS;
+	api->timer_set(api, timer, at);
+	step_until(1, 60 * KL_SECOND);
 	ck_assert_int_eq(atomic_load(&rings), 1);
+	ck_assert_int_ge(api->now_us(api), at);
 	/* Unset, and set anew. */
-	now = api->now_us(api);
-	api->timer_set(api, timer, now + 5 * KL_MS);
+	api->timer_set(api, timer, 0);
 	api->timer_set(api, timer, -1);
-	step_until(now + 20 * KL_MS);
+	step_until(2, 10 * KL_MS);
 	ck_assert_int_eq(atomic_load(&rings), 1);
 	api->timer_set(api, timer, 0);
-	kl_loop_step(loop, 0);
-	kl_loop_step(loop, 0);
+	step_until(2, 60 * KL_SECOND);
 	ck_assert_int_eq(atomic_load(&rings), 2);
 	/* Freed while armed: it never rings again. */
-	now = api->now_us(api);
-	api->timer_set(api, timer, now + 5 * KL_MS);
-	kl_loop_step(loop, 0);
+	api->timer_set(api, timer, 0);
 	api->timer_free(api, timer);
-	step_until(now + 20 * KL_MS);
+	step_until(3, 10 * KL_MS);
 	ck_assert_int_eq(atomic_load(&rings), 2);
 	/* One that is freed and never seen by the loop again goes with the loop. */
 	ck_assert_int_eq(api->timer_new(api, ring, &rings, &timer), 0);
