@@ -70,7 +70,8 @@ struct cli_command {
 extern const struct cli_command *const cli_commands[]; /* ended by NULL */
 extern const struct cli_option cli_global_options[];
 
-extern const struct cli_command cli_config_explain, cli_config_lint, cli_version;
+extern const struct cli_command cli_config_explain, cli_config_lint, cli_topic_create,
+	cli_topic_delete, cli_topic_describe, cli_topic_list, cli_version;
 
 /* --- one run --- */
 
@@ -79,7 +80,7 @@ struct cli {
 	const char *group;                 /* the first word of a command of two, or NULL */
 	/* The global options. */
 	struct cli_list brokers, files, pairs;
-	int32_t verbosity;
+	int32_t verbosity, timeout_s;
 	bool quiet, help, version;
 };
 
@@ -89,11 +90,16 @@ int cli_parse(struct cli *cli, int argc, char **argv, void **options_out,
 	      struct cli_list *args_out);
 void cli_help(const struct cli *cli); /* of its command, or of the whole program; on stdout */
 
-/* A configuration from -F, then -X, then -b; every problem of a file is told at once. The
- * command line itself waits less than a server would (see conf.c). */
+/* A configuration from -F, then -X, then -b; every problem of a file is told at once. */
 int cli_conf(const struct cli *cli, struct klamm_conf **conf_out);
 /* The same for commands that talk to a broker: one must be named. */
 int cli_client_conf(const struct cli *cli, struct klamm_conf **conf_out);
+
+/* How long a question to the brokers may take. */
+static inline int64_t cli_timeout_ms(const struct cli *cli)
+{
+	return cli->timeout_s * 1000ll;
+}
 
 /* "klamm: ..." on stderr; the status is returned. */
 int cli_fail(int status, const char *fmt, ...) KL_PRINTF(2, 3);

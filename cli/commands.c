@@ -3,6 +3,10 @@
 #include "cli/cli.h"
 
 const struct cli_command *const cli_commands[] = {
+	&cli_topic_create,
+	&cli_topic_list,
+	&cli_topic_describe,
+	&cli_topic_delete,
 	&cli_config_explain,
 	&cli_config_lint,
 	&cli_version,
@@ -14,10 +18,12 @@ const struct cli_command *const cli_commands[] = {
 const struct cli_option cli_global_options[] = {
 	{'b', "brokers", "HOST:PORT,...", CLI_LIST, AT(brokers), 0, 0,
 	 "brokers to ask first (bootstrap.servers)"},
-	{'F', "config", "FILE", CLI_LIST, AT(files), 0, 0,
+	{'F', "config-file", "FILE", CLI_LIST, AT(files), 0, 0,
 	 "read a configuration file; may be repeated"},
 	{'X', "set", "KEY=VALUE", CLI_LIST, AT(pairs), 0, 0,
 	 "set one key, over what files say; may be repeated"},
+	{0, "timeout", "SECONDS", CLI_INT32, AT(timeout_s), 1, 86400,
+	 "give up on brokers that do not answer after this time (15)"},
 	{'v', "verbose", NULL, CLI_COUNT, AT(verbosity), 0, 0,
 	 "log to stderr: -v what happens, -vv more, -vvv each request"},
 	{'q', "quiet", NULL, CLI_FLAG, AT(quiet), 0, 0, "no progress and no notes"},

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The configuration of a run: what the command line itself prefers, then files, then -X, then
+/* The configuration of a run: what the program itself prefers, then files, then -X, then
  * -b; later ones win. */
 #include <stdio.h>
 
 #include "cli/cli.h"
-
-/* Somebody sits and waits: a wrong address is worth less of his time than a server's. */
-static const char *const preferred[][2] = {
-	{"client.id", "klamm"},
-	{"default.api.timeout.ms", "15000"},
-	{"max.block.ms", "15000"},
-};
 
 static void tell_issue(void *arg, const struct klamm_conf_issue *issue)
 {
@@ -54,17 +47,26 @@ static int set_brokers(const struct cli *cli, struct klamm_conf *conf)
 	}
 	struct klamm_error err;
 	if (len > 0 && klamm_conf_set(conf, "bootstrap.servers", text, &err) != 0)
-		return cli_fail(CLI_USAGE, "-b %s: %s", text, err.text);
+		return cli_fail(CLI_USAGE, "-b: %s", err.text);
+	return 0;
+}
+
+/* Somebody sits and waits: a wrong address is worth less of his time than a server's. */
+static int prefer(const struct cli *cli, struct klamm_conf *conf)
+{
+	struct klamm_error err;
+	char wait[24];
+	snprintf(wait, sizeof(wait), "%lld", (long long)cli_timeout_ms(cli));
+	if (klamm_conf_set(conf, "client.id", "klamm", &err) != 0 ||
+	    klamm_conf_set(conf, "max.block.ms", wait, &err) != 0)
+		return cli_error(&err);
 	return 0;
 }
 
 static int fill(const struct cli *cli, struct klamm_conf *conf)
 {
 	struct klamm_error err;
-	for (size_t i = 0; i < kl_countof(preferred); i++)
-		if (klamm_conf_set(conf, preferred[i][0], preferred[i][1], &err) != 0)
-			return cli_error(&err);
-	int rc = 0;
+	int rc = prefer(cli, conf);
 	for (size_t i = 0; rc == 0 && i < cli->files.n; i++)
 		rc = load_file(cli, conf, cli->files.v[i]);
 	for (size_t i = 0; rc == 0 && i < cli->pairs.n; i++)

@@ -124,6 +124,8 @@ int cli_error_status(const struct klamm_error *err)
 	case KLAMM_ERR_TLS:
 	case KLAMM_ERR_AUTHENTICATION:
 	case KLAMM_ERR_NO_BROKER:
+	case KLAMM_ERR_PROTOCOL: /* the peer is no Kafka */
+	case KLAMM_ERR_FRAME_TOO_LARGE:
 		return CLI_CONNECTION;
 	case KLAMM_ERR_TIMED_OUT:
 		return CLI_TIMEOUT;

@@ -1,7 +1,8 @@
 bin_PROGRAMS += %D%/klamm
 %C%_klamm_SOURCES = %D%/cli.h %D%/main.c %D%/commands.c %D%/parse.c %D%/help.c %D%/words.c \
 	%D%/conf.c \
-	%D%/signals.c %D%/cmd_config.c %D%/cmd_version.c
+	%D%/signals.c %D%/cmd_config.c %D%/cmd_topic.c %D%/cmd_version.c \
+	%D%/table.c %D%/table.h
 %C%_klamm_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 %C%_klamm_LDADD = libklamm.la $(JSONC_LIBS) $(OPENSSL_LIBS)
 

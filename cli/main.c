@@ -25,7 +25,7 @@ int main(int argc, char **argv)
 	/* A reader that has seen enough shows up as EPIPE, which ends a command quietly. */
 	signal(SIGPIPE, SIG_IGN);
 	/* Static, since what they point to lives as long as the program. */
-	static struct cli cli;
+	static struct cli cli = {.timeout_s = 15};
 	static struct cli_list args;
 	static void *options;
 	int status = cli_parse(&cli, argc, argv, &options, &args);

@@ -4,6 +4,7 @@
 #ifndef KLAMM_KLAMM_H
 #define KLAMM_KLAMM_H
 
+#include <klamm/admin.h>
 #include <klamm/conf.h>
 #include <klamm/consumer.h>
 #include <klamm/error.h>

@@ -1,4 +1,5 @@
 pkginclude_HEADERS += \
+	%D%/admin.h \
 	%D%/assignor.h \
 	%D%/codec.h \
 	%D%/conf.h \

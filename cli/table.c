@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/table.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void end_cell(struct cli_table *t, size_t begin)
+{
+	size_t column = t->cells++ % t->columns, width = 0;
+	for (size_t i = begin; i < t->text.len; i++)
+		width += (t->text.data[i] & 0xc0) != 0x80; /* bytes that begin a character */
+	t->widths[column] = kl_max(t->widths[column], width);
+	kl_buf_u8(&t->text, 0);
+}
+
+void cli_cell(struct cli_table *t, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	size_t begin = t->text.len;
+	kl_buf_put(&t->text, text, strlen(text));
+	end_cell(t, begin);
+}
+
+void cli_cell_ids(struct cli_table *t, const int32_t *ids, size_t n)
+{
+	size_t begin = t->text.len;
+	for (size_t i = 0; i < n; i++)
+		kl_buf_printf(&t->text, "%s%d", i > 0 ? "," : "", ids[i]);
+	if (n == 0)
+		kl_buf_put(&t->text, "-", 1);
+	end_cell(t, begin);
+}
+
+static int columns_of(const char *text)
+{
+	int n = 0;
+	for (; *text != '\0'; text++)
+		n += (*text & 0xc0) != 0x80;
+	return n;
+}
+
+void cli_table_print(struct cli_table *t, const char *indent)
+{
+	const char *cell = t->text.failed ? NULL : (const char *)t->text.data;
+	for (size_t i = 0; cell != NULL && i < t->cells; i++) {
+		size_t column = i % t->columns;
+		bool last = column == t->columns - 1;
+		int fill = last ? 0 : (int)t->widths[column] - columns_of(cell) + 2;
+		printf("%s%s%*s%s", column == 0 ? indent : "", cell, fill, "", last ? "\n" : "");
+		cell += strlen(cell) + 1;
+	}
+	kl_buf_clear(&t->text);
+	t->cells = 0;
+	memset(t->widths, 0, sizeof(t->widths));
+}
+
+void cli_table_free(struct cli_table *t)
+{
+	kl_buf_free(&t->text);
+}
