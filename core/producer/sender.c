@@ -226,9 +226,11 @@ static bool may_retry(const struct klamm_producer *p, const struct kl_pbatch *ba
 	       expires_at(p, batch) > now(p);
 }
 
+/* Back to the front of its partition's queue, before anything younger. */
 static void retry_later(struct klamm_producer *p, struct kl_partition *part,
 			struct kl_pbatch *batch)
 {
+	kl_list_push_front(&part->queue, &batch->link);
 	part->retry_at = now(p) + kl_backoff(p->os, p->settings->retry_backoff_ms,
 					     p->settings->retry_backoff_max_ms,
 					     batch->attempts - 1);
