@@ -33,8 +33,7 @@ void klamm_batch_unref(struct klamm_batch *batch)
 		return;
 	struct klamm_consumer *c = batch->consumer;
 	kl_slab_unref(batch->slab);
-	if (batch->arena.lent.alloc != NULL)
-		kl_lent_arena_free(&batch->arena);
+	kl_batch_drop_values(batch);
 	kl_mutex_lock(&c->mutex);
 	kl_list_push_front(&c->spare_batches, &batch->link);
 	kl_mutex_unlock(&c->mutex);

@@ -13,6 +13,11 @@ const char *kl_consumer_lookup(void *arg, const char *key)
 	return kl_conf_lookup(((struct klamm_consumer *)arg)->conf, key);
 }
 
+static int read_secret(void *arg, const char *key, char **text_out, struct klamm_error *err)
+{
+	return kl_conf_read_secret(((struct klamm_consumer *)arg)->conf, key, text_out, err);
+}
+
 /* --- making --- */
 
 static int open_deserializer(struct klamm_consumer *c, const char *name, const char *role,
@@ -39,6 +44,9 @@ static int open_plugins(struct klamm_consumer *c, struct klamm_error *err)
 	if (rc != 0)
 		return rc;
 	c->host_made = true;
+	c->host.secret = read_secret;
+	c->host.secret_arg = c;
+	c->host.quota.max = (size_t)s->klamm_memory_max;
 	rc = open_deserializer(c, s->key_deserializer, "key.deserializer", &c->key, err);
 	if (rc == 0)
 		rc = open_deserializer(c, s->value_deserializer, "value.deserializer", &c->value,

@@ -120,6 +120,7 @@ struct klamm_batch {
 	int64_t start_offset;
 	struct kl_record_iter iter;
 	struct kl_lent_arena arena; /* decoded values */
+	struct kl_decoded *decoded;
 };
 
 struct klamm_consumer {
@@ -204,6 +205,8 @@ void kl_results_drop(struct klamm_consumer *c, struct kl_cpart *part); /* NULL: 
  * chunk->at then stands at the batch that could not be read. */
 int kl_batch_take(struct klamm_consumer *c, struct kl_chunk *chunk,
 		  struct klamm_batch **batch_out, struct klamm_error *err);
+/* value.c: what was decoded of a batch goes. */
+void kl_batch_drop_values(struct klamm_batch *batch);
 void kl_batches_free(struct klamm_consumer *c);
 
 /* --- decode.c: the polling thread --- */

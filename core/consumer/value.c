@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Keys and values through the deserializers that the configuration names. */
 #include "core/base/error.h"
+#include "core/base/value.h"
 #include "core/consumer/consumer.h"
 
 static void *arena_get(struct klamm_batch *batch, size_t n)
@@ -9,6 +10,34 @@ static void *arena_get(struct klamm_batch *batch, size_t n)
 		kl_lent_arena_init(&batch->arena, (size_t)batch->consumer->settings->klamm_decompress_max,
 				   &batch->consumer->host.quota);
 	return batch->arena.lent.alloc(&batch->arena.lent, n);
+}
+
+/* A value in the batch's arena, known to the batch: natives in it are freed with it. */
+struct kl_decoded {
+	struct kl_decoded *next;
+	struct klamm_value value;
+};
+
+static struct klamm_value *value_new(struct klamm_batch *batch)
+{
+	struct kl_decoded *decoded = arena_get(batch, sizeof(*decoded));
+	return decoded != NULL ? &decoded->value : NULL;
+}
+
+static const struct klamm_value *keep(struct klamm_batch *batch, struct klamm_value *value)
+{
+	struct kl_decoded *decoded = kl_container(value, struct kl_decoded, value);
+	decoded->next = batch->decoded;
+	batch->decoded = decoded;
+	return value;
+}
+
+void kl_batch_drop_values(struct klamm_batch *batch)
+{
+	for (; batch->decoded != NULL; batch->decoded = batch->decoded->next)
+		kl_value_drop(&batch->decoded->value);
+	if (batch->arena.lent.alloc != NULL)
+		kl_lent_arena_free(&batch->arena);
 }
 
 static int fail(const struct klamm_batch *batch, const struct klamm_record_view *view, int code,
@@ -60,7 +89,7 @@ static int get(struct klamm_batch *batch, const struct klamm_record_view *view, 
 	const struct klamm_span *in = is_key ? &view->key : &view->value;
 	if (atomic_load(c->state) != KL_CONSUMER_OPEN)
 		return fail(batch, view, KLAMM_ERR_CLOSED, what, "its consumer is closed", err);
-	struct klamm_value *value = arena_get(batch, sizeof(*value));
+	struct klamm_value *value = value_new(batch);
 	if (value == NULL)
 		return fail(batch, view, KLAMM_ERR_NO_MEMORY, what, "out of memory", err);
 	bool takes_null = role->plugin != NULL &&
@@ -76,7 +105,7 @@ static int get(struct klamm_batch *batch, const struct klamm_record_view *view, 
 		if (rc != 0)
 			return fail(batch, view, KLAMM_ERR_DESERIALIZE, what, why.text, err);
 	}
-	*value_out = value;
+	*value_out = keep(batch, value);
 	return 0;
 }
 

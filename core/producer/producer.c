@@ -13,6 +13,11 @@ const char *kl_producer_lookup(void *arg, const char *key)
 	return kl_conf_lookup(((struct klamm_producer *)arg)->conf, key);
 }
 
+static int read_secret(void *arg, const char *key, char **text_out, struct klamm_error *err)
+{
+	return kl_conf_read_secret(((struct klamm_producer *)arg)->conf, key, text_out, err);
+}
+
 /* --- plugins --- */
 
 static int load(struct klamm_producer *p, int32_t kind, const char *name,
@@ -79,6 +84,9 @@ static int open_plugins(struct klamm_producer *p, struct klamm_error *err)
 	if (rc != 0)
 		return rc;
 	p->host_made = true;
+	p->host.secret = read_secret;
+	p->host.secret_arg = p;
+	p->host.quota.max = (size_t)s->klamm_memory_max;
 	if (codec != NULL)
 		rc = load(p, KLAMM_KIND_CODEC, codec, &p->codec_plugin, err);
 	/* An instance is made now to hear of a bad option now. */
