@@ -66,14 +66,21 @@ static inline void kl_list_splice(struct kl_list *l, struct kl_list *from)
 #define kl_list_entry(node, type, member) kl_container(node, type, member)
 #define kl_list_first(l, type, member)                                                  \
 	(kl_list_empty(l) ? NULL : kl_list_entry((l)->next, type, member))
+/* The node in pos, which may be no pos at all but where one would begin around the head of
+ * the list: nothing is read and no alignment is taken for granted. */
+#define kl_list_node(pos, type, member)                                                 \
+	((struct kl_list *)((char *)(pos) + offsetof(type, member)))
 #define kl_list_for(pos, l, type, member)                                               \
-	for (type *pos = kl_list_entry((l)->next, type, member); &pos->member != (l);    \
+	for (type *pos = kl_list_entry((l)->next, type, member);                         \
+	     kl_list_node(pos, type, member) != (l);                                     \
 	     pos = kl_list_entry(pos->member.next, type, member))
 /* Safe against removing pos. */
 #define kl_list_for_safe(pos, l, type, member)                                          \
 	for (type *pos = kl_list_entry((l)->next, type, member),                         \
-		  *pos##_next = kl_list_entry(pos->member.next, type, member);           \
-	     &pos->member != (l); pos = pos##_next,                                      \
-		  pos##_next = kl_list_entry(pos##_next->member.next, type, member))
+		  *pos##_next = kl_list_entry(kl_list_node(pos, type, member)->next,     \
+					      type, member);                             \
+	     kl_list_node(pos, type, member) != (l); pos = pos##_next,                   \
+		  pos##_next = kl_list_entry(kl_list_node(pos##_next, type, member)->next, \
+					     type, member))
 
 #endif
