@@ -385,6 +385,7 @@ static void stop_in_loop(void *arg)
 {
 	struct klamm_producer *p = arg;
 	p->stopping = true;
+	kl_topics_stop(p); /* before what the cluster knows about them goes */
 	/* Requests end with CLOSED, and their batches with them. */
 	if (p->cluster_made)
 		kl_cluster_free(&p->cluster);
@@ -392,7 +393,6 @@ static void stop_in_loop(void *arg)
 		kl_sender_abandon(p);
 		kl_sender_free(p);
 	}
-	kl_topics_stop(p);
 	kl_loop_unpost(p->loop, &p->task);
 }
 
