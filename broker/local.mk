@@ -1,1 +1,34 @@
-# nothing yet
+lib_LTLIBRARIES += libklamm-broker.la
+libklamm_broker_la_SOURCES = \
+	%D%/api_versions.c \
+	%D%/broker.c %D%/broker.h \
+	%D%/call.c %D%/call.h \
+	%D%/configs.c %D%/configs.h \
+	%D%/conn.c \
+	%D%/control.c \
+	%D%/create_topics.c \
+	%D%/delete_topics.c \
+	%D%/describe_cluster.c \
+	%D%/describe_configs.c \
+	%D%/describe_topic_partitions.c \
+	%D%/dispatch.c \
+	%D%/faults.c \
+	%D%/fetch.c \
+	%D%/find_coordinator.c \
+	%D%/init_producer_id.c \
+	%D%/list_offsets.c \
+	%D%/log.c %D%/log.h \
+	%D%/log_time.c \
+	%D%/metadata.c \
+	%D%/null.c %D%/null.h \
+	%D%/offset_for_leader_epoch.c \
+	%D%/partitions.c \
+	%D%/produce.c \
+	%D%/producers.c %D%/producers.h \
+	%D%/topics.c %D%/topics.h
+libklamm_broker_la_LIBADD = libklamm.la
+libklamm_broker_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+	-Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,--version-script=%D%/klamm-broker.map
+libklamm_broker_la_DEPENDENCIES = libklamm.la %D%/klamm-broker.map
+
+pkgconfig_DATA += klamm-broker.pc

@@ -7,6 +7,7 @@ const struct cli_command *const cli_commands[] = {
 	&cli_topic_list,
 	&cli_topic_describe,
 	&cli_topic_delete,
+	&cli_broker,
 	&cli_config_explain,
 	&cli_config_lint,
 	&cli_version,

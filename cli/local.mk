@@ -1,10 +1,10 @@
 bin_PROGRAMS += %D%/klamm
 %C%_klamm_SOURCES = %D%/cli.h %D%/main.c %D%/commands.c %D%/parse.c %D%/help.c %D%/words.c \
 	%D%/conf.c \
-	%D%/signals.c %D%/cmd_config.c %D%/cmd_topic.c %D%/cmd_version.c \
+	%D%/signals.c %D%/cmd_broker.c %D%/cmd_config.c %D%/cmd_topic.c %D%/cmd_version.c \
 	%D%/table.c %D%/table.h
 %C%_klamm_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
-%C%_klamm_LDADD = libklamm.la $(JSONC_LIBS) $(OPENSSL_LIBS)
+%C%_klamm_LDADD = libklamm-broker.la libklamm.la $(JSONC_LIBS) $(OPENSSL_LIBS)
 
 # The program is cli/klamm; ./klamm of the build folder starts it with this tree's plugins,
 # which a program that is not installed yet would look for in the wrong place.

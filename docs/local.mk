@@ -1,4 +1,5 @@
 EXTRA_DIST += %D%/SCHEMA.md
 EXTRA_DIST += \
+	%D%/DEVBROKER.md \
 	%D%/PLUGINS.md \
 	%D%/plugin-example/partitioner_region.c

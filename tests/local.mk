@@ -16,6 +16,7 @@ include tests/interop/local.mk
 
 if HAVE_CHECK
 include tests/unit/local.mk
+include tests/broker/local.mk
 endif
 
 include tests/sim/local.mk

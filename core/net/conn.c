@@ -377,3 +377,12 @@ void kl_conn_mute(struct kl_conn *conn, bool mute)
 	if (!mute && conn->in != NULL)
 		hand_on(conn);
 }
+
+void kl_conn_shed(struct kl_conn *conn)
+{
+	if (conn->in_at != conn->in_end)
+		return;
+	kl_slab_unref(conn->in);
+	conn->in = NULL;
+	conn->in_at = conn->in_end = 0;
+}

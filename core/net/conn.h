@@ -75,6 +75,8 @@ static inline bool kl_conn_is_open(const struct kl_conn *conn)
 void kl_conn_send(struct kl_conn *conn, struct kl_out *out);
 /* Stop or resume reading. */
 void kl_conn_mute(struct kl_conn *conn, bool mute);
+/* Give the receive buffer back if nothing is in it: for connections at rest. */
+void kl_conn_shed(struct kl_conn *conn);
 /* Close; ops->closed is not called. Frames not sent are dropped without a word. */
 void kl_conn_close(struct kl_conn *conn, bool reset);
 

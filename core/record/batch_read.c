@@ -93,8 +93,7 @@ struct klamm_span kl_batch_records(const uint8_t *p, const struct kl_batch_head 
 	return (struct klamm_span){p + KL_BATCH_HEAD, kl_batch_size(head) - KL_BATCH_HEAD};
 }
 
-/* What the head alone tells, as Kafka's LogValidator asks it of clients. */
-static int validate_head(const struct kl_batch_head *head, struct klamm_error *err)
+int kl_batch_validate_head(const struct kl_batch_head *head, struct klamm_error *err)
 {
 	if (head->base_offset != 0)
 		return kl_error(err, KLAMM_ERR_INVALID_RECORD,
@@ -120,7 +119,7 @@ static int validate_head(const struct kl_batch_head *head, struct klamm_error *e
 int kl_batch_validate(const struct kl_batch_head *head, struct klamm_span records,
 		      int64_t *max_timestamp_out, struct klamm_error *err)
 {
-	int rc = validate_head(head, err);
+	int rc = kl_batch_validate_head(head, err);
 	if (rc != 0)
 		return rc;
 	struct kl_record_iter iter;

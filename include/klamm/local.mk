@@ -1,6 +1,7 @@
 pkginclude_HEADERS += \
 	%D%/admin.h \
 	%D%/assignor.h \
+	%D%/broker.h \
 	%D%/codec.h \
 	%D%/conf.h \
 	%D%/consumer.h \

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The broker as a whole: options, nodes and their listeners, beginning and end. */
+#include "broker/broker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "broker/call.h"
+#include "broker/null.h"
+#include "core/base/text.h"
+
+#define NODES_MAX 1000
+#define REPLICAS_DEFAULT 3
+/* Kafka's message.max.bytes: 1 MiB and the overhead of a batch. */
+#define MESSAGE_MAX 1048588
+#define MEMORY_MAX ((int64_t)1 << 30)
+#define NULL_RECORD_SIZE 100
+#define NULL_BATCH_RECORDS 150
+/* Requests that are being received by all connections together, and how much of that memory
+ * is kept for the next ones. */
+#define FRAMES_MAX ((size_t)512 << 20)
+#define FRAMES_KEEP ((size_t)16 << 20)
+#define CHUNKS_KEEP ((size_t)16 << 20)
+#define SWEEP_EVERY (10 * (int64_t)KL_SECOND)
+/* When descriptors or memory ran out, clients in the backlog wait this long. */
+#define ACCEPT_AGAIN (100 * KL_MS)
+#define ACCEPT_ROUND 64
+
+/* --- nodes --- */
+
+struct kl_dev_node *kl_dev_node(struct klamm_broker *broker, int32_t id)
+{
+	return id >= 1 && id <= broker->options.nodes ? &broker->nodes[id - 1] : NULL;
+}
+
+struct kl_dev_node *kl_dev_controller(struct klamm_broker *broker)
+{
+	for (int32_t i = 0; i < broker->options.nodes; i++)
+		if (kl_dev_node_runs(&broker->nodes[i]))
+			return &broker->nodes[i];
+	return NULL;
+}
+
+struct kl_str kl_dev_node_host(const struct kl_dev_node *node)
+{
+	return kl_str(node->broker->host);
+}
+
+static void on_listener(struct kl_watch *watch, uint32_t events)
+{
+	struct kl_dev_node *node = kl_container(watch, struct kl_dev_node, listener);
+	struct klamm_loop *loop = node->broker->loop;
+	for (int i = 0; i < ACCEPT_ROUND; i++) {
+		struct kl_sock *sock;
+		int rc = loop->os->sock_accept(watch->sock, &sock, NULL);
+		if (rc == 0) {
+			kl_dev_conn_accept(node, sock);
+			continue;
+		}
+		if (rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM) {
+			kl_watch_set(loop, watch, 0);
+			kl_timer_set(loop, &node->again, loop->now + ACCEPT_AGAIN);
+		}
+		if (rc != -ECONNABORTED && rc != -EINTR)
+			return;
+	}
+}
+
+static void accept_again(struct kl_timer *timer)
+{
+	struct kl_dev_node *node = kl_container(timer, struct kl_dev_node, again);
+	if (kl_dev_node_runs(node))
+		kl_watch_set(node->broker->loop, &node->listener, KL_IN);
+}
+
+int kl_dev_node_listen(struct kl_dev_node *node)
+{
+	struct klamm_broker *broker = node->broker;
+	struct kl_os *os = broker->loop->os;
+	struct kl_addr addr;
+	struct kl_sock *sock;
+	int rc = os->sock_listen(os, broker->listen_host, node->port, &sock, &addr);
+	if (rc < 0)
+		return rc;
+	node->port = os->addr_port(os, &addr);
+	node->listener = (struct kl_watch){.sock = sock, .fn = on_listener};
+	rc = kl_watch_set(broker->loop, &node->listener, KL_IN);
+	if (rc < 0)
+		kl_dev_node_close(node, false);
+	return rc;
+}
+
+void kl_dev_node_close(struct kl_dev_node *node, bool reset)
+{
+	struct klamm_loop *loop = node->broker->loop;
+	kl_timer_stop(loop, &node->again);
+	if (kl_dev_node_runs(node)) {
+		struct kl_sock *sock = node->listener.sock;
+		kl_watch_forget(loop, &node->listener);
+		node->listener.sock = NULL;
+		loop->os->sock_close(sock);
+	}
+	kl_dev_conns_close(node, reset);
+}
+
+static void sweep(struct kl_timer *timer)
+{
+	struct klamm_broker *broker = kl_container(timer, struct klamm_broker, sweep);
+	for (int32_t i = 0; i < broker->options.nodes; i++)
+		kl_dev_conns_sweep(&broker->nodes[i]);
+	kl_timer_set(broker->loop, timer, broker->loop->now + SWEEP_EVERY);
+}
+
+/* --- options --- */
+
+/* "HOST:PORT" or "[IPV6]:PORT". */
+static int parse_listen(struct klamm_broker *broker, const char *text, int32_t *port_out,
+			struct klamm_error *err)
+{
+	const char *colon = strrchr(text, ':');
+	char *end = NULL;
+	long port = colon != NULL ? strtol(colon + 1, &end, 10) : -1;
+	if (colon == NULL || colon == text || end == colon + 1 || *end != '\0' ||
+	    port < 0 || port > 65535)
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"%s: the address to listen on must be HOST:PORT", text);
+	size_t n = (size_t)(colon - text);
+	bool brackets = text[0] == '[' && n >= 2 && text[n - 1] == ']';
+	broker->listen_host = strndup(text + brackets, n - 2 * brackets);
+	if (broker->listen_host == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a broker");
+	*port_out = (int32_t)port;
+	return 0;
+}
+
+static bool is_everywhere(const char *host)
+{
+	return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
+static bool in_range(int64_t v, int64_t min, int64_t max)
+{
+	return v >= min && v <= max;
+}
+
+static int take_options(struct klamm_broker *broker,
+			const struct klamm_broker_options *given, struct klamm_error *err)
+{
+	struct klamm_broker_options *o = &broker->options;
+	memcpy(o, given, kl_min(given->size, sizeof(*o)));
+	const char *advertise = o->advertise;
+	int32_t port = 0;
+	int rc = parse_listen(broker, o->listen ?: "127.0.0.1:0", &port, err);
+	if (rc != 0)
+		return rc;
+	o->nodes = o->nodes ?: 1;
+	o->partitions = o->partitions ?: 1;
+	o->replicas = o->replicas ?: kl_min(o->nodes, REPLICAS_DEFAULT);
+	o->message_max_bytes = o->message_max_bytes ?: MESSAGE_MAX;
+	o->memory_max = o->memory_max ?: MEMORY_MAX;
+	o->null_record_size = o->null_record_size ?: NULL_RECORD_SIZE;
+	o->null_batch_records = o->null_batch_records ?: NULL_BATCH_RECORDS;
+	o->listen = o->advertise = NULL;
+	if (!in_range(o->nodes, 1, NODES_MAX) || !in_range(o->partitions, 1, 10000) ||
+	    !in_range(o->replicas, 1, o->nodes) || o->message_max_bytes < 0 ||
+	    o->memory_max < 0 || !in_range(o->null_record_size, 0, 1 << 20) ||
+	    !in_range(o->null_batch_records, 1, 100000) ||
+	    (port != 0 && port + o->nodes - 1 > 65535))
+		return kl_error(
+			err, KLAMM_ERR_INVALID_ARGUMENT,
+			"a broker's option is out of its range (nodes 1..%d, partitions "
+			"1..10000, replicas 1..nodes)",
+			NODES_MAX);
+	if (advertise == NULL)
+		advertise = is_everywhere(broker->listen_host) ? "127.0.0.1"
+							       : broker->listen_host;
+	broker->host = strdup(advertise);
+	broker->nodes = calloc((size_t)o->nodes, sizeof(*broker->nodes));
+	if (broker->host == NULL || broker->nodes == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a broker");
+	for (int32_t i = 0; i < o->nodes; i++) {
+		struct kl_dev_node *node = &broker->nodes[i];
+		node->broker = broker;
+		node->id = i + 1;
+		node->port = port != 0 ? (uint16_t)(port + i) : 0;
+		kl_list_init(&node->conns);
+	}
+	return 0;
+}
+
+static int make_address(struct klamm_broker *broker, struct klamm_error *err)
+{
+	struct kl_buf b = {0};
+	bool ipv6 = strchr(broker->host, ':') != NULL;
+	for (int32_t i = 0; i < broker->options.nodes; i++)
+		kl_buf_printf(&b, "%s%s%s%s:%d", i > 0 ? "," : "", ipv6 ? "[" : "",
+			      broker->host, ipv6 ? "]" : "", (int)broker->nodes[i].port);
+	kl_buf_text(&b);
+	if (b.failed) {
+		kl_buf_free(&b);
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a broker");
+	}
+	broker->address = (char *)b.data;
+	return 0;
+}
+
+/* --- beginning and end; in the loop --- */
+
+struct start {
+	struct klamm_broker *broker;
+	struct klamm_error *err;
+	int rc;
+};
+
+static int start_nodes(struct klamm_broker *broker, struct klamm_error *err)
+{
+	for (int32_t i = 0; i < broker->options.nodes; i++) {
+		struct kl_dev_node *node = &broker->nodes[i];
+		int rc = kl_timer_init(broker->loop, &node->again, accept_again, err);
+		if (rc != 0)
+			return rc;
+		int port = node->port;
+		rc = kl_dev_node_listen(node);
+		if (rc < 0)
+			return kl_error(err, KLAMM_ERR_SYSTEM,
+					"cannot listen on %s:%d: %s", broker->listen_host,
+					port, strerror(-rc));
+	}
+	return 0;
+}
+
+static void run_start(void *arg)
+{
+	struct start *start = arg;
+	struct klamm_broker *broker = start->broker;
+	struct klamm_uuid id;
+	broker->loop->os->random(broker->loop->os, id.bytes, sizeof(id.bytes));
+	kl_uuid_text(&id, broker->cluster_id);
+	start->rc = kl_timer_init(broker->loop, &broker->sweep, sweep, start->err);
+	if (start->rc == 0)
+		start->rc = start_nodes(broker, start->err);
+	if (start->rc == 0)
+		kl_timer_set(broker->loop, &broker->sweep,
+			     broker->loop->now + SWEEP_EVERY);
+}
+
+static void run_stop(void *arg)
+{
+	struct klamm_broker *broker = arg;
+	for (int32_t i = 0; i < broker->options.nodes; i++)
+		kl_dev_node_close(&broker->nodes[i], false);
+	kl_dev_topics_elect(broker);
+}
+
+static void run_free(void *arg)
+{
+	struct klamm_broker *broker = arg;
+	kl_timer_drop(broker->loop, &broker->sweep);
+	for (int32_t i = 0; i < broker->options.nodes; i++)
+		kl_timer_drop(broker->loop, &broker->nodes[i].again);
+	kl_dev_topics_free(broker);
+	kl_dev_faults_free(broker);
+	kl_dev_calls_free(broker);
+	kl_dev_conns_bury(&broker->bury);
+}
+
+static struct klamm_broker *make(struct klamm_error *err)
+{
+	struct klamm_broker *broker = calloc(1, sizeof(*broker));
+	if (broker == NULL) {
+		kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a broker");
+		return NULL;
+	}
+	kl_list_init(&broker->idle_calls);
+	kl_list_init(&broker->dead_conns);
+	kl_list_init(&broker->faults);
+	broker->bury.fn = kl_dev_conns_bury;
+	broker->next_producer_id = 1;
+	for (int i = 0; i < KL_API_COUNT; i++)
+		broker->limits[i].min = 1; /* above max: not served */
+	for (size_t i = 0; i < kl_dev_api_count; i++) {
+		const struct kl_dev_api *api = &kl_dev_apis[i];
+		broker->limits[api->api].min = kl_max(api->min, api->advertised);
+		broker->limits[api->api].max = api->max;
+	}
+	return broker;
+}
+
+static int make_pools(struct klamm_broker *broker, struct klamm_error *err)
+{
+	size_t budget = (size_t)broker->options.memory_max;
+	broker->frames = kl_slab_pool_new(FRAMES_MAX, FRAMES_KEEP, NULL, NULL);
+	broker->chunks =
+		kl_slab_pool_new(budget, kl_min(budget, CHUNKS_KEEP), NULL, NULL);
+	if (broker->frames == NULL || broker->chunks == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a broker");
+	return broker->options.null ? kl_dev_null_new(broker, err) : 0;
+}
+
+static int make_loop(struct klamm_broker *broker, struct klamm_error *err)
+{
+	const struct klamm_broker_options *o = &broker->options;
+	if (o->loop != NULL) {
+		broker->loop = o->loop;
+		return 0;
+	}
+	struct kl_log log = {.fn = o->log, .arg = o->log_arg, .level = o->log_level};
+	int rc = kl_loop_new(kl_os_real(), &log, &broker->loop, err);
+	if (rc != 0)
+		return rc;
+	broker->own_loop = true;
+	return klamm_loop_start(broker->loop, err);
+}
+
+int klamm_broker_new(const struct klamm_broker_options *options,
+		     struct klamm_broker **broker_out, struct klamm_error *err)
+{
+	struct klamm_broker *broker = make(err);
+	if (broker == NULL)
+		return KLAMM_ERR_NO_MEMORY;
+	int rc = take_options(broker, options, err);
+	if (rc == 0)
+		rc = make_loop(broker, err);
+	if (rc == 0)
+		rc = make_pools(broker, err);
+	if (rc == 0) {
+		struct start start = {.broker = broker, .err = err};
+		kl_loop_call(broker->loop, run_start, &start);
+		rc = start.rc;
+	}
+	if (rc == 0)
+		rc = make_address(broker, err);
+	if (rc != 0) {
+		klamm_broker_free(broker);
+		return rc;
+	}
+	*broker_out = broker;
+	return 0;
+}
+
+const char *klamm_broker_address(const struct klamm_broker *broker)
+{
+	return broker->address;
+}
+
+void klamm_broker_stop(struct klamm_broker *broker)
+{
+	kl_loop_call(broker->loop, run_stop, broker);
+}
+
+void klamm_broker_free(struct klamm_broker *broker)
+{
+	if (broker == NULL)
+		return;
+	if (broker->loop != NULL && broker->nodes != NULL) {
+		klamm_broker_stop(broker);
+		/* What the first call posted has run before the second one does. */
+		kl_loop_call(broker->loop, run_free, broker);
+	}
+	if (broker->own_loop)
+		klamm_loop_free(broker->loop);
+	kl_dev_null_free(broker);
+	kl_slab_pool_free(broker->frames);
+	kl_slab_pool_free(broker->chunks);
+	free(broker->nodes);
+	free(broker->listen_host);
+	free(broker->host);
+	free(broker->address);
+	free(broker);
+}

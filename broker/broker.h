@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The dev broker: its nodes, what they share, and the connections of each. All of it lives in
+ * one loop. */
+#ifndef KL_DEV_BROKER_H
+#define KL_DEV_BROKER_H
+
+#include <klamm/broker.h>
+
+#include "broker/topics.h"
+#include "core/net/conn.h"
+#include "core/proto/gen/api.h"
+
+struct kl_dev_null;
+
+/* One virtual broker: a listener and its connections. */
+struct kl_dev_node {
+	struct klamm_broker *broker;
+	int32_t id;
+	uint16_t port;
+	struct kl_watch listener; /* sock NULL: it is stopped */
+	struct kl_timer again;    /* accept again, after descriptors ran out */
+	struct kl_list conns;
+};
+
+static inline bool kl_dev_node_runs(const struct kl_dev_node *node)
+{
+	return node->listener.sock != NULL;
+}
+
+struct klamm_broker {
+	struct klamm_loop *loop;
+	bool own_loop;
+	struct klamm_broker_options options; /* the defaults filled in; no borrowed texts */
+	char *listen_host, *host;            /* to bind, to tell clients */
+	char *address;
+	char cluster_id[24];
+	struct kl_dev_node *nodes; /* options.nodes of them, node i has id i + 1 */
+	struct kl_slab_pool *frames; /* requests as they come in */
+	struct kl_slab_pool *chunks; /* of the logs */
+	struct kl_dev_topics topics;
+	struct kl_dev_null *null; /* NULL: records are kept */
+	int64_t next_producer_id;
+
+	struct kl_list idle_calls; /* for the next requests */
+	unsigned idle_call_count;
+	struct kl_list dead_conns; /* freed by bury, when nobody is inside them */
+	struct kl_task bury;
+	struct kl_timer sweep; /* closes connections that nobody uses */
+
+	struct kl_list faults;
+	int32_t last_fault;
+	int64_t requests[KL_API_COUNT];
+	struct {
+		int16_t min, max;
+	} limits[KL_API_COUNT]; /* versions served by each API */
+};
+
+/* NULL: there is no such node. */
+struct kl_dev_node *kl_dev_node(struct klamm_broker *broker, int32_t id);
+/* The running node with the lowest id, NULL = none. */
+struct kl_dev_node *kl_dev_controller(struct klamm_broker *broker);
+struct kl_str kl_dev_node_host(const struct kl_dev_node *node);
+
+/* 0 or a negative errno. */
+int kl_dev_node_listen(struct kl_dev_node *node);
+void kl_dev_node_close(struct kl_dev_node *node, bool reset);
+
+/* --- conn.c --- */
+
+void kl_dev_conn_accept(struct kl_dev_node *node, struct kl_sock *sock);
+void kl_dev_conns_close(struct kl_dev_node *node, bool reset);
+/* Close connections without traffic, and free what the others do not need. */
+void kl_dev_conns_sweep(struct kl_dev_node *node);
+void kl_dev_conns_bury(struct kl_task *task);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The connections of a node: made when a client comes, freed when nobody is inside them. */
+#include <stdlib.h>
+
+#include "broker/call.h"
+
+/* Kafka's socket.request.max.bytes. */
+#define FRAME_MAX 104857600
+/* A client that does not read its answers is not read from, either: above the first mark of
+ * bytes that wait to leave, until they are below the second. */
+#define CHOKE_AT ((size_t)1 << 20)
+#define CHOKE_UNTIL ((size_t)256 << 10)
+/* Kafka's connections.max.idle.ms. */
+#define IDLE_CLOSE (600 * (int64_t)KL_SECOND)
+/* A connection at rest for so long gives its receive buffer back. */
+#define IDLE_SHED (10 * (int64_t)KL_SECOND)
+
+static struct kl_dev_conn *conn_of(struct kl_conn *conn)
+{
+	return kl_container(conn, struct kl_dev_conn, conn);
+}
+
+static size_t frame_max(struct kl_conn *conn)
+{
+	return FRAME_MAX;
+}
+
+static void update_mute(struct kl_dev_conn *conn)
+{
+	kl_conn_mute(&conn->conn, conn->parked != NULL || conn->choked);
+}
+
+static void on_frame(struct kl_conn *base, struct kl_slab *slab, const uint8_t *p,
+		     size_t n)
+{
+	struct kl_dev_conn *conn = conn_of(base);
+	kl_dev_dispatch(conn, slab, p, n);
+	if (kl_conn_is_open(base) && !conn->choked && base->out_bytes > CHOKE_AT) {
+		conn->choked = true;
+		update_mute(conn);
+	}
+}
+
+/* The socket is closed: what the connection had goes at once, itself when it is safe. */
+static void bury(struct kl_dev_conn *conn)
+{
+	struct klamm_broker *broker = conn->node->broker;
+	kl_list_for_safe(call, &conn->calls, struct kl_dev_call, link)
+		kl_dev_call_free(call);
+	kl_list_remove(&conn->link);
+	kl_list_push(&broker->dead_conns, &conn->link);
+	kl_loop_post(broker->loop, &broker->bury);
+}
+
+static void on_closed(struct kl_conn *base, const struct klamm_error *err)
+{
+	struct kl_dev_conn *conn = conn_of(base);
+	kl_log(&base->loop->log, KL_LOG_DEBUG, "broker",
+	       "a connection to node %d is closed: %s", (int)conn->node->id, err->text);
+	bury(conn);
+}
+
+static const struct kl_conn_ops ops = {
+	.frame_max = frame_max,
+	.frame = on_frame,
+	.closed = on_closed,
+};
+
+void kl_dev_conn_accept(struct kl_dev_node *node, struct kl_sock *sock)
+{
+	struct klamm_broker *broker = node->broker;
+	struct kl_dev_conn *conn = calloc(1, sizeof(*conn));
+	if (conn == NULL) {
+		broker->loop->os->sock_close(sock);
+		return;
+	}
+	conn->node = node;
+	kl_list_init(&conn->calls);
+	if (kl_conn_start(&conn->conn, broker->loop, &ops, broker->frames, sock, false,
+			  NULL) != 0) {
+		free(conn);
+		return;
+	}
+	kl_list_push(&node->conns, &conn->link);
+}
+
+void kl_dev_conn_close(struct kl_dev_conn *conn, bool reset)
+{
+	kl_conn_close(&conn->conn, reset);
+	bury(conn);
+}
+
+void kl_dev_conn_park(struct kl_dev_conn *conn, struct kl_dev_call *call)
+{
+	conn->parked = call;
+	update_mute(conn);
+}
+
+void kl_dev_conn_answered(struct kl_dev_conn *conn, struct kl_dev_call *call)
+{
+	if (call != NULL && conn->parked != call)
+		return; /* it did not have to wait */
+	conn->parked = NULL;
+	update_mute(conn);
+}
+
+void kl_dev_conn_sent(struct kl_dev_conn *conn)
+{
+	if (conn->choked && conn->conn.out_bytes <= CHOKE_UNTIL) {
+		conn->choked = false;
+		update_mute(conn);
+	}
+}
+
+void kl_dev_conns_close(struct kl_dev_node *node, bool reset)
+{
+	kl_list_for_safe(conn, &node->conns, struct kl_dev_conn, link)
+		kl_dev_conn_close(conn, reset);
+}
+
+void kl_dev_conns_sweep(struct kl_dev_node *node)
+{
+	int64_t now = node->broker->loop->now;
+	kl_list_for_safe(conn, &node->conns, struct kl_dev_conn, link)
+	{
+		int64_t idle = now - conn->conn.last_used;
+		if (idle >= IDLE_CLOSE)
+			kl_dev_conn_close(conn, false);
+		else if (idle >= IDLE_SHED)
+			kl_conn_shed(&conn->conn);
+	}
+}
+
+void kl_dev_conns_bury(struct kl_task *task)
+{
+	struct klamm_broker *broker = kl_container(task, struct klamm_broker, bury);
+	struct kl_list *link;
+	while ((link = kl_list_pop(&broker->dead_conns)) != NULL)
+		free(kl_list_entry(link, struct kl_dev_conn, link));
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Trouble that a test asked for: which requests it is for, and how often. */
+#include <stdlib.h>
+
+#include "broker/call.h"
+
+struct kl_dev_fault {
+	struct kl_list link; /* in the broker, oldest first; empty when it was removed */
+	unsigned refs;
+	int32_t id;
+	int32_t skip, left; /* left -1: no end */
+	int64_t hits;
+	struct klamm_broker_fault spec;
+	char *topic;
+};
+
+const struct klamm_broker_fault *kl_dev_fault_spec(const struct kl_dev_fault *fault)
+{
+	return &fault->spec;
+}
+
+void kl_dev_fault_unref(struct kl_dev_fault *fault)
+{
+	if (fault == NULL || --fault->refs > 0)
+		return;
+	free(fault->topic);
+	free(fault);
+}
+
+static void drop(struct kl_dev_fault *fault)
+{
+	kl_list_remove(&fault->link);
+	kl_dev_fault_unref(fault);
+}
+
+void kl_dev_faults_free(struct klamm_broker *broker)
+{
+	kl_list_for_safe(fault, &broker->faults, struct kl_dev_fault, link) drop(fault);
+}
+
+/* --- what a request names --- */
+
+/* Topics and partitions are found by what Kafka calls the fields, so that every API is served
+ * without code of its own. */
+static bool is_called(const struct kl_field *field, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (strcmp(field->name, *names) == 0)
+			return true;
+	return false;
+}
+
+static const char *const topic_names[] = {"Name", "Topic", "TopicName", NULL};
+static const char *const partition_names[] = {"Index", "Partition", "PartitionIndex",
+					      NULL};
+
+/* Does an element of an array of topics name this one? */
+static bool names_topic(const struct kl_dev_call *call, const struct kl_type *type,
+			const uint8_t *obj, const char *topic)
+{
+	for (unsigned i = 0; i < type->field_count; i++) {
+		const struct kl_field *field = &type->fields[i];
+		if (field->flags & KL_FIELD_ARRAY)
+			continue;
+		if (field->type == KL_STRING && is_called(field, topic_names) &&
+		    kl_str_is(*(const struct kl_str *)(obj + field->offset), topic))
+			return true;
+		if (field->type == KL_UUID && strcmp(field->name, "TopicId") == 0) {
+			const struct kl_dev_topic *found = kl_dev_topic_with_id(
+				call->broker, (const void *)(obj + field->offset));
+			if (found != NULL && strcmp(found->name, topic) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool element_is(const struct kl_field *array, const uint8_t *element,
+		       int32_t partition)
+{
+	if (array->type == KL_INT32)
+		return *(const int32_t *)element == partition;
+	for (unsigned i = 0; i < array->sub->field_count; i++) {
+		const struct kl_field *field = &array->sub->fields[i];
+		if (field->type == KL_INT32 && is_called(field, partition_names))
+			return *(const int32_t *)(element + field->offset) == partition;
+	}
+	return false;
+}
+
+/* Does a topic's element name this partition? One without partitions names them all. */
+static bool names_partition(const struct kl_type *type, const uint8_t *obj,
+			    int32_t partition)
+{
+	bool any = false;
+	for (unsigned i = 0; i < type->field_count; i++) {
+		const struct kl_field *field = &type->fields[i];
+		if (!(field->flags & KL_FIELD_ARRAY) ||
+		    strncmp(field->name, "Partition", strlen("Partition")) != 0)
+			continue;
+		any = true;
+		const uint8_t *element = *(const uint8_t *const *)(obj + field->offset);
+		int32_t n = *(const int32_t *)(obj + field->count_offset);
+		size_t size =
+			field->type == KL_STRUCT ? field->sub->size : sizeof(int32_t);
+		for (; n > 0; n--, element += size)
+			if (element_is(field, element, partition))
+				return true;
+	}
+	return !any;
+}
+
+static bool array_names(const struct kl_dev_call *call, const struct kl_field *field,
+			const struct klamm_broker_fault *spec)
+{
+	const uint8_t *obj = call->request;
+	const uint8_t *element = *(const uint8_t *const *)(obj + field->offset);
+	int32_t n = *(const int32_t *)(obj + field->count_offset);
+	if (field->type == KL_STRING) { /* DeleteTopics 1-5 */
+		const struct kl_str *name = (const void *)element;
+		for (; n > 0; n--, name++)
+			if (kl_str_is(*name, spec->topic))
+				return true;
+		return false;
+	}
+	for (; n > 0 && field->type == KL_STRUCT; n--, element += field->sub->size)
+		if (names_topic(call, field->sub, element, spec->topic) &&
+		    (spec->partition < 0 ||
+		     names_partition(field->sub, element, spec->partition)))
+			return true;
+	return false;
+}
+
+static bool names(const struct kl_dev_call *call, const struct klamm_broker_fault *spec)
+{
+	const struct kl_type *type = kl_msg_request(call->api->api)->type;
+	for (unsigned i = 0; i < type->field_count && call->request != NULL; i++)
+		if ((type->fields[i].flags & KL_FIELD_ARRAY) &&
+		    array_names(call, &type->fields[i], spec))
+			return true;
+	return false;
+}
+
+/* --- meeting one --- */
+
+static bool fits(const struct kl_dev_fault *fault, const struct kl_dev_call *call)
+{
+	const struct klamm_broker_fault *spec = &fault->spec;
+	return fault->left != 0 && (spec->api < 0 || spec->api == call->api->api) &&
+	       (spec->node == 0 || spec->node == call->conn->node->id) &&
+	       (spec->topic == NULL || names(call, spec));
+}
+
+struct kl_dev_fault *kl_dev_fault_meet(const struct kl_dev_call *call)
+{
+	kl_list_for(fault, &call->broker->faults, struct kl_dev_fault, link)
+	{
+		if (!fits(fault, call))
+			continue;
+		if (fault->skip > 0) {
+			fault->skip--;
+			continue;
+		}
+		if (fault->left > 0)
+			fault->left--;
+		fault->hits++;
+		fault->refs++;
+		return fault;
+	}
+	return NULL;
+}
+
+int kl_dev_call_error(const struct kl_dev_call *call)
+{
+	if (call->fault == NULL || call->fault->spec.action != KLAMM_BROKER_ERROR ||
+	    call->fault->spec.topic != NULL)
+		return 0;
+	return call->fault->spec.error;
+}
+
+int kl_dev_topic_error(const struct kl_dev_call *call, struct kl_str topic,
+		       int32_t partition)
+{
+	if (call->fault == NULL || call->fault->spec.action != KLAMM_BROKER_ERROR)
+		return 0;
+	const struct klamm_broker_fault *spec = &call->fault->spec;
+	if (spec->topic != NULL && !kl_str_is(topic, spec->topic))
+		return 0;
+	if (spec->topic != NULL && spec->partition >= 0 && spec->partition != partition)
+		return 0;
+	return spec->error;
+}
+
+/* --- the public face --- */
+
+struct fault_call {
+	struct klamm_broker *broker;
+	struct kl_dev_fault *fault;
+	int32_t id;
+	int64_t hits;
+};
+
+static struct kl_dev_fault *find(struct klamm_broker *broker, int32_t id)
+{
+	kl_list_for(fault, &broker->faults, struct kl_dev_fault,
+		    link) if (fault->id == id) return fault;
+	return NULL;
+}
+
+static void run_add(void *arg)
+{
+	struct fault_call *call = arg;
+	call->id = call->fault->id = ++call->broker->last_fault;
+	kl_list_push(&call->broker->faults, &call->fault->link);
+}
+
+static void run_hits(void *arg)
+{
+	struct fault_call *call = arg;
+	const struct kl_dev_fault *fault = find(call->broker, call->id);
+	call->hits = fault != NULL ? fault->hits : -1;
+}
+
+static void run_remove(void *arg)
+{
+	struct fault_call *call = arg;
+	struct kl_dev_fault *fault;
+	if (call->id == 0)
+		kl_dev_faults_free(call->broker);
+	else if ((fault = find(call->broker, call->id)) != NULL)
+		drop(fault);
+}
+
+int klamm_broker_fault_add(struct klamm_broker *broker,
+			   const struct klamm_broker_fault *spec, int32_t *id_out,
+			   struct klamm_error *err)
+{
+	struct klamm_broker_fault known = {0};
+	memcpy(&known, spec, kl_min(spec->size, sizeof(known)));
+	if (known.action < KLAMM_BROKER_PASS || known.action > KLAMM_BROKER_SILENCE ||
+	    known.skip < 0 || known.count < -1 || known.delay_ms < 0 ||
+	    known.delay_ms > INT32_MAX)
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"a fault with an action, count or delay that cannot be");
+	struct kl_dev_fault *fault = calloc(1, sizeof(*fault));
+	char *topic = known.topic != NULL ? strdup(known.topic) : NULL;
+	if (fault == NULL || (known.topic != NULL && topic == NULL)) {
+		free(fault);
+		free(topic);
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a fault");
+	}
+	*fault = (struct kl_dev_fault){
+		.refs = 1,
+		.skip = known.skip,
+		.left = known.count == 0 ? 1 : known.count,
+		.spec = known,
+		.topic = topic,
+	};
+	fault->spec.topic = topic;
+	kl_list_init(&fault->link);
+	struct fault_call call = {.broker = broker, .fault = fault};
+	kl_loop_call(broker->loop, run_add, &call);
+	if (id_out != NULL)
+		*id_out = call.id;
+	return 0;
+}
+
+int64_t klamm_broker_fault_hits(struct klamm_broker *broker, int32_t id)
+{
+	struct fault_call call = {.broker = broker, .id = id};
+	kl_loop_call(broker->loop, run_hits, &call);
+	return call.hits;
+}
+
+void klamm_broker_fault_remove(struct klamm_broker *broker, int32_t id)
+{
+	struct fault_call call = {.broker = broker, .id = id};
+	kl_loop_call(broker->loop, run_remove, &call);
+}

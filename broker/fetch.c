@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Fetch 4-18. Sessions (KIP-227) are never made: every answer has session id 0, and a client
+ * then asks for everything each time. A fetch that finds less than it wants waits with the
+ * partitions that it named. */
+#include "broker/call.h"
+#include "broker/null.h"
+
+/* Kafka's fetch.max.bytes of brokers. */
+#define FETCH_MAX 57671680
+
+struct fetch {
+	struct kl_dev_call *call;
+	const struct kl_fetch_request *request;
+	struct kl_fetch_response response;
+	size_t left; /* bytes that the answer may still take */
+	bool nothing; /* no records in it yet */
+};
+
+/* --- one partition --- */
+
+/* A follower is no part of this cluster. */
+static bool is_consumer(const struct kl_fetch_request *request, int version)
+{
+	return (version < 15 ? request->replica_id : request->replica_state.replica_id) <
+	       0;
+}
+
+static struct kl_dev_partition *find(struct kl_dev_call *call,
+				     const struct kl_fetch_request_topic *topic,
+				     const struct kl_fetch_request_partition *asked,
+				     int *error_out)
+{
+	struct kl_dev_partition *partition = kl_dev_call_partition(
+		call, topic->topic, &topic->topic_id, asked->partition, error_out);
+	if (*error_out != 0)
+		return partition;
+	*error_out = kl_dev_check_epoch(partition, asked->current_leader_epoch);
+	if (*error_out == 0 && !is_consumer(call->request, call->version))
+		*error_out = KLAMM_ERR_NOT_LEADER_OR_FOLLOWER;
+	if (*error_out == 0 && call->broker->null == NULL &&
+	    (asked->fetch_offset < partition->log.start ||
+	     asked->fetch_offset > partition->log.end))
+		*error_out = KLAMM_ERR_OFFSET_OUT_OF_RANGE;
+	if (*error_out == 0 && call->broker->null != NULL &&
+	    (asked->fetch_offset < 0 || asked->fetch_offset > KL_DEV_NULL_END))
+		*error_out = KLAMM_ERR_OFFSET_OUT_OF_RANGE;
+	return partition;
+}
+
+/* KIP-951, as in produce.c. */
+static void tell_leader(struct fetch *f, const struct kl_dev_partition *partition,
+			struct kl_fetch_response_partition *out)
+{
+	struct kl_dev_node *leader = kl_dev_node(f->call->broker, partition->leader);
+	out->current_leader.leader_id = partition->leader;
+	out->current_leader.leader_epoch = partition->leader_epoch;
+	for (int32_t i = 0; i < f->response.node_endpoints_n; i++)
+		if (f->response.node_endpoints[i].node_id == partition->leader)
+			return;
+	if (leader == NULL || f->response.node_endpoints == NULL)
+		return;
+	struct kl_fetch_response_node_endpoint *endpoint =
+		&f->response.node_endpoints[f->response.node_endpoints_n++];
+	endpoint->node_id = leader->id;
+	endpoint->host = kl_dev_node_host(leader);
+	endpoint->port = leader->port;
+}
+
+static bool read_null(struct fetch *f, const struct kl_fetch_request_partition *asked,
+		      struct kl_fetch_response_partition *out, size_t max)
+{
+	out->high_watermark = out->last_stable_offset = KL_DEV_NULL_END;
+	if (asked->fetch_offset == KL_DEV_NULL_END || (!f->nothing && max == 0))
+		return true;
+	if (!kl_dev_null_fetch(f->call, asked->fetch_offset, max, &out->records))
+		return false;
+	f->left -= kl_min(f->left, (size_t)out->records.len);
+	f->nothing = false;
+	return true;
+}
+
+static bool read_log(struct fetch *f, struct kl_dev_partition *partition,
+		     const struct kl_fetch_request_partition *asked,
+		     struct kl_fetch_response_partition *out)
+{
+	size_t max = kl_min(f->left, (size_t)kl_max(asked->partition_max_bytes, 0));
+	out->log_start_offset = partition->log.start;
+	if (f->call->broker->null != NULL)
+		return read_null(f, asked, out, max);
+	out->high_watermark = out->last_stable_offset = partition->log.end;
+	struct kl_dev_read read;
+	kl_dev_log_read(&partition->log, asked->fetch_offset, max, f->nothing, &read);
+	if (read.n == 0)
+		return true;
+	if (!kl_dev_call_hold(f->call, read.slab))
+		return false;
+	out->records = (struct kl_bytes){read.p, (int32_t)read.n};
+	f->left -= kl_min(f->left, read.n);
+	f->nothing = false;
+	return true;
+}
+
+static bool fetch_one(struct fetch *f, const struct kl_fetch_request_topic *topic,
+		      const struct kl_fetch_request_partition *asked,
+		      struct kl_fetch_response_partition *out)
+{
+	int error;
+	struct kl_dev_partition *partition = find(f->call, topic, asked, &error);
+	out->partition_index = asked->partition;
+	out->error_code = (int16_t)error;
+	out->high_watermark = -1;
+	out->records.len = 0; /* Kafka sends none, and never null */
+	if (f->request->isolation_level == 0)
+		out->aborted_transactions_n = -1;
+	if (error == 0)
+		return read_log(f, partition, asked, out);
+	if (partition != NULL && f->call->version >= 16 &&
+	    (error == KLAMM_ERR_NOT_LEADER_OR_FOLLOWER ||
+	     error == KLAMM_ERR_FENCED_LEADER_EPOCH))
+		tell_leader(f, partition, out);
+	return true;
+}
+
+/* --- the answer --- */
+
+static bool fetch_topic(struct fetch *f, const struct kl_fetch_request_topic *topic,
+			struct kl_fetch_response_topic *out)
+{
+	size_t n = (size_t)kl_max(topic->partitions_n, 0);
+	out->topic = topic->topic;
+	out->topic_id = topic->topic_id;
+	out->partitions =
+		kl_type_new(&kl_type_fetch_response_partition, &f->call->arena, n);
+	if (out->partitions == NULL)
+		return false;
+	out->partitions_n = (int32_t)n;
+	for (size_t i = 0; i < n; i++)
+		if (!fetch_one(f, topic, &topic->partitions[i], &out->partitions[i]))
+			return false;
+	return true;
+}
+
+static void answer(struct kl_dev_call *call)
+{
+	const struct kl_fetch_request *request = call->request;
+	struct fetch f = {
+		.call = call,
+		.request = request,
+		.left = (size_t)kl_max(0, kl_min(request->max_bytes, FETCH_MAX)),
+		.nothing = true,
+	};
+	kl_msg_init(&kl_msg_fetch_response, &f.response);
+	size_t n = (size_t)kl_max(request->topics_n, 0);
+	f.response.responses =
+		kl_type_new(&kl_type_fetch_response_topic, &call->arena, n);
+	f.response.responses_n = (int32_t)n;
+	f.response.node_endpoints = kl_type_new(
+		&kl_type_fetch_response_node_endpoint, &call->arena,
+		call->broker->options.nodes > 1 ? call->broker->options.nodes : 0);
+	for (size_t i = 0; i < n; i++) {
+		if (f.response.responses == NULL ||
+		    !fetch_topic(&f, &request->topics[i], &f.response.responses[i])) {
+			kl_dev_call_fail(call);
+			return;
+		}
+	}
+	kl_dev_answer(call, &f.response);
+}
+
+static void answer_error(struct kl_dev_call *call, int error)
+{
+	struct kl_fetch_response response;
+	kl_msg_init(&kl_msg_fetch_response, &response);
+	response.error_code = (int16_t)error;
+	kl_dev_answer(call, &response);
+}
+
+/* --- waiting --- */
+
+/* What the partitions have, up to what the answer may take of each; an error is worth an
+ * answer at once. */
+static bool is_ready(struct kl_dev_call *call, size_t want)
+{
+	const struct kl_fetch_request *request = call->request;
+	size_t have = 0;
+	for (int32_t i = 0; i < request->topics_n; i++) {
+		const struct kl_fetch_request_topic *topic = &request->topics[i];
+		for (int32_t k = 0; k < topic->partitions_n; k++) {
+			const struct kl_fetch_request_partition *asked =
+				&topic->partitions[k];
+			int error;
+			struct kl_dev_partition *partition =
+				find(call, topic, asked, &error);
+			if (error != 0 || call->broker->null != NULL)
+				return true;
+			struct kl_dev_read read;
+			kl_dev_log_read(&partition->log, asked->fetch_offset, 0, true,
+					&read);
+			size_t max = (size_t)kl_max(asked->partition_max_bytes, 0);
+			have += kl_max(read.n, kl_min((size_t)read.available, max));
+			if (have >= want)
+				return true;
+		}
+	}
+	return false;
+}
+
+static size_t wanted(const struct kl_fetch_request *request)
+{
+	return (size_t)kl_max(0, kl_min(request->min_bytes, FETCH_MAX));
+}
+
+static void on_wake(struct kl_dev_call *call)
+{
+	if (is_ready(call, wanted(call->request)))
+		answer(call);
+}
+
+/* false: out of memory. */
+static bool await(struct kl_dev_call *call)
+{
+	const struct kl_fetch_request *request = call->request;
+	size_t n = 0;
+	for (int32_t i = 0; i < request->topics_n; i++)
+		n += (size_t)kl_max(request->topics[i].partitions_n, 0);
+	call->waits = kl_arena_array(&call->arena, n, sizeof(*call->waits));
+	if (call->waits == NULL)
+		return false;
+	for (int32_t i = 0; i < request->topics_n; i++) {
+		const struct kl_fetch_request_topic *topic = &request->topics[i];
+		for (int32_t k = 0; k < topic->partitions_n; k++) {
+			int error;
+			struct kl_dev_partition *partition =
+				find(call, topic, &topic->partitions[k], &error);
+			if (partition != NULL)
+				kl_dev_call_await(call, partition);
+		}
+	}
+	call->on_wake = on_wake;
+	return true;
+}
+
+/* What is wrong with the request as a whole: only sessions can be. Full fetches (epoch 0)
+ * and the end of a session (-1) need none. */
+static int session_error(const struct kl_dev_call *call)
+{
+	const struct kl_fetch_request *request = call->request;
+	int error = kl_dev_call_error(call);
+	if (call->version < 7)
+		return 0;
+	if (error == KLAMM_ERR_FETCH_SESSION_ID_NOT_FOUND ||
+	    error == KLAMM_ERR_INVALID_FETCH_SESSION_EPOCH ||
+	    error == KLAMM_ERR_FETCH_SESSION_TOPIC_ID_ERROR)
+		return error;
+	return request->session_epoch > 0 ? KLAMM_ERR_FETCH_SESSION_ID_NOT_FOUND : 0;
+}
+
+void kl_dev_fetch(struct kl_dev_call *call)
+{
+	const struct kl_fetch_request *request = call->request;
+	int error = session_error(call);
+	if (error != 0) {
+		answer_error(call, error);
+		return;
+	}
+	if (request->max_wait_ms <= 0 || request->topics_n <= 0 ||
+	    is_ready(call, wanted(request))) {
+		answer(call);
+		return;
+	}
+	if (!await(call)) {
+		kl_dev_call_fail(call);
+		return;
+	}
+	int64_t when = call->broker->loop->now + (int64_t)request->max_wait_ms * KL_MS;
+	kl_dev_call_park(call, when, answer);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* InitProducerId 0-5, for idempotent producers. There are no transactions: a transactional id
+ * gets the one error that every client takes for final. */
+#include "broker/call.h"
+
+void kl_dev_init_producer_id(struct kl_dev_call *call)
+{
+	const struct kl_init_producer_id_request *request = call->request;
+	struct kl_init_producer_id_response response;
+	kl_msg_init(&kl_msg_init_producer_id_response, &response);
+	int error = kl_dev_call_error(call);
+	if (error == 0 && request->transactional_id.len == 0)
+		error = KLAMM_ERR_INVALID_REQUEST;
+	if (error == 0 && request->transactional_id.len > 0)
+		error = KLAMM_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+	response.error_code = (int16_t)error;
+	response.producer_id = error == 0 ? call->broker->next_producer_id++ : -1;
+	response.producer_epoch = error == 0 ? 0 : -1;
+	kl_dev_answer(call, &response);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ListOffsets 0-11; 0 only for tests that pretend to be an old broker. */
+#include "broker/call.h"
+#include "broker/null.h"
+
+/* Times that are none. */
+enum {
+	LATEST = -1,
+	EARLIEST = -2,
+	NEWEST = -3, /* the record with the largest timestamp (KIP-734) */
+	EARLIEST_LOCAL = -4, /* KIP-405; nothing is ever anywhere else */
+	LATEST_TIERED = -5, /* KIP-1005 */
+	EARLIEST_PENDING_UPLOAD = -6, /* KIP-1023 */
+};
+
+static struct kl_dev_found find(const struct kl_dev_log *log, bool null,
+				int64_t timestamp)
+{
+	int64_t end = null ? KL_DEV_NULL_END : log->end;
+	struct kl_dev_found found = {-1, -1, -1};
+	switch (timestamp) {
+	case LATEST:
+		found.offset = end;
+		found.leader_epoch = kl_dev_log_epoch_at(log, end);
+		return found;
+	case EARLIEST:
+	case EARLIEST_LOCAL:
+		found.offset = log->start;
+		found.leader_epoch = kl_dev_log_epoch_at(log, log->start);
+		return found;
+	case LATEST_TIERED:
+	case EARLIEST_PENDING_UPLOAD:
+		return found;
+	case NEWEST:
+		return kl_dev_log_find_newest(log);
+	default:
+		return kl_dev_log_find_time(log, timestamp);
+	}
+}
+
+/* Version 0 asked for where segments begin, the newest first; here the log is one segment. */
+static bool answer_old(struct kl_dev_call *call, const struct kl_dev_log *log,
+		       const struct kl_list_offsets_request_partition *asked,
+		       struct kl_list_offsets_response_partition *out)
+{
+	out->old_style_offsets = kl_arena_array(&call->arena, 2, sizeof(int64_t));
+	if (out->old_style_offsets == NULL)
+		return false;
+	if (asked->timestamp == LATEST && asked->max_num_offsets > 0)
+		out->old_style_offsets[out->old_style_offsets_n++] = log->end;
+	if (out->old_style_offsets_n < asked->max_num_offsets)
+		out->old_style_offsets[out->old_style_offsets_n++] = log->start;
+	return true;
+}
+
+static bool answer_one(struct kl_dev_call *call,
+		       const struct kl_list_offsets_request_topic *topic,
+		       const struct kl_list_offsets_request_partition *asked,
+		       struct kl_list_offsets_response_partition *out)
+{
+	int error;
+	struct kl_dev_partition *partition = kl_dev_call_partition(
+		call, topic->name, NULL, asked->partition_index, &error);
+	if (error == 0 && call->version >= 4)
+		error = kl_dev_check_epoch(partition, asked->current_leader_epoch);
+	if (error == 0 && asked->timestamp < EARLIEST_PENDING_UPLOAD)
+		error = KLAMM_ERR_UNSUPPORTED_VERSION;
+	out->partition_index = asked->partition_index;
+	out->error_code = (int16_t)error;
+	out->timestamp = out->offset = -1;
+	if (error != 0)
+		return true;
+	if (call->version == 0)
+		return answer_old(call, &partition->log, asked, out);
+	struct kl_dev_found found =
+		find(&partition->log, call->broker->null != NULL, asked->timestamp);
+	out->offset = found.offset;
+	out->timestamp = found.timestamp;
+	if (call->version >= 4)
+		out->leader_epoch = found.leader_epoch;
+	return true;
+}
+
+static bool answer_topic(struct kl_dev_call *call,
+			 const struct kl_list_offsets_request_topic *topic,
+			 struct kl_list_offsets_response_topic *out)
+{
+	size_t n = (size_t)kl_max(topic->partitions_n, 0);
+	out->name = topic->name;
+	out->partitions =
+		kl_type_new(&kl_type_list_offsets_response_partition, &call->arena, n);
+	if (out->partitions == NULL)
+		return false;
+	out->partitions_n = (int32_t)n;
+	for (size_t i = 0; i < n; i++)
+		if (!answer_one(call, topic, &topic->partitions[i], &out->partitions[i]))
+			return false;
+	return true;
+}
+
+void kl_dev_list_offsets(struct kl_dev_call *call)
+{
+	const struct kl_list_offsets_request *request = call->request;
+	struct kl_list_offsets_response response;
+	kl_msg_init(&kl_msg_list_offsets_response, &response);
+	size_t n = (size_t)kl_max(request->topics_n, 0);
+	response.topics =
+		kl_type_new(&kl_type_list_offsets_response_topic, &call->arena, n);
+	response.topics_n = (int32_t)n;
+	for (size_t i = 0; i < n; i++) {
+		if (response.topics == NULL ||
+		    !answer_topic(call, &request->topics[i], &response.topics[i])) {
+			kl_dev_call_fail(call);
+			return;
+		}
+	}
+	kl_dev_answer(call, &response);
+}

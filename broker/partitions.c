@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Partitions: made and placed, led by one node after another. Lives in the broker's loop. */
+#include <stdlib.h>
+
+#include "broker/call.h"
+
+struct kl_dev_partition *kl_dev_partition(struct kl_dev_topic *topic, int32_t index)
+{
+	if (topic == NULL || index < 0 || index >= topic->partition_count)
+		return NULL;
+	return topic->partitions[index];
+}
+
+void kl_dev_partition_changed(struct kl_dev_partition *partition)
+{
+	kl_list_for(wait, &partition->waits, struct kl_dev_wait, link)
+		kl_dev_call_wake(wait->call);
+}
+
+int kl_dev_partition_lead(struct kl_dev_partition *partition, int32_t node)
+{
+	if (!kl_dev_log_begin_epoch(&partition->log, partition->leader_epoch + 1))
+		return KLAMM_ERR_NO_MEMORY;
+	partition->leader_epoch++;
+	partition->leader = node;
+	kl_dev_partition_changed(partition);
+	return 0;
+}
+
+static int32_t first_running(struct klamm_broker *broker,
+			     const struct kl_dev_partition *partition)
+{
+	for (int32_t i = 0; i < partition->replica_count; i++)
+		if (kl_dev_node_runs(kl_dev_node(broker, partition->replicas[i])))
+			return partition->replicas[i];
+	return -1;
+}
+
+void kl_dev_partition_elect(struct klamm_broker *broker,
+			    struct kl_dev_partition *partition)
+{
+	struct kl_dev_node *leader = kl_dev_node(broker, partition->leader);
+	if (leader != NULL && kl_dev_node_runs(leader))
+		return;
+	int32_t node = first_running(broker, partition);
+	if (node != partition->leader)
+		kl_dev_partition_lead(partition, node);
+}
+
+void kl_dev_partition_free(struct kl_dev_partition *partition)
+{
+	if (partition == NULL)
+		return;
+	kl_dev_partition_changed(partition);
+	while (kl_list_pop(&partition->waits) != NULL)
+		;
+	kl_dev_log_free(&partition->log);
+	kl_dev_producers_free(&partition->producers);
+	free(partition->replicas);
+	free(partition);
+}
+
+static struct kl_dev_partition *empty(struct klamm_broker *broker,
+				      struct kl_dev_topic *topic, int32_t index,
+				      int32_t replica_count)
+{
+	struct kl_dev_partition *partition = calloc(1, sizeof(*partition));
+	if (partition == NULL)
+		return NULL;
+	partition->topic = topic;
+	partition->index = index;
+	partition->leader = partition->leader_epoch = -1;
+	partition->replica_count = replica_count;
+	partition->replicas = calloc((size_t)replica_count, sizeof(int32_t));
+	kl_list_init(&partition->waits);
+	kl_dev_log_init(&partition->log, broker->chunks);
+	if (partition->replicas == NULL) {
+		kl_dev_partition_free(partition);
+		return NULL;
+	}
+	return partition;
+}
+
+/* --- placing --- */
+
+struct kl_dev_partition *kl_dev_partition_new(struct klamm_broker *broker,
+					      struct kl_dev_topic *topic, int32_t index,
+					      const struct kl_dev_placing *placing)
+{
+	struct kl_dev_partition *partition =
+		empty(broker, topic, index, placing->replicas);
+	if (partition == NULL)
+		return NULL;
+	int32_t nodes = broker->options.nodes, first = broker->topics.next_leader;
+	for (int32_t i = 0; i < placing->replicas; i++)
+		partition->replicas[i] = placing->told != NULL ? placing->told[i]
+							       : (first + i) % nodes + 1;
+	broker->topics.next_leader = (first + 1) % nodes;
+	if (kl_dev_partition_lead(partition, first_running(broker, partition)) == 0)
+		return partition;
+	kl_dev_partition_free(partition);
+	return NULL;
+}
+
+/* A list of replicas that a client made up. */
+int kl_dev_check_replicas(struct klamm_broker *broker, const int32_t *ids, int32_t n,
+			  int32_t expected, struct klamm_error *err)
+{
+	if (n <= 0 || n != expected)
+		return kl_error(
+			err, KLAMM_ERR_INVALID_REPLICA_ASSIGNMENT,
+			"every partition needs the same number of replicas, and one at "
+			"least");
+	bool runs = false;
+	for (int32_t i = 0; i < n; i++) {
+		struct kl_dev_node *node = kl_dev_node(broker, ids[i]);
+		if (node == NULL)
+			return kl_error(err, KLAMM_ERR_INVALID_REPLICA_ASSIGNMENT,
+					"there is no broker %d", (int)ids[i]);
+		for (int32_t k = 0; k < i; k++)
+			if (ids[k] == ids[i])
+				return kl_error(err, KLAMM_ERR_INVALID_REPLICA_ASSIGNMENT,
+						"broker %d is listed twice", (int)ids[i]);
+		runs |= kl_dev_node_runs(node);
+	}
+	if (!runs)
+		return kl_error(err, KLAMM_ERR_INVALID_REPLICA_ASSIGNMENT,
+				"none of the brokers listed is running");
+	return 0;
+}
+
+/* --- what requests for records ask of one --- */
+
+struct kl_dev_partition *kl_dev_call_partition(struct kl_dev_call *call,
+					       struct kl_str name,
+					       const struct klamm_uuid *id, int32_t index,
+					       int *error_out)
+{
+	bool by_id = id != NULL && !kl_uuid_is_zero(id);
+	struct kl_dev_topic *topic = by_id ? kl_dev_topic_with_id(call->broker, id)
+					   : kl_dev_topic_named(call->broker, name);
+	struct kl_dev_partition *partition = kl_dev_partition(topic, index);
+	*error_out = kl_dev_topic_error(
+		call, topic != NULL ? kl_dev_topic_name(topic) : name, index);
+	if (*error_out != 0)
+		return partition;
+	if (topic == NULL && by_id)
+		*error_out = KLAMM_ERR_UNKNOWN_TOPIC_ID;
+	else if (partition == NULL)
+		*error_out = KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+	else if (partition->leader != call->conn->node->id)
+		*error_out = KLAMM_ERR_NOT_LEADER_OR_FOLLOWER;
+	return partition;
+}
+
+int kl_dev_check_epoch(const struct kl_dev_partition *partition, int32_t epoch)
+{
+	if (epoch < 0 || epoch == partition->leader_epoch)
+		return 0;
+	return epoch < partition->leader_epoch ? KLAMM_ERR_FENCED_LEADER_EPOCH
+					       : KLAMM_ERR_UNKNOWN_LEADER_EPOCH;
+}
+
+bool kl_dev_call_replicas(struct kl_dev_call *call,
+			  const struct kl_dev_partition *partition,
+			  struct kl_dev_replicas *out)
+{
+	size_t n = (size_t)partition->replica_count;
+	out->all = partition->replicas;
+	out->count = partition->replica_count;
+	out->in_sync = kl_arena_array(&call->arena, n, sizeof(int32_t));
+	out->offline = kl_arena_array(&call->arena, n, sizeof(int32_t));
+	if (out->in_sync == NULL || out->offline == NULL)
+		return false;
+	out->in_sync_count = out->offline_count = 0;
+	for (size_t i = 0; i < n; i++) {
+		int32_t id = partition->replicas[i];
+		if (kl_dev_node_runs(kl_dev_node(call->broker, id)))
+			out->in_sync[out->in_sync_count++] = id;
+		else
+			out->offline[out->offline_count++] = id;
+	}
+	/* The last one in sync stays so when it stops. */
+	if (out->in_sync_count == 0)
+		out->in_sync[out->in_sync_count++] = partition->replicas[0];
+	return true;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Produce 3-13: validate a batch as Kafka's LogValidator does, and append it. */
+#include "broker/call.h"
+#include "broker/null.h"
+#include "core/record/batch_read.h"
+
+#define CODEC_ZSTD 4
+#define PRODUCE_ZSTD 7 /* the first version that may carry it (KIP-110) */
+/* Records of a batch that are named as wrong. */
+#define RECORD_ERRORS_MAX 100
+
+struct take {
+	struct kl_dev_call *call;
+	struct kl_dev_partition *partition;
+	struct kl_produce_response_partition *out;
+	struct kl_batch_head head;
+	const uint8_t *p;
+	int64_t now;
+	struct klamm_error err; /* of a refusal, with text */
+};
+
+/* --- is it a batch? --- */
+
+static int refuse(struct take *t, int code, const char *text)
+{
+	return kl_error(&t->err, code, "%s", text);
+}
+
+/* Exactly one batch of format v2; a cut one behind it is not looked at. */
+static int find_batch(struct take *t, struct kl_bytes records)
+{
+	size_t n = records.len > 0 ? (size_t)records.len : 0;
+	int found = kl_batch_peek(records.p, n, &t->head);
+	if (found == KL_BATCH_CUT)
+		return refuse(t, KLAMM_ERR_INVALID_RECORD, "no whole batch of records");
+	if (found == KL_BATCH_OLD)
+		return refuse(t, KLAMM_ERR_INVALID_RECORD,
+			      "records must be in a batch of format v2");
+	if (found < 0)
+		return refuse(t, KLAMM_ERR_CORRUPT_MESSAGE, "not a batch of records");
+	t->p = records.p;
+	struct kl_batch_head next;
+	size_t size = kl_batch_size(&t->head);
+	if (kl_batch_peek(records.p + size, n - size, &next) != KL_BATCH_CUT)
+		return refuse(t, KLAMM_ERR_INVALID_RECORD,
+			      "more than one batch for a partition");
+	return 0;
+}
+
+static int check_codec(struct take *t)
+{
+	int codec = kl_batch_codec(&t->head);
+	if (codec > CODEC_ZSTD)
+		return refuse(t, KLAMM_ERR_UNSUPPORTED_COMPRESSION_TYPE, "no such codec");
+	if (codec == CODEC_ZSTD && t->call->version < PRODUCE_ZSTD)
+		return refuse(t, KLAMM_ERR_UNSUPPORTED_COMPRESSION_TYPE,
+			      "zstd needs Produce version 7");
+	return 0;
+}
+
+/* --- times --- */
+
+static bool is_untimely(const struct take *t, int64_t timestamp)
+{
+	const struct kl_dev_config *config = &t->partition->topic->settings.config;
+	if (timestamp < 0) /* it has none */
+		return false;
+	return timestamp > t->now ? timestamp - t->now > config->after_max
+				  : t->now - timestamp > config->before_max;
+}
+
+static void add_record_error(struct take *t, int32_t index)
+{
+	struct kl_arena *arena = &t->call->arena;
+	if (t->out->record_errors == NULL)
+		t->out->record_errors = kl_type_new(
+			&kl_type_produce_response_record_error, arena, RECORD_ERRORS_MAX);
+	if (t->out->record_errors == NULL || t->out->record_errors_n == RECORD_ERRORS_MAX)
+		return;
+	t->out->record_errors[t->out->record_errors_n++].batch_index = index;
+}
+
+/* Of plain batches every record is looked at, of compressed ones the newest time. */
+static int check_times(struct take *t, int64_t newest)
+{
+	const struct kl_dev_config *config = &t->partition->topic->settings.config;
+	if (config->timestamp_type == KLAMM_TIMESTAMP_LOG_APPEND)
+		return 0;
+	bool bad = is_untimely(t, newest);
+	if (kl_batch_codec(&t->head) == 0 && (bad || config->before_max != INT64_MAX)) {
+		struct kl_record_iter iter;
+		struct klamm_record_view view;
+		kl_record_iter_init(&iter, &t->head, kl_batch_records(t->p, &t->head), 0);
+		while (kl_record_next(&iter, &view) > 0) {
+			if (!is_untimely(t, view.timestamp_ms))
+				continue;
+			add_record_error(t, (int32_t)view.offset);
+			bad = true;
+		}
+	}
+	return bad ? refuse(t, KLAMM_ERR_INVALID_TIMESTAMP,
+			    "a record's timestamp is too far from now "
+			    "(message.timestamp.before.max.ms, .after.max.ms)")
+		   : 0;
+}
+
+/* --- one partition --- */
+
+static int validate(struct take *t, int64_t *newest_out)
+{
+	const struct kl_dev_config *config = &t->partition->topic->settings.config;
+	if (kl_batch_size(&t->head) > (size_t)config->message_max)
+		return refuse(t, KLAMM_ERR_MESSAGE_TOO_LARGE,
+			      "the batch is larger than max.message.bytes");
+	if (!kl_batch_check_crc(t->p, &t->head))
+		return refuse(t, KLAMM_ERR_CORRUPT_MESSAGE, "the batch's CRC is wrong");
+	int rc = check_codec(t);
+	if (rc != 0)
+		return rc;
+	*newest_out = t->head.max_timestamp;
+	if (kl_batch_codec(&t->head) == 0)
+		rc = kl_batch_validate(&t->head, kl_batch_records(t->p, &t->head),
+				       newest_out, &t->err);
+	else
+		rc = kl_batch_validate_head(&t->head, &t->err);
+	if (rc == 0 && (t->head.attributes & KL_ATTR_TRANSACTIONAL))
+		rc = refuse(t, KLAMM_ERR_INVALID_TXN_STATE,
+			    "this broker has no transactions");
+	return rc != 0 ? rc : check_times(t, *newest_out);
+}
+
+static int append(struct take *t, int64_t newest)
+{
+	struct kl_dev_partition *partition = t->partition;
+	const struct kl_dev_seen *seen;
+	int rc = kl_dev_producer_check(&partition->producers, &t->head, &seen);
+	if (rc != 0)
+		return rc;
+	if (seen != NULL) {
+		t->out->base_offset = seen->offset;
+		t->out->log_append_time_ms = seen->append_time;
+		return 0;
+	}
+	bool append_time = partition->topic->settings.config.timestamp_type ==
+			   KLAMM_TIMESTAMP_LOG_APPEND;
+	struct kl_dev_stamp stamp = {append_time, append_time ? t->now : newest};
+	bool restamp = append_time || newest != t->head.max_timestamp;
+	rc = kl_dev_log_append(&partition->log, t->p, kl_batch_size(&t->head),
+			       partition->leader_epoch, restamp ? &stamp : NULL,
+			       &t->out->base_offset);
+	if (rc != 0)
+		return rc;
+	t->out->log_append_time_ms = append_time ? t->now : -1;
+	kl_dev_producer_note(&partition->producers, &t->head, t->out->base_offset,
+			     t->out->log_append_time_ms);
+	kl_dev_partition_changed(partition);
+	return 0;
+}
+
+static int take(struct take *t, struct kl_bytes records)
+{
+	if (t->call->broker->null != NULL)
+		return kl_dev_null_produce(t->partition, records, &t->out->base_offset);
+	int64_t newest;
+	int rc = find_batch(t, records);
+	if (rc == 0)
+		rc = validate(t, &newest);
+	return rc != 0 ? rc : append(t, newest);
+}
+
+/* KIP-951: who leads instead, and where that is. */
+static void tell_leader(const struct take *t, struct kl_produce_response *response)
+{
+	struct kl_dev_partition *partition = t->partition;
+	struct kl_dev_node *leader = kl_dev_node(t->call->broker, partition->leader);
+	t->out->current_leader.leader_id = partition->leader;
+	t->out->current_leader.leader_epoch = partition->leader_epoch;
+	for (int32_t i = 0; i < response->node_endpoints_n; i++)
+		if (response->node_endpoints[i].node_id == partition->leader)
+			return;
+	if (leader == NULL || response->node_endpoints == NULL)
+		return;
+	struct kl_produce_response_node_endpoint *endpoint =
+		&response->node_endpoints[response->node_endpoints_n++];
+	endpoint->node_id = leader->id;
+	endpoint->host = kl_dev_node_host(leader);
+	endpoint->port = leader->port;
+}
+
+static void produce_one(struct take *t, const struct kl_produce_request_topic *topic,
+			const struct kl_produce_request_partition *asked,
+			struct kl_produce_response *response)
+{
+	const struct kl_produce_request *request = t->call->request;
+	int error;
+	t->err.text[0] = '\0';
+	t->out->index = asked->index;
+	t->out->base_offset = t->out->log_append_time_ms = -1;
+	t->partition = kl_dev_call_partition(t->call, topic->name, &topic->topic_id,
+					     asked->index, &error);
+	if (error == 0 && (request->acks < -1 || request->acks > 1))
+		error = KLAMM_ERR_INVALID_REQUIRED_ACKS;
+	if (error == 0)
+		error = take(t, asked->records);
+	t->out->error_code = (int16_t)error;
+	if (error == 0) {
+		t->out->log_start_offset = t->partition->log.start;
+		return;
+	}
+	t->out->base_offset = -1;
+	if (error == KLAMM_ERR_NOT_LEADER_OR_FOLLOWER && t->partition != NULL &&
+	    t->call->version >= 10)
+		tell_leader(t, response);
+	else if (t->err.text[0] != '\0')
+		t->out->error_message = kl_str(
+			kl_arena_text(&t->call->arena, t->err.text, strlen(t->err.text)));
+}
+
+/* --- the request --- */
+
+static bool produce_topic(struct take *t, const struct kl_produce_request_topic *topic,
+			  struct kl_produce_response_topic *out,
+			  struct kl_produce_response *response, bool *failed)
+{
+	size_t n = (size_t)kl_max(topic->partition_data_n, 0);
+	out->name = topic->name;
+	out->topic_id = topic->topic_id;
+	out->partition_responses =
+		kl_type_new(&kl_type_produce_response_partition, &t->call->arena, n);
+	if (out->partition_responses == NULL)
+		return false;
+	out->partition_responses_n = (int32_t)n;
+	for (size_t i = 0; i < n; i++) {
+		t->out = &out->partition_responses[i];
+		produce_one(t, topic, &topic->partition_data[i], response);
+		*failed |= t->out->error_code != 0;
+	}
+	return true;
+}
+
+void kl_dev_produce(struct kl_dev_call *call)
+{
+	const struct kl_produce_request *request = call->request;
+	struct kl_os *os = call->broker->loop->os;
+	struct take t = {.call = call, .now = os->wall_ms(os)};
+	struct kl_produce_response response;
+	kl_msg_init(&kl_msg_produce_response, &response);
+	size_t n = (size_t)kl_max(request->topic_data_n, 0);
+	response.responses =
+		kl_type_new(&kl_type_produce_response_topic, &call->arena, n);
+	response.responses_n = (int32_t)n;
+	response.node_endpoints = kl_type_new(
+		&kl_type_produce_response_node_endpoint, &call->arena,
+		call->broker->options.nodes > 1 ? call->broker->options.nodes : 0);
+	bool failed = false;
+	for (size_t i = 0; i < n; i++) {
+		if (response.responses == NULL ||
+		    !produce_topic(&t, &request->topic_data[i], &response.responses[i],
+				   &response, &failed)) {
+			kl_dev_call_fail(call);
+			return;
+		}
+	}
+	if (request->acks != 0)
+		kl_dev_answer(call, &response);
+	else if (failed) /* the only sign that a producer without answers understands */
+		kl_dev_call_drop(call, false);
+	else
+		kl_dev_answer_none(call);
+}

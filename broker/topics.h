@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Topics and partitions: who leads what, and where its records are. Lives in the broker's
+ * loop. */
+#ifndef KL_DEV_TOPICS_H
+#define KL_DEV_TOPICS_H
+
+#include "broker/configs.h"
+#include "broker/log.h"
+#include "broker/producers.h"
+#include "core/base/list.h"
+#include "core/proto/gen/messages.h"
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct klamm_broker;
+
+#define KL_DEV_TOPIC_NAME_MAX 249
+
+struct kl_dev_partition {
+	struct kl_dev_topic *topic;
+	int32_t index;
+	int32_t leader; /* -1 = none of its replicas runs */
+	int32_t leader_epoch;
+	int32_t *replicas; /* node ids, the preferred leader first */
+	int32_t replica_count;
+	struct kl_dev_log log;
+	struct kl_dev_producer *producers;
+	struct kl_list waits; /* struct kl_dev_wait: fetches that want more */
+};
+
+struct kl_dev_topic {
+	UT_hash_handle hh;   /* by name */
+	UT_hash_handle hh_id;
+	struct klamm_uuid id;
+	struct kl_dev_partition **partitions;
+	int32_t partition_count;
+	int16_t replicas; /* of its first partition */
+	struct kl_dev_settings settings;
+	uint64_t mark; /* see kl_dev_topic_mark() */
+	int32_t name_len;
+	char name[];
+};
+
+struct kl_dev_topics {
+	struct kl_dev_topic *by_name, *by_id;
+	int64_t partitions; /* of all topics */
+	int32_t next_leader;
+	uint64_t mark;
+};
+
+static inline struct kl_str kl_dev_topic_name(const struct kl_dev_topic *topic)
+{
+	return (struct kl_str){topic->name, topic->name_len};
+}
+
+/* --- partitions.c --- */
+
+/* Where replicas go: as told, or round the nodes, so that leaders are spread. */
+struct kl_dev_placing {
+	const int32_t *told; /* NULL = round */
+	int32_t replicas;
+};
+struct kl_dev_partition *kl_dev_partition_new(struct klamm_broker *broker,
+					      struct kl_dev_topic *topic, int32_t index,
+					      const struct kl_dev_placing *placing);
+void kl_dev_partition_free(struct kl_dev_partition *partition); /* NULL is fine */
+/* NULL: the topic (which may be NULL) has no such partition. */
+struct kl_dev_partition *kl_dev_partition(struct kl_dev_topic *topic, int32_t index);
+/* A list of replicas that a client made up; it must be of this length. */
+int kl_dev_check_replicas(struct klamm_broker *broker, const int32_t *ids, int32_t n,
+			  int32_t expected, struct klamm_error *err);
+/* Wake who waits for the partition: it has more records, another leader, or goes. */
+void kl_dev_partition_changed(struct kl_dev_partition *partition);
+/* A new leader (-1 = none) begins its epoch. 0 or NO_MEMORY. */
+int kl_dev_partition_lead(struct kl_dev_partition *partition, int32_t node);
+/* Another leader, if the one that it has does not run. */
+void kl_dev_partition_elect(struct klamm_broker *broker, struct kl_dev_partition *partition);
+
+/* --- topics.c --- */
+
+void kl_dev_topics_free(struct klamm_broker *broker);
+
+struct kl_dev_topic *kl_dev_topic_named(struct klamm_broker *broker, struct kl_str name);
+struct kl_dev_topic *kl_dev_topic_with_id(struct klamm_broker *broker,
+					  const struct klamm_uuid *id);
+
+/* 0 or INVALID_TOPIC_EXCEPTION. */
+int kl_dev_topic_check_name(struct kl_str name, struct klamm_error *err);
+
+/* What a new topic is to be. Counts of -1 mean the broker's defaults. */
+struct kl_dev_topic_spec {
+	struct kl_str name;
+	int32_t partitions;
+	int32_t replicas;
+	/* By partition, instead of the counts; NULL = the broker places them. */
+	const struct kl_create_topics_request_assignment *assignments;
+	int32_t assignment_count;
+	const struct kl_create_topics_request_config *configs;
+	int32_t config_count;
+	bool validate_only;
+};
+/* 0 or an error of Kafka's CreateTopics; *topic_out is NULL when it was only validated. */
+int kl_dev_topic_create(struct klamm_broker *broker, const struct kl_dev_topic_spec *spec,
+			struct kl_dev_topic **topic_out, struct klamm_error *err);
+/* May it have that many? INVALID_PARTITIONS, POLICY_VIOLATION. */
+int kl_dev_topic_check_growth(struct klamm_broker *broker, const struct kl_dev_topic *topic,
+			      int32_t count, struct klamm_error *err);
+/* More partitions, placed by the broker or as told: one array of replicas for each. */
+int kl_dev_topic_grow(struct klamm_broker *broker, struct kl_dev_topic *topic, int32_t count,
+		      const struct kl_create_partitions_request_assignment *assignments,
+		      struct klamm_error *err);
+void kl_dev_topic_delete(struct klamm_broker *broker, struct kl_dev_topic *topic);
+
+/* A request that may name a topic any number of times answers for it once: after
+ * kl_dev_topics_unmark(), the first mark of each topic is true. */
+void kl_dev_topics_unmark(struct klamm_broker *broker);
+bool kl_dev_topic_mark(struct klamm_broker *broker, struct kl_dev_topic *topic);
+
+/* Give every partition that needs one a leader among the nodes that run. */
+void kl_dev_topics_elect(struct klamm_broker *broker);
+
+#endif
