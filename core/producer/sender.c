@@ -388,7 +388,9 @@ static void on_answer(struct kl_request *r, const struct kl_response *response)
 		fail_rest(request, KLAMM_ERR_UNKNOWN_SERVER_ERROR,
 			  "the answer to Produce does not name it", true);
 	}
+	struct klamm_producer *p = request->producer;
 	put_request(request);
+	unpark_all(p); /* some may have waited for a request to come back */
 }
 
 /* --- requests --- */
