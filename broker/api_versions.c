@@ -7,12 +7,13 @@ static void put_range(const struct klamm_broker *broker, const struct kl_dev_api
 		      struct kl_api_versions_response *response)
 {
 	int min = broker->limits[api->api].min, max = broker->limits[api->api].max;
+	int usual = kl_max(api->min, api->advertised);
 	if (min > max)
 		return; /* a test took it away */
 	response->api_keys[response->api_keys_n++] =
 		(struct kl_api_versions_response_api_key){
 			.api_key = api->api,
-			.min_version = (int16_t)(min == api->min ? api->advertised : min),
+			.min_version = (int16_t)(min == usual ? api->advertised : min),
 			.max_version = (int16_t)max,
 		};
 }

@@ -80,11 +80,22 @@ static void add_record_error(struct take *t, int32_t index)
 	t->out->record_errors[t->out->record_errors_n++].batch_index = index;
 }
 
-/* Of plain batches every record is looked at, of compressed ones the newest time. */
+static bool has_append_time(const struct take *t)
+{
+	return t->head.attributes & KL_ATTR_LOG_APPEND_TIME;
+}
+
+/* Of plain batches every record is looked at, of compressed ones the newest time. A batch
+ * that a producer gave LogAppendTime is put right where the topic has CreateTime, and refused
+ * where it would be believed, as Kafka does. */
 static int check_times(struct take *t, int64_t newest)
 {
 	const struct kl_dev_config *config = &t->partition->topic->settings.config;
-	if (config->timestamp_type == KLAMM_TIMESTAMP_LOG_APPEND)
+	bool append_time = config->timestamp_type == KLAMM_TIMESTAMP_LOG_APPEND;
+	if (has_append_time(t) && (append_time || newest < 0))
+		return refuse(t, KLAMM_ERR_INVALID_TIMESTAMP,
+			      "only the broker may set the timestamp type to LogAppendTime");
+	if (append_time)
 		return 0;
 	bool bad = is_untimely(t, newest);
 	if (kl_batch_codec(&t->head) == 0 && (bad || config->before_max != INT64_MAX)) {
@@ -144,7 +155,7 @@ static int append(struct take *t, int64_t newest)
 	bool append_time = partition->topic->settings.config.timestamp_type ==
 			   KLAMM_TIMESTAMP_LOG_APPEND;
 	struct kl_dev_stamp stamp = {append_time, append_time ? t->now : newest};
-	bool restamp = append_time || newest != t->head.max_timestamp;
+	bool restamp = append_time || has_append_time(t) || newest != t->head.max_timestamp;
 	rc = kl_dev_log_append(&partition->log, t->p, kl_batch_size(&t->head),
 			       partition->leader_epoch, restamp ? &stamp : NULL,
 			       &t->out->base_offset);

@@ -110,9 +110,6 @@ int kl_batch_validate_head(const struct kl_batch_head *head, struct klamm_error 
 		return kl_error(err, KLAMM_ERR_INVALID_RECORD,
 				"a batch of producer %lld has sequence %d",
 				(long long)head->producer_id, (int)head->base_sequence);
-	if (head->attributes & KL_ATTR_LOG_APPEND_TIME)
-		return kl_error(err, KLAMM_ERR_INVALID_TIMESTAMP,
-				"only the broker may set the timestamp type to LogAppendTime");
 	return 0;
 }
 

@@ -39,7 +39,7 @@ bool kl_batch_check_crc(const uint8_t *p, const struct kl_batch_head *head);
 struct klamm_span kl_batch_records(const uint8_t *p, const struct kl_batch_head *head);
 
 /* What a broker asks of a batch that a producer sent, its records given plain. The newest
- * timestamp is the records' own. INVALID_RECORD, INVALID_TIMESTAMP. */
+ * timestamp is the records' own. INVALID_RECORD. */
 int kl_batch_validate(const struct kl_batch_head *head, struct klamm_span records,
 		      int64_t *max_timestamp_out, struct klamm_error *err);
 /* What the head alone tells of that, as Kafka's LogValidator asks it: for compressed batches. */

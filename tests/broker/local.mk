@@ -6,4 +6,11 @@ TESTS += %D%/test_broker
 %C%_test_broker_LDFLAGS = $(UNIT_LDFLAGS)
 %C%_test_broker_SOURCES = \
 	%D%/peer.c %D%/peer.h \
-	%D%/test_log.c
+	%D%/test_faults.c \
+	%D%/test_garbage.c \
+	%D%/test_log.c \
+	%D%/test_nodes.c \
+	%D%/test_null.c \
+	%D%/test_records.c \
+	%D%/test_topics.c \
+	%D%/test_versions.c

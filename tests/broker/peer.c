@@ -23,7 +23,8 @@ void peer_start_with(struct klamm_broker_options options)
 	if (peer_is_foreign())
 		return;
 	options.size = sizeof(options);
-	ck_assert_msg(klamm_broker_new(&options, &peer_broker, &err) == 0, "%s", err.text);
+	ck_assert_msg(klamm_broker_new(&options, &peer_broker, &err) == 0, "%s",
+		      err.text);
 }
 
 void peer_start(void)
@@ -102,7 +103,8 @@ void peer_send(struct peer *peer, const void *p, size_t n)
 	}
 }
 
-void peer_ask(struct peer *peer, const struct kl_msg *request, int version, const void *obj)
+void peer_ask(struct peer *peer, const struct kl_msg *request, int version,
+	      const void *obj)
 {
 	struct kl_buf b = {0};
 	struct klamm_error err;
@@ -141,8 +143,8 @@ static bool receive(struct peer *peer, void *p, size_t n)
 void *peer_read(struct peer *peer, const struct kl_msg *response, int version)
 {
 	uint8_t size[4];
-	ck_assert_msg(receive(peer, size, sizeof(size)), "%s v%d: the connection was closed",
-		      response->name, version);
+	ck_assert_msg(receive(peer, size, sizeof(size)),
+		      "%s v%d: the connection was closed", response->name, version);
 	uint32_t n = kl_load_u32(size);
 	ck_assert_uint_le(n, 200 << 20);
 	free(peer->frame);
@@ -158,8 +160,8 @@ void *peer_read(struct peer *peer, const struct kl_msg *response, int version)
 	struct klamm_error err;
 	int rc = kl_frame_read_response(response, version, &r, &peer->arena, &obj, &err);
 	ck_assert_msg(rc == 0, "%s", err.text);
-	ck_assert_msg(kl_reader_left(&r) == 0, "%s v%d: %zu bytes left over", response->name,
-		      version, kl_reader_left(&r));
+	ck_assert_msg(kl_reader_left(&r) == 0, "%s v%d: %zu bytes left over",
+		      response->name, version, kl_reader_left(&r));
 	return obj;
 }
 
@@ -214,16 +216,16 @@ struct kl_str peer_create(const char *name, int32_t partitions)
 	request.topics = &topic;
 	request.topics_n = 1;
 	request.timeout_ms = ANSWER_MS;
-	struct kl_create_topics_response *response = PEER_CALL(peer, create_topics, 7, &request);
+	struct kl_create_topics_response *response =
+		PEER_CALL(peer, create_topics, 7, &request);
 	ck_assert_int_eq(response->topics[0].error_code, 0);
 	peer_close(peer);
-	/* Kafka's brokers may learn of it after their controller has answered. */
-	for (int i = 0; i < 100; i++) {
-		struct klamm_uuid id = peer_topic_id(name);
-		if (!kl_uuid_is_zero(&id))
-			break;
-		usleep(20000);
-	}
+	/* Kafka's brokers learn of it some time after their controller has answered. */
+	peer = peer_open();
+	for (int i = 0; i < partitions; i++)
+		while (peer_fetch(peer, name, i, 0)->error_code != 0)
+			usleep(20000);
+	peer_close(peer);
 	return topic.name;
 }
 
@@ -248,18 +250,20 @@ struct klamm_uuid peer_topic_id(const char *name)
 /* --- records --- */
 
 static void finish_batch(struct peer_batch *b, const uint8_t *end, int count,
-			 int64_t timestamp, int64_t producer, int16_t epoch, int32_t sequence)
+			 int64_t timestamp, int64_t producer, int16_t epoch,
+			 int32_t sequence)
 {
 	b->len = (size_t)(end - b->data);
-	kl_batch_head_put(b->data, &(struct kl_batch_head){
-		.length = (int32_t)(b->len - KL_BATCH_OVERHEAD),
-		.leader_epoch = -1,
-		.magic = 2,
-		.last_offset_delta = count - 1,
-		.base_timestamp = timestamp,
-		.max_timestamp = timestamp + count - 1,
-		.record_count = count,
-	});
+	kl_batch_head_put(b->data,
+			  &(struct kl_batch_head){
+				  .length = (int32_t)(b->len - KL_BATCH_OVERHEAD),
+				  .leader_epoch = -1,
+				  .magic = 2,
+				  .last_offset_delta = count - 1,
+				  .base_timestamp = timestamp,
+				  .max_timestamp = timestamp + count - 1,
+				  .record_count = count,
+			  });
 	const uint8_t *body = b->data + KL_BATCH_HEAD;
 	kl_batch_stamp(b->data, producer, epoch, sequence,
 		       kl_batch_body_crc(body, (size_t)(end - body)));
@@ -293,8 +297,8 @@ struct kl_produce_response_partition *peer_produce(struct peer *peer, const char
 						   int32_t partition, const void *p,
 						   size_t n)
 {
-	struct kl_produce_request_partition to = {
-		.index = partition, .records = {p, (int32_t)n}};
+	struct kl_produce_request_partition to = {.index = partition,
+						  .records = {p, (int32_t)n}};
 	struct kl_produce_request_topic at = {
 		.name = kl_str(topic), .partition_data = &to, .partition_data_n = 1};
 	struct kl_produce_request request;

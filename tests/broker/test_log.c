@@ -27,7 +27,8 @@ static int64_t append(int count, int64_t timestamp, int32_t epoch)
 	struct peer_batch b;
 	int64_t offset = -1;
 	peer_batch(&b, count, timestamp);
-	ck_assert_int_eq(kl_dev_log_append(&log_, b.data, b.len, epoch, NULL, &offset), 0);
+	ck_assert_int_eq(kl_dev_log_append(&log_, b.data, b.len, epoch, NULL, &offset),
+			 0);
 	return offset;
 }
 
@@ -219,7 +220,7 @@ static int check(struct kl_dev_producer **table, int16_t epoch, int32_t sequence
 	};
 	int rc = kl_dev_producer_check(table, &head, seen);
 	if (rc == 0 && *seen == NULL)
-		kl_dev_producer_note(table, &head, 100 + sequence, -1);
+		kl_dev_producer_note(table, &head, 100 + (int64_t)sequence, -1);
 	return rc;
 }
 
@@ -243,7 +244,8 @@ START_TEST(follows_sequences)
 			 KLAMM_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
 	ck_assert_int_eq(check(&table, 1, 0, 1, &seen), 0);
 	ck_assert_ptr_null(seen);
-	ck_assert_int_eq(check(&table, 0, 100, 1, &seen), KLAMM_ERR_INVALID_PRODUCER_EPOCH);
+	ck_assert_int_eq(check(&table, 0, 100, 1, &seen),
+			 KLAMM_ERR_INVALID_PRODUCER_EPOCH);
 	kl_dev_producers_free(&table);
 }
 END_TEST

@@ -280,8 +280,6 @@ START_TEST(a_broker_takes_only_sound_batches)
 	ck_assert_int_eq(validate(&b, &err), KLAMM_ERR_INVALID_RECORD);
 	open_batch_seal(&b, KL_ATTR_CONTROL, -1, -1, -1);
 	ck_assert_int_eq(validate(&b, &err), KLAMM_ERR_INVALID_RECORD);
-	open_batch_seal(&b, KL_ATTR_LOG_APPEND_TIME, -1, -1, -1);
-	ck_assert_int_eq(validate(&b, &err), KLAMM_ERR_INVALID_TIMESTAMP);
 	open_batch_seal(&b, 0, 5, 0, -1);
 	ck_assert_int_eq(validate(&b, &err), KLAMM_ERR_INVALID_RECORD);
 	open_batch_seal(&b, 0, 5, 0, 0);
