@@ -237,6 +237,9 @@ static int set_up(struct klamm_admin *a, const struct klamm_conf *conf, struct k
 		rc = kl_loop_new(a->os, &a->log, &a->loop, err);
 		a->own_loop = rc == 0;
 		if (rc == 0)
+			kl_loop_set_pools(a->loop, (unsigned)a->settings->klamm_codec_threads,
+					  (unsigned)a->settings->klamm_blocking_threads);
+		if (rc == 0)
 			rc = klamm_loop_start(a->loop, err);
 	}
 	if (rc != 0)

@@ -117,6 +117,9 @@ static int set_up(struct klamm_consumer *c, const struct klamm_conf *conf,
 	if (c->loop == NULL) {
 		rc = kl_loop_new(c->os, &c->log, &c->loop, err);
 		c->own_loop = rc == 0;
+		if (rc == 0)
+			kl_loop_set_pools(c->loop, (unsigned)c->settings->klamm_codec_threads,
+					  (unsigned)c->settings->klamm_blocking_threads);
 	}
 	if (rc == 0)
 		rc = get_memory(c, err);

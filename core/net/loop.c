@@ -8,8 +8,9 @@
 
 #define AWAKE INT64_MIN
 #define EVENTS_PER_STEP 64
-/* Threads at most: codecs are bound by cores, the blocking pool by what it waits for. */
-#define CPU_WORKERS 4
+/* Threads at most, where no configuration says otherwise: the defaults of klamm.codec.threads
+ * and klamm.blocking.threads. */
+#define CPU_WORKERS 2
 #define BLOCKING_WORKERS 4
 
 int kl_loop_new(struct kl_os *os, const struct kl_log *log, struct klamm_loop **loop_out,
@@ -24,23 +25,33 @@ int kl_loop_new(struct kl_os *os, const struct kl_log *log, struct klamm_loop **
 	loop->now = os->now(os);
 	kl_list_init(&loop->hooks);
 	atomic_init(&loop->asleep_until, KL_NEVER);
-	int rc = os->poller_new(os, &loop->poller);
+	loop->ours = os->fork_page(os);
+	int rc = loop->ours != NULL ? os->poller_new(os, &loop->poller) : -ENOMEM;
 	if (rc < 0) {
+		os->fork_page_free(os, loop->ours);
 		free(loop);
 		return kl_error(err, KLAMM_ERR_SYSTEM, "cannot make a poller: %s",
 				strerror(-rc));
 	}
+	atomic_store(loop->ours, 1);
 	rc = kl_pool_init(&loop->cpu, loop, "klamm-cpu", CPU_WORKERS);
 	if (rc == 0)
 		rc = kl_pool_init(&loop->blocking, loop, "klamm-blocking", BLOCKING_WORKERS);
 	if (rc < 0) {
 		os->poller_free(loop->poller);
+		os->fork_page_free(os, loop->ours);
 		free(loop);
 		return kl_error(err, KLAMM_ERR_SYSTEM, "cannot make a worker pool: %s",
 				strerror(-rc));
 	}
 	*loop_out = loop;
 	return 0;
+}
+
+void kl_loop_set_pools(struct klamm_loop *loop, unsigned cpu, unsigned blocking)
+{
+	kl_pool_set_cap(&loop->cpu, cpu);
+	kl_pool_set_cap(&loop->blocking, blocking);
 }
 
 /* --- tasks --- */
@@ -133,6 +144,10 @@ int kl_timer_init(struct klamm_loop *loop, struct kl_timer *timer,
 
 void kl_timer_set(struct klamm_loop *loop, struct kl_timer *timer, int64_t when)
 {
+	/* One that is set by a timer that runs, for now or before, has to wait for the next
+	 * round: sockets and tasks get their turn. */
+	if (loop->in_timers && when <= loop->now)
+		when = loop->now + 1;
 	if (when == KL_NEVER)
 		kl_heap_remove(&loop->timers, &timer->node);
 	else if (!kl_timer_armed(timer) || timer->node.key != when)
@@ -156,11 +171,13 @@ void kl_timer_drop(struct klamm_loop *loop, struct kl_timer *timer)
 static void run_timers(struct klamm_loop *loop)
 {
 	struct kl_heap_node *first;
+	loop->in_timers = true;
 	while ((first = kl_heap_first(&loop->timers)) != NULL && first->key <= loop->now) {
 		struct kl_timer *timer = kl_container(first, struct kl_timer, node);
 		kl_heap_remove(&loop->timers, first);
 		timer->fn(timer);
 	}
+	loop->in_timers = false;
 }
 
 /* --- sockets and hooks --- */
@@ -247,7 +264,7 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 	if (sleeps) {
 		atomic_store(&loop->asleep_until, deadline);
 		if (atomic_load(&loop->mailbox) != NULL || loop->due != NULL ||
-		    atomic_load(&loop->stop))
+		    atomic_exchange(&loop->poked, false) || atomic_load(&loop->stop))
 			deadline = 0;
 	}
 	struct round round;
@@ -258,10 +275,13 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 	run_events(loop, &round);
 	run_due(loop);
 
-	/* Between steps an application waits on the descriptor: wake it as if it slept. */
-	atomic_store(&loop->asleep_until, next_deadline(loop, KL_NEVER));
-	if (atomic_load(&loop->mailbox) != NULL)
-		kl_loop_wake_by(loop, AWAKE + 1);
+	/* Between steps an application waits on the descriptor: wake it as if it slept. A thread
+	 * of the loop's own begins the next step at once. */
+	if (!loop->started) {
+		atomic_store(&loop->asleep_until, next_deadline(loop, KL_NEVER));
+		if (atomic_load(&loop->mailbox) != NULL)
+			kl_loop_wake_by(loop, AWAKE + 1);
+	}
 	atomic_store(&loop->stepping, false);
 	return true;
 }
@@ -279,6 +299,7 @@ int kl_gate_init(struct kl_os *os, struct kl_gate *gate)
 {
 	kl_mutex_init(&gate->mutex);
 	atomic_init(&gate->waiters, 0);
+	atomic_init(&gate->steppers, 0);
 	return os->cond_init(os, &gate->cond);
 }
 
@@ -288,9 +309,18 @@ void kl_gate_destroy(struct kl_os *os, struct kl_gate *gate)
 	kl_mutex_destroy(&gate->mutex);
 }
 
+/* Who steps the loop for this gate may sleep in it. */
+static void poke(struct klamm_loop *loop)
+{
+	atomic_store(&loop->poked, true);
+	kl_loop_wake_by(loop, AWAKE + 1);
+}
+
 void kl_gate_wake(struct kl_os *os, struct kl_gate *gate)
 {
 	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&gate->steppers) > 0)
+		poke(atomic_load(&gate->loop));
 	if (atomic_load(&gate->waiters) == 0)
 		return;
 	kl_mutex_lock(&gate->mutex);
@@ -314,12 +344,10 @@ static bool gate_wait(struct kl_os *os, struct kl_gate *gate, bool (*ready)(void
 /* While another thread steps the loop, look again this often whether it still does. */
 #define OTHER_STEPPER_LOOK (1 * KL_MS)
 
-bool kl_loop_wait(struct klamm_loop *loop, struct kl_gate *gate, bool (*ready)(void *arg),
-		  void *arg, int64_t deadline)
+static bool step_until(struct klamm_loop *loop, struct kl_gate *gate,
+		       bool (*ready)(void *arg), void *arg, int64_t deadline)
 {
 	struct kl_os *os = loop->os;
-	if (!kl_loop_is_driven(loop))
-		return gate_wait(os, gate, ready, arg, deadline);
 	for (;;) {
 		if (ready(arg))
 			return true;
@@ -331,6 +359,43 @@ bool kl_loop_wait(struct klamm_loop *loop, struct kl_gate *gate, bool (*ready)(v
 		if (now >= deadline)
 			return ready(arg);
 	}
+}
+
+bool kl_loop_wait(struct klamm_loop *loop, struct kl_gate *gate, bool (*ready)(void *arg),
+		  void *arg, int64_t deadline)
+{
+	if (!kl_loop_is_driven(loop))
+		return gate_wait(loop->os, gate, ready, arg, deadline);
+	atomic_store(&gate->loop, loop);
+	atomic_fetch_add(&gate->steppers, 1);
+	bool yes = step_until(loop, gate, ready, arg, deadline);
+	atomic_fetch_sub(&gate->steppers, 1);
+	return yes;
+}
+
+/* --- callbacks of the application --- */
+
+bool kl_loop_in_callback(struct kl_os *os)
+{
+	return *os->callback_depth(os) > 0;
+}
+
+void kl_loop_enter_callback(struct kl_os *os)
+{
+	++*os->callback_depth(os);
+}
+
+void kl_loop_leave_callback(struct kl_os *os)
+{
+	--*os->callback_depth(os);
+}
+
+int kl_loop_may_wait(struct kl_os *os, struct klamm_error *err)
+{
+	if (kl_loop_in_callback(os))
+		return kl_error(err, KLAMM_ERR_WOULD_BLOCK,
+				"this call waits, which a callback must not");
+	return 0;
 }
 
 struct call {
@@ -373,18 +438,48 @@ void kl_loop_call(struct klamm_loop *loop, void (*fn)(void *arg), void *arg)
 
 /* --- the public face --- */
 
+static unsigned number_of(const struct klamm_conf *conf, const char *key, unsigned otherwise)
+{
+	const char *text = kl_conf_lookup(conf, key);
+	long n = text != NULL ? strtol(text, NULL, 10) : 0;
+	return n > 0 ? (unsigned)kl_min(n, (long)KL_POOL_MAX) : otherwise;
+}
+
 int klamm_loop_new(const struct klamm_conf *conf, struct klamm_loop **loop_out,
 		   struct klamm_error *err)
 {
-	return kl_loop_new(kl_os_real(), conf != NULL ? kl_conf_log(conf) : NULL, loop_out, err);
+	struct klamm_loop *loop;
+	int rc = kl_loop_new(kl_os_real(), conf != NULL ? kl_conf_log(conf) : NULL, &loop, err);
+	if (rc != 0)
+		return rc;
+	if (conf != NULL)
+		kl_loop_set_pools(loop, number_of(conf, "klamm.codec.threads", CPU_WORKERS),
+				  number_of(conf, "klamm.blocking.threads", BLOCKING_WORKERS));
+	*loop_out = loop;
+	return 0;
+}
+
+static bool is_forked(const struct klamm_loop *loop)
+{
+	return atomic_load(loop->ours) == 0;
+}
+
+static int check_fork(const struct klamm_loop *loop, struct klamm_error *err)
+{
+	if (is_forked(loop))
+		return kl_error(err, KLAMM_ERR_FORKED, "this loop belongs to the parent process");
+	return 0;
 }
 
 int klamm_loop_start(struct klamm_loop *loop, struct klamm_error *err)
 {
+	int rc = check_fork(loop, err);
+	if (rc != 0)
+		return rc;
 	if (loop->started)
 		return kl_error(err, KLAMM_ERR_STATE, "this loop already has a thread");
 	loop->started = true;
-	int rc = loop->os->thread_start(loop->os, "klamm-loop", loop_main, loop, &loop->thread);
+	rc = loop->os->thread_start(loop->os, "klamm-loop", loop_main, loop, &loop->thread);
 	if (rc < 0) {
 		loop->started = false;
 		return kl_error(err, KLAMM_ERR_SYSTEM, "cannot start the loop's thread: %s",
@@ -395,7 +490,9 @@ int klamm_loop_start(struct klamm_loop *loop, struct klamm_error *err)
 
 void klamm_loop_free(struct klamm_loop *loop)
 {
-	if (loop == NULL)
+	/* In a child after a fork there are no threads to join, and the descriptors are shared
+	 * with the parent. */
+	if (loop == NULL || is_forked(loop))
 		return;
 	struct kl_os *os = loop->os;
 	if (loop->thread != NULL) {
@@ -408,6 +505,7 @@ void klamm_loop_free(struct klamm_loop *loop)
 	kl_pool_close(&loop->blocking);
 	run_mailbox(loop); /* jobs that ended just now */
 	os->poller_free(loop->poller);
+	os->fork_page_free(os, loop->ours);
 	kl_heap_free(&loop->timers);
 	free(loop);
 }
@@ -417,27 +515,30 @@ int klamm_loop_fd(const struct klamm_loop *loop)
 	return loop->os->poller_fd(loop->poller);
 }
 
+/* What a step left behind, so that any thread may ask: timers belong to who steps. */
 int64_t klamm_loop_timeout_ms(const struct klamm_loop *loop)
 {
-	if (atomic_load(&loop->mailbox) != NULL)
-		return 0;
-	int64_t deadline = next_deadline(loop, KL_NEVER);
-	if (deadline == KL_NEVER)
+	int64_t until = atomic_load(&loop->asleep_until);
+	if (until == KL_NEVER)
 		return -1;
-	int64_t left = deadline - loop->os->now(loop->os);
+	int64_t left = until == AWAKE ? 0 : until - loop->os->now(loop->os);
 	return left <= 0 ? 0 : (left + KL_MS - 1) / KL_MS;
 }
 
 int klamm_loop_step(struct klamm_loop *loop, int64_t timeout_ms, struct klamm_error *err)
 {
+	int rc = check_fork(loop, err);
+	if (rc == 0)
+		rc = kl_loop_may_wait(loop->os, err);
+	if (rc != 0)
+		return rc;
 	if (loop->started)
 		return kl_error(err, KLAMM_ERR_STATE,
 				"this loop has a thread of its own that steps it");
 	int64_t deadline = timeout_ms == 0 ? 0 : kl_os_deadline_ms(loop->os, timeout_ms);
 	if (!kl_loop_step(loop, deadline))
 		return kl_error(err, KLAMM_ERR_WOULD_BLOCK,
-				"the loop is being stepped already (by another thread, or this is "
-				"a callback)");
+				"another thread is stepping the loop");
 	return 0;
 }
 

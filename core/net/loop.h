@@ -53,6 +53,7 @@ struct klamm_loop {
 
 	_Atomic(struct kl_task *) mailbox; /* newest first */
 	struct kl_task *due; /* taken out of it, oldest first */
+	atomic_bool poked;   /* look at what is waited for, without a task */
 	/* The loop sleeps, or is not being stepped, until this time; a poster with something
 	 * more urgent wakes it. INT64_MIN while it is awake. */
 	_Atomic int64_t asleep_until;
@@ -60,6 +61,8 @@ struct klamm_loop {
 	atomic_bool stop;
 	struct kl_thread *thread;
 	bool started; /* it has a thread of its own */
+	bool in_timers; /* timers are being run */
+	atomic_uint *ours; /* 1, and 0 in a forked child */
 };
 
 int kl_loop_new(struct kl_os *os, const struct kl_log *log, struct klamm_loop **loop_out,
@@ -108,16 +111,30 @@ struct kl_gate {
 	struct kl_mutex mutex;
 	struct kl_cond cond;
 	atomic_uint waiters;
+	/* Those that step the loop meanwhile, and which one that is. */
+	atomic_uint steppers;
+	_Atomic(struct klamm_loop *) loop;
 };
 int kl_gate_init(struct kl_os *os, struct kl_gate *gate);
 void kl_gate_destroy(struct kl_os *os, struct kl_gate *gate);
-/* [any thread] After changing what waiters look at. Free when nobody waits. */
+/* [any thread] After changing what waiters look at. Costs nothing when nobody waits. */
 void kl_gate_wake(struct kl_os *os, struct kl_gate *gate);
 /* [application threads] Wait until ready(arg) or the deadline, stepping the loop when it is
  * the application that drives it. ready() is called on this thread, takes short locks at most,
  * and is asked at least once. */
 bool kl_loop_wait(struct klamm_loop *loop, struct kl_gate *gate, bool (*ready)(void *arg),
 		  void *arg, int64_t deadline);
+
+/* Is this thread inside a callback of the application? Nothing may wait there: the callback
+ * holds up its own client. */
+bool kl_loop_in_callback(struct kl_os *os);
+void kl_loop_enter_callback(struct kl_os *os);
+void kl_loop_leave_callback(struct kl_os *os);
+/* For calls that wait: 0, or WOULD_BLOCK inside a callback. */
+int kl_loop_may_wait(struct kl_os *os, struct klamm_error *err);
+
+/* The caps of the worker pools; before their first job. */
+void kl_loop_set_pools(struct klamm_loop *loop, unsigned cpu, unsigned blocking);
 
 /* [application threads] Run fn(task) in the loop and wait until it has run. For making and
  * closing things, never on the record path. */

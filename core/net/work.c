@@ -21,6 +21,11 @@ int kl_pool_init(struct kl_pool *pool, struct klamm_loop *loop, const char *name
 	return loop->os->cond_init(loop->os, &pool->cond);
 }
 
+void kl_pool_set_cap(struct kl_pool *pool, unsigned cap)
+{
+	pool->cap = kl_max(kl_min(cap, (unsigned)KL_POOL_MAX), 1u);
+}
+
 /* Finished jobs go back through the loop's mailbox, one task each: a job is as long as a
  * batch or a name look-up, so this is not the record path. */
 static void run_done(struct kl_task *task)

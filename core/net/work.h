@@ -13,7 +13,7 @@
 
 struct klamm_loop;
 
-#define KL_POOL_MAX 8
+#define KL_POOL_MAX 64
 
 struct kl_pool {
 	struct klamm_loop *loop;
@@ -47,6 +47,8 @@ struct kl_job {
 
 int kl_pool_init(struct kl_pool *pool, struct klamm_loop *loop, const char *name,
 		 unsigned cap);
+/* Threads at most; before the first job. */
+void kl_pool_set_cap(struct kl_pool *pool, unsigned cap);
 /* [any thread] */
 void kl_pool_submit(struct kl_pool *pool, struct kl_job *job);
 /* Take a job back that has not begun; false: it runs or has run, done() will come. */

@@ -94,6 +94,10 @@ struct kl_os {
 	void *(*fork_page)(struct kl_os *os);
 	void (*fork_page_free)(struct kl_os *os, void *page);
 
+	/* A number of the calling thread's own, 0 at first: how many callbacks of the application
+	 * it is inside of. See kl_loop_in_callback(). */
+	unsigned *(*callback_depth)(struct kl_os *os);
+
 	/* --- names; blocks, so only on the blocking pool --- */
 	/* Fills addrs[0..max), both families, in the resolver's order; the number of them, or
 	 * < 0. *why_out: static text of what the resolver said. */

@@ -72,7 +72,7 @@ struct kl_thread {
 static void *thread_main(void *arg)
 {
 	struct kl_thread *thread = arg;
-	pthread_setname_np(thread->id, thread->name);
+	pthread_setname_np(pthread_self(), thread->name);
 	thread->fn(thread->arg);
 	return NULL;
 }
@@ -157,6 +157,12 @@ static void real_fork_page_free(struct kl_os *os, void *page)
 {
 	if (page != NULL)
 		munmap(page, FORK_PAGE);
+}
+
+static unsigned *real_callback_depth(struct kl_os *os)
+{
+	static _Thread_local unsigned depth;
+	return &depth;
 }
 
 /* --- names and addresses --- */
@@ -419,7 +425,8 @@ static int wait_until(int epoll_fd, struct epoll_event *evs, int max, int64_t de
 		return epoll_wait(epoll_fd, evs, max, 0);
 	struct timespec ts = {.tv_sec = left / KL_SECOND, .tv_nsec = left % KL_SECOND * 1000};
 	int n = epoll_pwait2(epoll_fd, evs, max, &ts, NULL);
-	if (n < 0 && errno == ENOSYS)
+	/* EPERM: what the system call filters of older containers say to a call they do not know. */
+	if (n < 0 && (errno == ENOSYS || errno == EPERM))
 		n = epoll_wait(epoll_fd, evs, max,
 			       (int)kl_min((left + KL_MS - 1) / KL_MS, (int64_t)INT32_MAX));
 	return n;
@@ -587,6 +594,7 @@ struct kl_os *kl_os_real(void)
 		.cond_broadcast = real_cond_broadcast,
 		.fork_page = real_fork_page,
 		.fork_page_free = real_fork_page_free,
+		.callback_depth = real_callback_depth,
 		.resolve = real_resolve,
 		.sock_connect = real_sock_connect,
 		.sock_connect_result = real_sock_connect_result,

@@ -43,6 +43,7 @@ struct kl_sim {
 
 	struct kl_fiber main; /* the stack of kl_sim_run() */
 	struct kl_thread *current;
+	unsigned callbacks; /* the same number for whoever calls kl_sim_run() */
 	struct kl_thread **ready;
 	size_t ready_count, ready_cap;
 	struct kl_list threads;
@@ -87,6 +88,7 @@ struct kl_thread {
 	struct kl_list wait_link; /* of a cond's waiters */
 	struct kl_thread *joiner;
 	bool spawned, counted;
+	unsigned callbacks; /* of the application that it is inside of */
 };
 
 #define KL_SIM_ADDRESSES 8 /* per node */

@@ -37,6 +37,23 @@ static void sim_os_random(struct kl_os *os, void *p, size_t n)
 	}
 }
 
+/* Nothing forks in here: any zeroed memory will do. */
+static void *sim_fork_page(struct kl_os *os)
+{
+	return calloc(1, KL_CACHE_LINE);
+}
+
+static void sim_fork_page_free(struct kl_os *os, void *page)
+{
+	free(page);
+}
+
+static unsigned *sim_callback_depth(struct kl_os *os)
+{
+	struct kl_sim *sim = kl_sim_of(os)->sim;
+	return sim->current != NULL ? &sim->current->callbacks : &sim->callbacks;
+}
+
 /* --- threads --- */
 
 static void thread_main(void *arg)
@@ -199,6 +216,9 @@ void kl_sim_thread_ops(struct kl_os *os)
 	os->wall_ms = sim_wall_ms;
 	os->wall_coarse_ms = sim_wall_coarse_ms;
 	os->random = sim_os_random;
+	os->fork_page = sim_fork_page;
+	os->fork_page_free = sim_fork_page_free;
+	os->callback_depth = sim_callback_depth;
 	os->thread_start = sim_thread_start;
 	os->thread_join = sim_thread_join;
 	os->cond_init = sim_cond_init;

@@ -204,6 +204,9 @@ static int set_up(struct klamm_producer *p, const struct klamm_conf *conf,
 	if (rc == 0 && p->loop == NULL) {
 		rc = kl_loop_new(p->os, &p->log, &p->loop, err);
 		p->own_loop = rc == 0;
+		if (rc == 0)
+			kl_loop_set_pools(p->loop, (unsigned)p->settings->klamm_codec_threads,
+					  (unsigned)p->settings->klamm_blocking_threads);
 	}
 	if (rc == 0)
 		rc = get_memory(p, err);

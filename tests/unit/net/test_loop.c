@@ -2,6 +2,9 @@
 /* Timers, tasks from other threads, sleeping and waking, stepped by hand and by a thread. */
 #include "core/net/loop.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "tests/unit/unit.h"
 
 static struct klamm_loop *loop;
@@ -47,6 +50,7 @@ START_TEST(timers_in_order)
 	kl_timer_set(loop, &c.timer, start + 5 * KL_MS);
 	kl_timer_stop(loop, &c.timer);
 	ck_assert(kl_timer_armed(&a.timer) && !kl_timer_armed(&c.timer));
+	ck_assert(kl_loop_step(loop, 0)); /* a step leaves word of when the next one is due */
 	int64_t left = klamm_loop_timeout_ms(loop);
 	ck_assert(left >= 0 && left <= 5);
 
@@ -78,6 +82,28 @@ START_TEST(timer_rearms_itself)
 	while (tick.fired < 5)
 		kl_loop_step(loop, KL_NEVER);
 	kl_timer_drop(loop, &tick.timer);
+}
+END_TEST
+
+/* Armed for the past by itself: once a round, and nothing else is kept from its turn. */
+static void on_past(struct kl_timer *timer)
+{
+	kl_container(timer, struct tick, timer)->fired++;
+	kl_timer_set(loop, timer, loop->now - KL_SECOND);
+}
+
+START_TEST(timer_in_the_past_does_not_spin)
+{
+	struct tick past = {0};
+	ck_assert_int_eq(kl_timer_init(loop, &past.timer, on_past, NULL), 0);
+	kl_timer_set(loop, &past.timer, 0);
+	for (int i = 1; i <= 10; i++) {
+		int32_t before = past.fired;
+		ck_assert(kl_loop_step(loop, KL_NEVER));
+		ck_assert_int_gt(past.fired, before);
+		ck_assert_int_le(past.fired, before + 2); /* a step has two rounds of timers */
+	}
+	kl_timer_drop(loop, &past.timer);
 }
 END_TEST
 
@@ -293,11 +319,75 @@ START_TEST(wait_ends_at_its_deadline)
 }
 END_TEST
 
+static struct kl_gate gate;
+
+static void wake_later(void *arg)
+{
+	usleep(20 * 1000);
+	atomic_store((atomic_bool *)arg, true);
+	kl_gate_wake(os, &gate);
+}
+
+static bool flag_is_set(void *arg)
+{
+	return atomic_load((atomic_bool *)arg);
+}
+
+/* The waiting thread steps the loop itself, and sleeps in the poller. */
+START_TEST(gate_wakes_who_steps)
+{
+	atomic_bool flag = false;
+	struct kl_thread *thread;
+	ck_assert_int_eq(kl_gate_init(os, &gate), 0);
+	if (_i == 1)
+		ck_assert_int_eq(klamm_loop_start(loop, NULL), 0);
+	ck_assert_int_eq(os->thread_start(os, "waker", wake_later, &flag, &thread), 0);
+	ck_assert(kl_loop_wait(loop, &gate, flag_is_set, &flag, KL_NEVER));
+	os->thread_join(os, thread);
+	kl_gate_destroy(os, &gate);
+}
+END_TEST
+
+START_TEST(no_step_in_a_callback)
+{
+	struct klamm_error err;
+	kl_loop_enter_callback(os);
+	ck_assert_int_eq(klamm_loop_step(loop, 0, &err), KLAMM_ERR_WOULD_BLOCK);
+	kl_loop_leave_callback(os);
+	ck_assert_int_eq(klamm_loop_step(loop, 0, &err), 0);
+	ck_assert_int_eq(klamm_loop_start(loop, &err), 0);
+	ck_assert_int_eq(klamm_loop_step(loop, 0, &err), KLAMM_ERR_STATE);
+	ck_assert_int_eq(klamm_loop_start(loop, &err), KLAMM_ERR_STATE);
+}
+END_TEST
+
+START_TEST(child_leaves_the_loop_alone)
+{
+	if (_i == 1)
+		ck_assert_int_eq(klamm_loop_start(loop, NULL), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		struct klamm_error err;
+		int step = klamm_loop_step(loop, 0, &err);
+		int start = klamm_loop_start(loop, &err);
+		klamm_loop_free(loop);
+		_exit(step == KLAMM_ERR_FORKED && start == KLAMM_ERR_FORKED ? 0 : 1);
+	}
+	int status;
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	atomic_bool called = false;
+	kl_loop_call(loop, set_flag, &called);
+	ck_assert(atomic_load(&called));
+}
+END_TEST
+
 UNIT_SUITE(loop)
 {
 	Suite *s = suite_create("loop");
 	unit_add_fixture(s, timers_in_order, set_up, tear_down);
 	unit_add_fixture(s, timer_rearms_itself, set_up, tear_down);
+	unit_add_fixture(s, timer_in_the_past_does_not_spin, set_up, tear_down);
 	unit_add_fixture(s, tasks_run_in_order_and_once, set_up, tear_down);
 	unit_add_fixture(s, no_wake_up_is_lost, set_up, tear_down);
 	unit_add_fixture(s, post_by_leaves_it_asleep, set_up, tear_down);
@@ -306,6 +396,10 @@ UNIT_SUITE(loop)
 	unit_add_fixture(s, hooks_run_once_a_step, set_up, tear_down);
 	unit_add_case(s, "call_runs_in_the_loop", call_runs_in_the_loop, set_up, tear_down, 2);
 	unit_add_case(s, "wait_ends_at_its_deadline", wait_ends_at_its_deadline, set_up,
+		      tear_down, 2);
+	unit_add_case(s, "gate_wakes_who_steps", gate_wakes_who_steps, set_up, tear_down, 2);
+	unit_add_fixture(s, no_step_in_a_callback, set_up, tear_down);
+	unit_add_case(s, "child_leaves_the_loop_alone", child_leaves_the_loop_alone, set_up,
 		      tear_down, 2);
 	return s;
 }
