@@ -50,9 +50,15 @@ static void bury(struct kl_task *task)
 {
 	struct kl_cluster *cluster = kl_container(task, struct kl_cluster, bury_task);
 	struct kl_list *link;
+	struct klamm_error why;
+	if (cluster->stopped)
+		kl_error(&why, KLAMM_ERR_CLOSED, "the client was closed");
+	else /* what it was asked goes elsewhere */
+		kl_error(&why, KLAMM_ERR_DISCONNECTED,
+			 "the broker has left the cluster or moved to another address");
 	while ((link = kl_list_pop(&cluster->going)) != NULL) {
 		struct kl_broker *broker = kl_list_entry(link, struct kl_broker, going);
-		kl_node_free(&broker->node);
+		kl_node_free(&broker->node, &why);
 		free(broker->rack);
 		free(broker);
 	}
@@ -74,7 +80,9 @@ static struct kl_broker *add_broker(struct kl_cluster *cluster, int32_t id, cons
 #define uthash_nonfatal_oom(elt) added = false
 	HASH_ADD(hh, cluster->brokers, node.id, sizeof(int32_t), broker);
 	if (!added) {
-		kl_node_free(&broker->node);
+		struct klamm_error why;
+		kl_error(&why, KLAMM_ERR_NO_MEMORY, "out of memory for a broker");
+		kl_node_free(&broker->node, &why);
 		free(broker);
 		return NULL;
 	}
@@ -178,7 +186,7 @@ static void rebootstrap(struct kl_cluster *cluster, const char *why)
 		remove_broker(cluster, broker);
 	cluster->brokers_known = false;
 	cluster->all_wanted = true;
-	cluster->last_answer_at = now(cluster);
+	cluster->trying_since = KL_NEVER;
 }
 
 /* --- topics --- */
@@ -242,12 +250,11 @@ static bool reserve_partitions(struct kl_topic_info *topic, int32_t count)
 	return true;
 }
 
-/* KIP-320: what an older epoch says about the leader is old news, unless the topic is a new
- * one of the same name. */
-static void update_partition(struct kl_partition_info *known, bool new_topic,
+/* KIP-320: what an older epoch says about the leader is old news. */
+static void update_partition(struct kl_partition_info *known,
 			     const struct kl_metadata_response_partition *told)
 {
-	if (!new_topic && told->leader_epoch >= 0 && told->leader_epoch < known->leader_epoch)
+	if (told->leader_epoch >= 0 && told->leader_epoch < known->leader_epoch)
 		return;
 	known->leader = told->leader_id;
 	known->leader_epoch = told->leader_epoch;
@@ -263,13 +270,14 @@ static void update_partition(struct kl_partition_info *known, bool new_topic,
 static bool update_partitions(struct kl_topic_info *topic,
 			      const struct kl_metadata_response_topic *told)
 {
-	int32_t count = topic->partition_count;
+	/* A topic that was deleted and made again may have fewer. */
+	if (topic->answered && !kl_uuid_equal(&topic->id, &told->topic_id))
+		topic->partition_count = 0;
+	int32_t told_n = kl_max(told->partitions_n, 0), last = topic->partition_count - 1;
 	for (int32_t i = 0; i < told->partitions_n; i++)
-		count = kl_max(count, told->partitions[i].partition_index + 1);
+		last = kl_max(last, told->partitions[i].partition_index);
 	/* Indexes are dense; a gap could only be the peer's, and would cost memory. */
-	if (count > topic->partition_count + told->partitions_n)
-		count = topic->partition_count + told->partitions_n;
-	bool new_topic = topic->answered && !kl_uuid_equal(&topic->id, &told->topic_id);
+	int32_t count = kl_min(last, topic->partition_count + told_n - 1) + 1;
 	if (!reserve_partitions(topic, count))
 		return false;
 	for (int32_t i = topic->partition_count; i < count; i++)
@@ -279,8 +287,7 @@ static bool update_partitions(struct kl_topic_info *topic,
 	for (int32_t i = 0; i < told->partitions_n; i++) {
 		int32_t index = told->partitions[i].partition_index;
 		if (index >= 0 && index < count)
-			update_partition(&topic->partitions[index], new_topic,
-					 &told->partitions[i]);
+			update_partition(&topic->partitions[index], &told->partitions[i]);
 	}
 	topic->id = told->topic_id;
 	return true;
@@ -337,14 +344,19 @@ bool kl_cluster_leader_hint(struct kl_cluster *cluster, struct kl_topic_info *to
 
 /* --- asking --- */
 
-static void failed(struct kl_cluster *cluster, const struct klamm_error *err)
+static void back_off(struct kl_cluster *cluster)
 {
-	cluster->last_error = *err;
 	cluster->next_at = now(cluster) + kl_backoff(os_of(cluster),
 						     cluster->settings->retry_backoff_ms,
 						     cluster->settings->retry_backoff_max_ms,
 						     cluster->failures);
 	cluster->failures++;
+}
+
+static void failed(struct kl_cluster *cluster, const struct klamm_error *err)
+{
+	cluster->last_error = *err;
+	back_off(cluster);
 	if (cluster->asking_all)
 		cluster->all_wanted = true;
 	schedule(cluster);
@@ -384,6 +396,7 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 	struct klamm_error err;
 	if (body->error_code == KLAMM_ERR_REBOOTSTRAP_REQUIRED) {
 		rebootstrap(cluster, "the broker asked for it");
+		back_off(cluster);
 		schedule(cluster);
 		return;
 	}
@@ -405,7 +418,7 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 		return;
 	}
 	cluster->brokers_known = true;
-	cluster->last_answer_at = now(cluster);
+	cluster->trying_since = KL_NEVER;
 	if (cluster->asking_all)
 		cluster->max_age_at =
 			now(cluster) + cluster->settings->metadata_max_age_ms * KL_MS;
@@ -465,9 +478,12 @@ static void ask(struct kl_cluster *cluster, struct kl_node *node)
 	/* Topics stay in `wanted` until an answer names them. */
 	cluster->all_wanted = false;
 	cluster->asking = true;
+	cluster->trying_since = kl_min(cluster->trying_since, now(cluster));
 	cluster->request.api = KL_API_METADATA;
 	cluster->request.max_version = -1;
-	cluster->request.deadline = KL_NEVER;
+	/* Another broker may be quicker than one that throttles or does not let us in. */
+	cluster->request.deadline =
+		now(cluster) + (int64_t)cluster->settings->request_timeout_ms * KL_MS;
 	cluster->request.done = on_answer;
 	kl_node_request(node, &cluster->request);
 }
@@ -475,7 +491,7 @@ static void ask(struct kl_cluster *cluster, struct kl_node *node)
 /* Ask now, or set the timer for when that makes sense. */
 static void schedule(struct kl_cluster *cluster)
 {
-	if (cluster->asking)
+	if (cluster->asking || cluster->stopped)
 		return;
 	const struct kl_settings *s = cluster->settings;
 	int64_t due = cluster->all_wanted || !kl_list_empty(&cluster->wanted)
@@ -487,9 +503,9 @@ static void schedule(struct kl_cluster *cluster)
 	}
 	if (cluster->brokers_known &&
 	    s->metadata_recovery_strategy == KL_RECOVERY_REBOOTSTRAP &&
-	    now(cluster) - cluster->last_answer_at >
-		    kl_max(s->metadata_recovery_rebootstrap_trigger_ms * KL_MS,
-			   s->metadata_max_age_ms * KL_MS))
+	    cluster->trying_since != KL_NEVER &&
+	    now(cluster) - cluster->trying_since >=
+		    s->metadata_recovery_rebootstrap_trigger_ms * KL_MS)
 		rebootstrap(cluster, "no broker gave metadata for too long");
 	struct kl_node *node = kl_cluster_any_node(cluster);
 	if (node != NULL) {
@@ -560,7 +576,7 @@ int kl_cluster_init(struct kl_cluster *cluster, struct klamm_loop *loop,
 		.all_wanted = true,
 		.task = {.fn = on_task},
 		.bury_task = {.fn = bury},
-		.last_answer_at = loop->os->now(loop->os),
+		.trying_since = KL_NEVER,
 	};
 	if (log != NULL)
 		cluster->nodes.log = *log;
@@ -587,14 +603,16 @@ int kl_cluster_init(struct kl_cluster *cluster, struct klamm_loop *loop,
 void kl_cluster_free(struct kl_cluster *cluster)
 {
 	struct klamm_loop *loop = cluster->nodes.loop;
+	struct klamm_error closed;
+	kl_error(&closed, KLAMM_ERR_CLOSED, "the client was closed");
 	cluster->nodes.changed = NULL;
-	kl_timer_drop(loop, &cluster->timer);
+	cluster->stopped = true;
 	struct kl_broker *broker, *tmp;
 	HASH_ITER(hh, cluster->brokers, broker, tmp)
 		remove_broker(cluster, broker);
 	bury(&cluster->bury_task);
 	for (size_t i = 0; i < cluster->bootstrap_count; i++)
-		kl_node_free(&cluster->bootstrap[i]);
+		kl_node_free(&cluster->bootstrap[i], &closed);
 	free(cluster->bootstrap);
 	struct kl_topic_info *topic, *next;
 	HASH_ITER(hh, cluster->topics, topic, next) {

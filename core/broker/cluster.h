@@ -76,8 +76,9 @@ struct kl_cluster {
 	struct kl_task bury_task;
 	int64_t next_at;   /* not before, after a failure or an empty answer */
 	int64_t max_age_at;
-	int64_t last_answer_at;
+	int64_t trying_since; /* no answer that was any good since then; KL_NEVER = not trying */
 	unsigned failures;
+	bool stopped;
 	struct klamm_error last_error; /* why the last attempt got nothing */
 };
 

@@ -27,7 +27,7 @@ static int64_t now(const struct kl_node *node)
 
 /* --- requests: their end --- */
 
-static void finish(struct kl_node *node, struct kl_request *request, struct kl_response *response)
+static void finish(struct kl_request *request, struct kl_response *response)
 {
 	kl_list_remove(&request->link);
 	kl_list_remove(&request->out.link);
@@ -36,28 +36,29 @@ static void finish(struct kl_node *node, struct kl_request *request, struct kl_r
 	request->done(request, response);
 }
 
+/* What did not leave whole cannot have been acted upon. */
 static void fail_request(struct kl_node *node, struct kl_request *request,
-			 const struct klamm_error *why, bool maybe_applied)
+			 const struct klamm_error *why)
 {
 	struct klamm_error err = *why;
 	err.api = request->api;
 	err.node = node->id;
-	finish(node, request,
-	       &(struct kl_response){
-		       .code = err.code, .err = &err, .maybe_applied = maybe_applied});
+	finish(request, &(struct kl_response){
+				.code = err.code, .err = &err, .maybe_applied = request->gone});
 }
 
 /* Done callbacks may queue new requests here: only those that are there now end. */
 static void fail_list(struct kl_node *node, struct kl_list *list, unsigned *count,
-		      const struct klamm_error *err, bool maybe_applied)
+		      const struct klamm_error *err)
 {
 	struct kl_list ended = KL_LIST_INIT(ended);
 	kl_list_splice(&ended, list);
 	*count = 0;
+	kl_list_for(request, &ended, struct kl_request, link)
+		request->ended = true;
 	struct kl_list *link;
 	while ((link = kl_list_pop(&ended)) != NULL)
-		fail_request(node, kl_list_entry(link, struct kl_request, link), err,
-			     maybe_applied);
+		fail_request(node, kl_list_entry(link, struct kl_request, link), err);
 }
 
 /* --- the connection's end --- */
@@ -89,8 +90,8 @@ static void give_up(struct kl_node *node, const struct klamm_error *why, bool pe
 	       err.text);
 	/* The handshake's own request is the node's: it just stops. */
 	kl_list_remove(&node->versions_request.link);
-	fail_list(node, &node->in_flight, &node->in_flight_count, &err, true);
-	fail_list(node, &node->waiting, &node->waiting_count, &err, false);
+	fail_list(node, &node->in_flight, &node->in_flight_count, &err);
+	fail_list(node, &node->waiting, &node->waiting_count, &err);
 	set_timer(node);
 	if (node->nodes->changed != NULL)
 		node->nodes->changed(node->nodes, node, &err);
@@ -146,7 +147,7 @@ static void on_sent(struct kl_out *out, struct kl_conn *conn)
 	struct kl_node *node = request->node;
 	kl_list_remove(&request->link);
 	node->in_flight_count--;
-	finish(node, request, &(struct kl_response){.maybe_applied = true});
+	finish(request, &(struct kl_response){.maybe_applied = true});
 }
 
 static void trace(const struct kl_node *node, const struct kl_request *request)
@@ -165,7 +166,7 @@ static void transmit(struct kl_node *node, struct kl_request *request)
 		node->next_correlation = 0;
 	request->gone = false;
 	if (!encode(request, node, &err)) {
-		fail_request(node, request, &err, false);
+		fail_request(node, request, &err);
 		return;
 	}
 	request->out.sent = on_sent;
@@ -192,7 +193,7 @@ static void dispatch(struct kl_node *node, struct kl_request *request)
 		 "%s does not have a version of %s that klamm can use here", node->where,
 		 kl_api_name(request->api));
 	err.stage = KLAMM_STAGE_API;
-	fail_request(node, request, &err, false);
+	fail_request(node, request, &err);
 }
 
 static void send_waiting(struct kl_node *node)
@@ -206,21 +207,22 @@ static void send_waiting(struct kl_node *node)
 	set_timer(node);
 }
 
-static void send_waiting_hook(struct kl_task *task)
+static void send_waiting_hook(struct kl_hook *hook)
 {
-	send_waiting(kl_container(task, struct kl_node, send_task));
+	send_waiting(kl_container(hook, struct kl_node, send_hook));
 }
 
 void kl_node_request(struct kl_node *node, struct kl_request *request)
 {
 	request->node = node;
 	request->version = -1;
+	request->gone = request->ended = false;
 	kl_list_init(&request->out.link);
 	kl_list_push(&node->waiting, &request->link);
 	node->waiting_count++;
 	kl_node_connect(node);
 	/* Not from inside this call: the owner is in the middle of something. */
-	kl_loop_post(node->nodes->loop, &node->send_task);
+	kl_hook_add(node->nodes->loop, &node->send_hook);
 }
 
 void kl_node_cancel(struct kl_node *node, struct kl_request *request)
@@ -231,6 +233,8 @@ void kl_node_cancel(struct kl_node *node, struct kl_request *request)
 	kl_list_remove(&request->link);
 	kl_list_remove(&request->out.link);
 	request->node = NULL;
+	if (request->ended) /* it is in nobody's count any more */
+		return;
 	if (!in_flight) {
 		node->waiting_count--;
 		return;
@@ -315,16 +319,22 @@ static void on_frame(struct kl_conn *conn, struct kl_slab *slab, const uint8_t *
 	}
 	struct kl_reader reader = kl_reader(p, n);
 	void *body = NULL;
-	int rc = read_answer(request, &reader, &node->arena, &body, &err);
+	int rc = request->gone ? read_answer(request, &reader, &node->arena, &body, &err)
+			       : kl_error(&err, KLAMM_ERR_PROTOCOL,
+					  "it came before the request was sent");
 	if (rc != 0) {
 		explain_answer(node, request, &err);
 		kl_arena_free(&node->arena);
 		give_up(node, &err, true);
 		return;
 	}
+	/* Only now it is a broker that works: one that accepts connections and closes them is
+	 * tried ever more rarely. */
+	node->answered = true;
+	node->failures = node->setup_timeouts = 0;
 	node->in_flight_count--;
 	obey_throttle(node, request, body);
-	finish(node, request,
+	finish(request,
 	       &(struct kl_response){.maybe_applied = true, .body = body, .slab = slab});
 	kl_arena_reset(&node->arena);
 	set_timer(node);
@@ -332,13 +342,20 @@ static void on_frame(struct kl_conn *conn, struct kl_slab *slab, const uint8_t *
 
 /* Answers but Fetch are bounded by what a cluster can hold; the handshake's by far less. */
 #define HANDSHAKE_FRAME_MAX (256 * 1024)
+/* What stands in a Fetch answer beside the records. */
+#define FETCH_OVERHEAD (64 * 1024)
 
 static size_t frame_max(struct kl_conn *conn)
 {
 	struct kl_node *node = kl_container(conn, struct kl_node, conn);
+	const struct kl_settings *s = node->nodes->settings;
 	if (node->state != KL_NODE_READY)
 		return HANDSHAKE_FRAME_MAX;
-	return (size_t)node->nodes->settings->klamm_receive_message_max;
+	size_t max = (size_t)s->klamm_receive_message_max;
+	if (s->role != KLAMM_ROLE_CONSUMER)
+		return max;
+	size_t fetch = (size_t)kl_max(s->fetch_max_bytes, s->max_partition_fetch_bytes);
+	return kl_max(max, fetch + FETCH_OVERHEAD);
 }
 
 static void on_closed(struct kl_conn *conn, const struct klamm_error *why)
@@ -366,6 +383,8 @@ static void on_closed(struct kl_conn *conn, const struct klamm_error *why)
 		give_up(node, &err, false);
 		return;
 	}
+	if (node->no_api_versions && !node->answered)
+		kl_error_prefix(&err, "it answers nothing: a listener that wants TLS, or no Kafka");
 	node->no_api_versions = false;
 	/* A connection that was idle and is closed by the broker is nothing to wait for. */
 	bool idle = node->state == KL_NODE_READY && kl_list_empty(&node->in_flight);
@@ -378,8 +397,6 @@ static void ready(struct kl_node *node)
 {
 	node->state = KL_NODE_READY;
 	node->setup_deadline = KL_NEVER;
-	node->failures = 0;
-	node->setup_timeouts = 0;
 	node->muted_until = 0;
 	kl_log(&node->nodes->log, KL_LOG_DEBUG, node->where, "ready");
 	if (node->nodes->changed != NULL)
@@ -448,7 +465,7 @@ static void on_opened(struct kl_conn *conn)
 {
 	struct kl_node *node = kl_container(conn, struct kl_node, conn);
 	node->state = KL_NODE_VERSIONS;
-	node->versions_answered = false;
+	node->answered = node->versions_answered = false;
 	if (node->no_api_versions) {
 		kl_versions_assume(&node->versions, OLD_RELEASE);
 		ready(node);
@@ -519,8 +536,11 @@ static void resolved(void *owner, unsigned count, const struct kl_addr *addrs,
 		give_up(node, &why, true);
 		return;
 	}
+	/* Something may listen at the first address and not be a broker: each attempt begins with
+	 * the next one. */
 	node->addr_count = kl_min(count, (unsigned)KL_NODE_ADDRS);
-	memcpy(node->addrs, addrs, node->addr_count * sizeof(*addrs));
+	for (unsigned i = 0; i < node->addr_count; i++)
+		node->addrs[i] = addrs[(i + node->failures) % node->addr_count];
 	node->addr_at = 0;
 	try_next_address(node);
 }
@@ -609,9 +629,9 @@ static bool expire_in_flight(struct kl_node *node)
 		if (request->expires > now(node))
 			continue;
 		struct klamm_error err;
-		kl_error(&err, KLAMM_ERR_TIMED_OUT,
-			 "%s did not answer %s in time (request.timeout.ms)", node->where,
-			 kl_api_name(request->api));
+		kl_error(&err, KLAMM_ERR_TIMED_OUT, "%s did not answer %s in time%s", node->where,
+			 kl_api_name(request->api),
+			 request->expires < request->deadline ? " (request.timeout.ms)" : "");
 		err.node = node->id;
 		err.stage = KLAMM_STAGE_API;
 		give_up(node, &err, true);
@@ -638,7 +658,7 @@ static void expire_waiting(struct kl_node *node)
 		kl_error(&err, KLAMM_ERR_TIMED_OUT, "no connection to %s in time", node->where);
 	struct kl_list *link;
 	while ((link = kl_list_pop(&ended)) != NULL)
-		fail_request(node, kl_list_entry(link, struct kl_request, link), &err, false);
+		fail_request(node, kl_list_entry(link, struct kl_request, link), &err);
 }
 
 static void on_timer(struct kl_timer *timer)
@@ -680,8 +700,9 @@ int kl_node_init(struct kl_node *node, struct kl_nodes *nodes, int32_t id, const
 		.id = id,
 		.port = port,
 		.setup_deadline = KL_NEVER,
-		.send_task = {.fn = send_waiting_hook},
+		.send_hook = {.fn = send_waiting_hook},
 	};
+	kl_list_init(&node->send_hook.link);
 	kl_list_init(&node->waiting);
 	kl_list_init(&node->in_flight);
 	kl_list_init(&node->versions_request.link);
@@ -699,16 +720,14 @@ int kl_node_init(struct kl_node *node, struct kl_nodes *nodes, int32_t id, const
 	return rc;
 }
 
-void kl_node_free(struct kl_node *node)
+void kl_node_free(struct kl_node *node, const struct klamm_error *why)
 {
-	struct klamm_error err;
-	kl_error(&err, KLAMM_ERR_CLOSED, "the client was closed");
 	close_connection(node);
 	kl_list_remove(&node->versions_request.link);
-	fail_list(node, &node->in_flight, &node->in_flight_count, &err, true);
-	fail_list(node, &node->waiting, &node->waiting_count, &err, false);
+	fail_list(node, &node->in_flight, &node->in_flight_count, why);
+	fail_list(node, &node->waiting, &node->waiting_count, why);
 	kl_timer_drop(node->nodes->loop, &node->timer);
-	kl_loop_unpost(node->nodes->loop, &node->send_task);
+	kl_list_remove(&node->send_hook.link);
 	kl_request_free(&node->versions_request);
 	kl_arena_free(&node->arena);
 	free(node->host);

@@ -63,22 +63,24 @@ struct kl_node {
 	int versions_max;       /* what to ask ApiVersions with next */
 	bool versions_answered; /* on this connection */
 	bool no_api_versions;   /* the broker closed on ApiVersions: older than 0.10 */
+	bool answered;          /* something, on this connection */
 	struct kl_versions versions;
 
 	struct kl_list waiting;   /* until ready */
 	struct kl_list in_flight; /* in order of sending */
 	unsigned waiting_count, in_flight_count;
-	struct kl_task send_task;
+	struct kl_hook send_hook;
 	int32_t next_correlation;
 	struct kl_arena arena; /* the answer being handled */
 	struct klamm_error last_error; /* of the last failed attempt */
-	void *user; /* its client's, for the length of a round */
+	void *user;    /* its client's, for the length of a round */
+	unsigned busy; /* its client's: requests of the kind that it counts */
 };
 
 int kl_node_init(struct kl_node *node, struct kl_nodes *nodes, int32_t id, const char *host,
 		 uint16_t port, struct klamm_error *err);
-/* Closes; every request ends with CLOSED. Never from inside a request's done(). */
-void kl_node_free(struct kl_node *node);
+/* Closes; every request ends with why. Never from inside a request's done(). */
+void kl_node_free(struct kl_node *node, const struct klamm_error *why);
 
 /* Begin to connect, unless that is under way, done, or has to wait for its backoff. true: the
  * node is ready for requests. */

@@ -39,7 +39,8 @@ struct kl_request {
 	int version;
 	int32_t correlation;
 	int64_t expires; /* when in flight */
-	bool gone; /* whole in the kernel's hands */
+	bool gone;  /* whole in the kernel's hands */
+	bool ended; /* done() comes next */
 	struct kl_out out;
 	struct kl_buf head;
 	struct kl_refs refs;

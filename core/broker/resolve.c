@@ -48,10 +48,26 @@ static void address_ready(struct kl_task *task)
 	tell(kl_container(task, struct kl_resolve, ready));
 }
 
-/* Digits and dots, or with a colon: getaddrinfo() answers from the text alone. */
+/* Four numbers up to 255. */
+static bool is_ipv4(const char *text)
+{
+	for (int part = 0; part < 4; part++) {
+		unsigned value = 0, digits = 0;
+		for (; *text >= '0' && *text <= '9' && digits < 4; text++, digits++)
+			value = value * 10 + (unsigned)(*text - '0');
+		if (digits == 0 || digits > 3 || value > 255 || *text != (part < 3 ? '.' : '\0'))
+			return false;
+		text++;
+	}
+	return true;
+}
+
+/* One that getaddrinfo() reads without asking anybody; a name would make it wait. */
 static bool is_address(const char *host)
 {
-	return strchr(host, ':') != NULL || strspn(host, "0123456789.") == strlen(host);
+	if (strchr(host, ':') != NULL)
+		return host[strspn(host, "0123456789abcdefABCDEF:.")] == '\0';
+	return is_ipv4(host);
 }
 
 int kl_resolve_start(struct klamm_loop *loop, const char *host, uint16_t port,
