@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The command line's frame: one table of commands and options drives parsing, --help and
- * usage errors. One thread.
+/* The command line's frame: one table of commands and options drives parsing, --help
+ * and usage errors. One thread.
  *
  * A command is a file cmd_NAME.c with one or more `const struct cli_command`, listed in
  * commands.c. stdout is data, stderr is for people.
@@ -15,10 +15,10 @@
 /* What the program's exit status says; scripts rely on it. */
 enum cli_exit {
 	CLI_OK = 0,
-	CLI_FAILED = 1,      /* something that was asked for did not work out */
-	CLI_USAGE = 2,       /* the command line, a configuration or a plugin is wrong */
-	CLI_CONNECTION = 3,  /* no broker could be reached, or it does not know us */
-	CLI_TIMEOUT = 4,     /* a broker was reached, its answer did not come in time */
+	CLI_FAILED = 1,	    /* something that was asked for did not work out */
+	CLI_USAGE = 2,	    /* the command line, a configuration or a plugin is wrong */
+	CLI_CONNECTION = 3, /* no broker could be reached, or it does not know us */
+	CLI_TIMEOUT = 4,    /* a broker was reached, its answer did not come in time */
 	CLI_INTERRUPTED = 130,
 };
 
@@ -29,22 +29,25 @@ struct cli_list {
 	size_t n;
 };
 
-enum cli_type {         /* and what stands at the option's offset: */
-	CLI_FLAG,       /* bool */
-	CLI_COUNT,      /* int32_t: how often it was given */
-	CLI_TEXT,       /* const char *; the last one counts */
-	CLI_LIST,       /* struct cli_list: may be repeated */
-	CLI_BYTES,      /* struct klamm_span: \n \t \0 \xNN stand for bytes; not empty */
-	CLI_INT32,      /* int32_t in min..max */
-	CLI_INT64,      /* int64_t in min..max */
+enum cli_type {		   /* and what stands at the option's offset: */
+		CLI_FLAG,  /* bool */
+		CLI_COUNT, /* int32_t: how often it was given */
+		CLI_TEXT,  /* const char *; the last one counts */
+		CLI_LIST,  /* struct cli_list: may be repeated */
+		CLI_BYTES, /* struct klamm_span: \n \t \0 \xNN stand for bytes; not
+			      empty */
+		CLI_INT32, /* int32_t in min..max */
+		CLI_INT64, /* int64_t in min..max */
 };
 
 struct cli_option {
-	char letter;      /* -p; 0 = none */
-	const char *name; /* --partition; the table ends with a row whose name is NULL */
-	const char *arg;  /* what help calls its value; NULL for CLI_FLAG and CLI_COUNT */
+	char letter; /* -p; 0 = none */
+	const char
+		*name; /* --partition; the table ends with a row whose name is NULL */
+	const char
+		*arg; /* what help calls its value; NULL for CLI_FLAG and CLI_COUNT */
 	enum cli_type type;
-	size_t offset;    /* in the structure that the command's options fill */
+	size_t offset;	  /* in the structure that the command's options fill */
 	int64_t min, max; /* of numbers */
 	const char *help; /* one line, lower case, no full stop */
 };
@@ -54,16 +57,16 @@ struct cli_option {
 struct cli;
 
 struct cli_command {
-	const char *name;    /* "topic create" */
-	const char *args;    /* "TOPIC...", "" = none */
+	const char *name; /* "topic create" */
+	const char *args; /* "TOPIC...", "" = none */
 	uint32_t min_args, max_args;
 	const char *summary; /* one line, an imperative, no full stop */
 	const char *about;   /* more for --help, lines ended by \n; may be NULL */
 	const struct cli_option *options; /* may be NULL */
-	const void *defaults;             /* of the options' structure; NULL = zeroes */
-	size_t size;                      /* of that structure */
-	/* Returns an exit status, after telling stderr why it is not 0. options and args
-	 * live as long as the program. */
+	const void *defaults;		  /* of the options' structure; NULL = zeroes */
+	size_t size;			  /* of that structure */
+	/* Returns an exit status, after telling stderr why it is not 0. options and
+	 * args live as long as the program. */
 	int (*run)(struct cli *cli, const void *options, const struct cli_list *args);
 };
 
@@ -71,27 +74,29 @@ extern const struct cli_command *const cli_commands[]; /* ended by NULL */
 extern const struct cli_option cli_global_options[];
 
 extern const struct cli_command cli_broker, cli_config_explain, cli_config_lint,
-	cli_topic_create, cli_topic_delete, cli_topic_describe, cli_topic_list,
-	cli_version;
+	cli_consume, cli_produce, cli_topic_create, cli_topic_delete,
+	cli_topic_describe, cli_topic_list, cli_version;
 
 /* --- one run --- */
 
 struct cli {
 	const struct cli_command *command; /* NULL while it is not known */
-	const char *group;                 /* the first word of a command of two, or NULL */
+	const char *group; /* the first word of a command of two, or NULL */
 	/* The global options. */
 	struct cli_list brokers, files, pairs;
 	int32_t verbosity, timeout_s;
 	bool quiet, help, version;
 };
 
-/* Fill cli and the options of its command; *options_out and *args_out live as long as the
- * program. CLI_USAGE was told to the user. */
+/* Fill cli and the options of its command; *options_out and *args_out live as long as
+ * the program. CLI_USAGE was told to the user. */
 int cli_parse(struct cli *cli, int argc, char **argv, void **options_out,
 	      struct cli_list *args_out);
-void cli_help(const struct cli *cli); /* of its command, or of the whole program; on stdout */
+void cli_help(
+	const struct cli *cli); /* of its command, or of the whole program; on stdout */
 
-/* A configuration from -F, then -X, then -b; every problem of a file is told at once. */
+/* A configuration from -F, then -X, then -b; every problem of a file is told at once.
+ */
 int cli_conf(const struct cli *cli, struct klamm_conf **conf_out);
 /* The same for commands that talk to a broker: one must be named. */
 int cli_client_conf(const struct cli *cli, struct klamm_conf **conf_out);
@@ -126,8 +131,8 @@ void *cli_alloc(size_t n); /* zeroed; exits the program when memory is out */
 
 /* --- signals --- */
 
-/* From now on SIGINT and SIGTERM set a flag and call wake(arg), which must be safe in a signal
- * handler; the second one ends the program at once. */
+/* From now on SIGINT and SIGTERM set a flag and call wake(arg), which must be safe in a
+ * signal handler; the second one ends the program at once. */
 void cli_catch_signals(void (*wake)(void *arg), void *arg);
 void cli_release_signals(void); /* before arg goes; the flag stays */
 bool cli_interrupted(void);

@@ -20,7 +20,8 @@ const struct cli_command cli_config_explain = {
 	.args = "[KEY]",
 	.max_args = 1,
 	.summary = "say what a key of the configuration means, or list all keys",
-	.about = "The list has three columns, separated by tabs: key, default (- = none), meaning.\n",
+	.about = "The list has three columns, separated by tabs: key, default (- = "
+		 "none), meaning.\n",
 	.run = explain,
 };
 
@@ -67,7 +68,8 @@ static int lint_file(const char *file, int32_t roles, struct findings *found)
 	struct klamm_error err;
 	unsigned before = found->errors;
 	int rc = kl_conf_lint(file, roles, print_issue, found, &err);
-	if (rc != 0 && found->errors == before) { /* nothing was told of it: not readable */
+	if (rc != 0 &&
+	    found->errors == before) { /* nothing was told of it: not readable */
 		found->errors++;
 		cli_error(&err);
 	}
@@ -80,13 +82,15 @@ static int lint(struct cli *cli, const void *options, const struct cli_list *arg
 	struct findings found = {0};
 	int32_t roles = 0;
 	if (o->role != NULL && !role_of(o->role, &roles))
-		return cli_usage(cli, "--role %s: must be producer, consumer or admin", o->role);
+		return cli_usage(cli, "--role %s: must be producer, consumer or admin",
+				 o->role);
 	int status = CLI_OK;
 	for (size_t i = 0; i < args->n; i++)
 		status |= lint_file(args->v[i], roles, &found);
 	if (!cli->quiet)
 		fprintf(stderr, "klamm: %u error%s, %u note%s\n", found.errors,
-			found.errors == 1 ? "" : "s", found.notes, found.notes == 1 ? "" : "s");
+			found.errors == 1 ? "" : "s", found.notes,
+			found.notes == 1 ? "" : "s");
 	return status;
 }
 

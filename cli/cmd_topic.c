@@ -48,14 +48,16 @@ static void print_result(const char *topic, const struct klamm_error *err)
 	if (err->code == 0) {
 		kl_buf_printf(&line, ",\"error\":null}");
 	} else {
-		kl_buf_printf(&line, ",\"error\":\"%s\",\"text\":", klamm_err_name(err->code));
+		kl_buf_printf(&line,
+			      ",\"error\":\"%s\",\"text\":", klamm_err_name(err->code));
 		kl_buf_json_bytes(&line, err->text, strlen(err->text));
 		kl_buf_printf(&line, "}");
 	}
 	printf("%s\n", kl_buf_text(&line));
 }
 
-/* A failure of the whole call is every topic's, but told once. */
+/* What a broker says of one topic is that topic's failure. A failure of the whole call
+ * is every topic's, but told once. */
 static int tell_results(const struct cli_list *topics, const struct klamm_error *errors,
 			int32_t forgiven, bool json)
 {
@@ -67,7 +69,10 @@ static int tell_results(const struct cli_list *topics, const struct klamm_error 
 		if (err->code == 0 || err->code == forgiven)
 			continue;
 		bool told = i > 0 && strcmp(err->text, errors[i - 1].text) == 0;
-		int of_this = told ? cli_error_status(err) : cli_error(err);
+		if (!told)
+			cli_error(err);
+		int of_this = err->stage == KLAMM_STAGE_API ? CLI_FAILED
+							    : cli_error_status(err);
 		status = kl_max(status, of_this);
 	}
 	return status;
@@ -96,10 +101,12 @@ static int parse_configs(const struct cli *cli, const struct cli_list *list,
 }
 
 static int create_topics(struct session *s, const struct create_options *o,
-			 const struct cli_list *names, const struct klamm_topic_config *configs)
+			 const struct cli_list *names,
+			 const struct klamm_topic_config *configs)
 {
 	struct klamm_new_topic *topics = cli_alloc(names->n * sizeof(*topics));
-	const struct klamm_new_topic **pointers = cli_alloc(names->n * sizeof(*pointers));
+	const struct klamm_new_topic **pointers =
+		cli_alloc(names->n * sizeof(*pointers));
 	struct klamm_error *errors = cli_alloc(names->n * sizeof(*errors));
 	for (size_t i = 0; i < names->n; i++) {
 		topics[i] = (struct klamm_new_topic){
@@ -123,7 +130,7 @@ static int create_topics(struct session *s, const struct create_options *o,
 	return status;
 }
 
-static int create(struct cli *cli, const void *options, const struct cli_list *args)
+static int run_create(struct cli *cli, const void *options, const struct cli_list *args)
 {
 	const struct create_options *o = options;
 	struct klamm_topic_config *configs = cli_alloc(o->configs.n * sizeof(*configs));
@@ -153,7 +160,8 @@ static const struct cli_option create_rows[] = {
 	 "no error for a topic that is there"},
 	{0, "dry-run", NULL, CLI_FLAG, AT(dry_run), 0, 0,
 	 "let the broker say whether it would work"},
-	{'J', "json", NULL, CLI_FLAG, AT(json), 0, 0, "print each result as a JSON object"},
+	{'J', "json", NULL, CLI_FLAG, AT(json), 0, 0,
+	 "print each result as a JSON object"},
 	{0},
 };
 
@@ -170,7 +178,7 @@ const struct cli_command cli_topic_create = {
 	.options = create_rows,
 	.defaults = &create_defaults,
 	.size = sizeof(struct create_options),
-	.run = create,
+	.run = run_create,
 };
 
 /* --- delete --- */
@@ -179,14 +187,15 @@ struct delete_options {
 	bool if_exists, json;
 };
 
-static int delete(struct cli *cli, const void *options, const struct cli_list *args)
+static int run_delete(struct cli *cli, const void *options, const struct cli_list *args)
 {
 	const struct delete_options *o = options;
 	struct session s = {0};
 	int status = open_session(cli, &s);
 	if (status == 0) {
 		struct klamm_error *errors = cli_alloc(args->n * sizeof(*errors));
-		klamm_admin_delete_topics(s.admin, args->v, args->n, s.timeout_ms, errors, NULL);
+		klamm_admin_delete_topics(s.admin, args->v, args->n, s.timeout_ms,
+					  errors, NULL);
 		int forgiven = o->if_exists ? KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION : 0;
 		status = tell_results(args, errors, forgiven, o->json);
 		free(errors);
@@ -196,8 +205,8 @@ static int delete(struct cli *cli, const void *options, const struct cli_list *a
 }
 
 static const struct cli_option delete_rows[] = {
-	{0, "if-exists", NULL, CLI_FLAG, offsetof(struct delete_options, if_exists), 0, 0,
-	 "no error for a topic that is not there"},
+	{0, "if-exists", NULL, CLI_FLAG, offsetof(struct delete_options, if_exists), 0,
+	 0, "no error for a topic that is not there"},
 	{'J', "json", NULL, CLI_FLAG, offsetof(struct delete_options, json), 0, 0,
 	 "print each result as a JSON object"},
 	{0},
@@ -211,7 +220,7 @@ const struct cli_command cli_topic_delete = {
 	.summary = "delete topics",
 	.options = delete_rows,
 	.size = sizeof(struct delete_options),
-	.run = delete,
+	.run = run_delete,
 };
 
 /* --- list and describe --- */
@@ -241,10 +250,11 @@ static void json_error(struct kl_buf *b, int32_t error)
 		kl_buf_printf(b, ",\"error\":\"%s\"", klamm_err_name(error));
 }
 
-static void json_partition(struct kl_buf *b, const struct klamm_partition_description *p)
+static void json_partition(struct kl_buf *b,
+			   const struct klamm_partition_description *p)
 {
-	kl_buf_printf(b, "{\"partition\":%d,\"leader\":%d,\"leader_epoch\":%d", p->partition,
-		      p->leader, p->leader_epoch);
+	kl_buf_printf(b, "{\"partition\":%d,\"leader\":%d,\"leader_epoch\":%d",
+		      p->partition, p->leader, p->leader_epoch);
 	json_ids(b, "replicas", p->replicas, p->replica_count);
 	json_ids(b, "in_sync", p->in_sync, p->in_sync_count);
 	json_ids(b, "offline", p->offline, p->offline_count);
@@ -259,10 +269,11 @@ static void print_json(const struct klamm_topic_description *t, bool partitions)
 	kl_uuid_text(&t->id, id);
 	kl_buf_printf(&b, "{\"topic\":");
 	kl_buf_json_bytes(&b, t->name, strlen(t->name));
-	kl_buf_printf(&b, ",\"id\":\"%s\",\"internal\":%s", id, t->internal ? "true" : "false");
+	kl_buf_printf(&b, ",\"id\":\"%s\",\"internal\":%s", id,
+		      t->internal ? "true" : "false");
 	json_error(&b, t->error);
-	kl_buf_printf(&b, ",\"partition_count\":%zu,\"replica_count\":%zu", t->partition_count,
-		      replicas_of(t));
+	kl_buf_printf(&b, ",\"partition_count\":%zu,\"replica_count\":%zu",
+		      t->partition_count, replicas_of(t));
 	if (partitions) {
 		kl_buf_printf(&b, ",\"partitions\":[");
 		for (size_t i = 0; i < t->partition_count; i++) {
@@ -304,7 +315,7 @@ static int list_topics(const struct cli *cli, const struct show_options *o,
 static void print_partitions(const struct klamm_topic_description *t)
 {
 	static const char *const heads[] = {"PARTITION", "LEADER",  "EPOCH", "REPLICAS",
-					    "IN-SYNC",   "OFFLINE", "STATE"};
+					    "IN-SYNC",	 "OFFLINE", "STATE"};
 	struct cli_table table = {.columns = kl_countof(heads)};
 	for (size_t i = 0; i < kl_countof(heads); i++)
 		cli_cell(&table, "%s", heads[i]);
@@ -337,9 +348,10 @@ static int describe_topics(const struct cli *cli, const struct show_options *o,
 			continue;
 		char id[KL_UUID_TEXT];
 		kl_uuid_text(&t->id, id);
-		printf("%s: %zu partition%s, %zu replica%s, id %s%s\n", t->name, t->partition_count,
-		       t->partition_count == 1 ? "" : "s", replicas_of(t),
-		       replicas_of(t) == 1 ? "" : "s", id, t->internal ? ", internal" : "");
+		printf("%s: %zu partition%s, %zu replica%s, id %s%s\n", t->name,
+		       t->partition_count, t->partition_count == 1 ? "" : "s",
+		       replicas_of(t), replicas_of(t) == 1 ? "" : "s", id,
+		       t->internal ? ", internal" : "");
 		print_partitions(t);
 	}
 	return status;
@@ -354,8 +366,9 @@ static int show(struct cli *cli, const void *options, const struct cli_list *nam
 	if (status == 0) {
 		struct klamm_topic_list *list;
 		struct klamm_error err;
-		if (klamm_admin_describe_topics(s.admin, names->n > 0 ? names->v : NULL, names->n,
-						s.timeout_ms, &list, &err) != 0) {
+		if (klamm_admin_describe_topics(s.admin, names->n > 0 ? names->v : NULL,
+						names->n, s.timeout_ms, &list,
+						&err) != 0) {
 			status = cli_error(&err);
 		} else {
 			status = print(cli, options, list);

@@ -3,6 +3,8 @@
 #include "cli/cli.h"
 
 const struct cli_command *const cli_commands[] = {
+	&cli_produce,
+	&cli_consume,
 	&cli_topic_create,
 	&cli_topic_list,
 	&cli_topic_describe,
@@ -28,7 +30,8 @@ const struct cli_option cli_global_options[] = {
 	{'v', "verbose", NULL, CLI_COUNT, AT(verbosity), 0, 0,
 	 "log to stderr: -v what happens, -vv more, -vvv each request"},
 	{'q', "quiet", NULL, CLI_FLAG, AT(quiet), 0, 0, "no progress and no notes"},
-	{'h', "help", NULL, CLI_FLAG, AT(help), 0, 0, "say what there is, or what a command takes"},
+	{'h', "help", NULL, CLI_FLAG, AT(help), 0, 0,
+	 "say what there is, or what a command takes"},
 	{0, "version", NULL, CLI_FLAG, AT(version), 0, 0, "say which klamm this is"},
 	{0, NULL, NULL, CLI_FLAG, 0, 0, 0, NULL},
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The configuration of a run: what the program itself prefers, then files, then -X, then
- * -b; later ones win. */
+/* The configuration of a run: what the program itself prefers, then files, then -X,
+ * then -b; later ones win. */
 #include <stdio.h>
 
 #include "cli/cli.h"
@@ -10,15 +10,18 @@ static void tell_issue(void *arg, const struct klamm_conf_issue *issue)
 	const struct cli *cli = arg;
 	if (!issue->is_error && cli->quiet)
 		return;
-	fprintf(stderr, "klamm: %s:%d: %s%s\n", issue->file ? issue->file : "command line",
-		issue->line, issue->is_error ? "" : "note: ", issue->text);
+	fprintf(stderr, "klamm: %s:%d: %s%s\n",
+		issue->file ? issue->file : "command line", issue->line,
+		issue->is_error ? "" : "note: ", issue->text);
 }
 
 static void log_line(void *arg, int32_t level, const char *where, const char *text)
 {
-	static const char *const names[] = {"error", "warning", "info", "debug", "trace"};
+	static const char *const names[] = {"error", "warning", "info", "debug",
+					    "trace"};
 	fprintf(stderr, "klamm: %s: %s: %s\n",
-		names[level >= 0 && level < (int32_t)kl_countof(names) ? level : 0], where, text);
+		names[level >= 0 && level < (int32_t)kl_countof(names) ? level : 0],
+		where, text);
 }
 
 static int load_file(const struct cli *cli, struct klamm_conf *conf, const char *file)
@@ -51,7 +54,8 @@ static int set_brokers(const struct cli *cli, struct klamm_conf *conf)
 	return 0;
 }
 
-/* Somebody sits and waits: a wrong address is worth less of his time than a server's. */
+/* Somebody sits and waits: a wrong address is worth less of his time than a server's.
+ */
 static int prefer(const struct cli *cli, struct klamm_conf *conf)
 {
 	struct klamm_error err;
@@ -107,8 +111,9 @@ int cli_client_conf(const struct cli *cli, struct klamm_conf **conf_out)
 	const char *servers = klamm_conf_get(conf, "bootstrap.servers");
 	if (servers == NULL || servers[0] == '\0') {
 		klamm_conf_free(conf);
-		return cli_usage(cli, "no broker: give -b HOST:PORT, or bootstrap.servers in a "
-				      "file with -F");
+		return cli_usage(
+			cli, "no broker: give -b HOST:PORT, or bootstrap.servers in a "
+			     "file with -F");
 	}
 	*conf_out = conf;
 	return 0;

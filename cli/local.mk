@@ -1,8 +1,20 @@
 bin_PROGRAMS += %D%/klamm
-%C%_klamm_SOURCES = %D%/cli.h %D%/main.c %D%/commands.c %D%/parse.c %D%/help.c %D%/words.c \
-	%D%/conf.c \
-	%D%/signals.c %D%/cmd_broker.c %D%/cmd_config.c %D%/cmd_topic.c %D%/cmd_version.c \
-	%D%/table.c %D%/table.h
+%C%_klamm_SOURCES = \
+	%D%/cli.h \
+	%D%/main.c %D%/commands.c %D%/parse.c %D%/help.c %D%/tell.c %D%/words.c %D%/conf.c \
+	%D%/signals.c \
+	%D%/io.c %D%/io.h \
+	%D%/value.c %D%/value.h \
+	%D%/reader.c %D%/reader.h \
+	%D%/format.c %D%/format.h \
+	%D%/place.c %D%/place.h \
+	%D%/table.c %D%/table.h \
+	%D%/cmd_broker.c \
+	%D%/cmd_config.c \
+	%D%/cmd_consume.c \
+	%D%/cmd_produce.c \
+	%D%/cmd_topic.c \
+	%D%/cmd_version.c
 %C%_klamm_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 %C%_klamm_LDADD = libklamm-broker.la libklamm.la $(JSONC_LIBS) $(OPENSSL_LIBS)
 

@@ -22,7 +22,8 @@ static int run(struct cli *cli, const void *options, const struct cli_list *args
 
 int main(int argc, char **argv)
 {
-	/* A reader that has seen enough shows up as EPIPE, which ends a command quietly. */
+	/* A reader that has seen enough shows up as EPIPE, which ends a command
+	 * quietly. */
 	signal(SIGPIPE, SIG_IGN);
 	/* Static, since what they point to lives as long as the program. */
 	static struct cli cli = {.timeout_s = 15};

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Words of the command line into options and arguments, by the table.
  *
- * The rules are getopt's: -p3, -p 3, -qe, --partition=3, --partition 3, and -- before words
- * that begin with a dash. Options may stand before, between and after the other words; a
- * command's own only after its name. A name of two words ("topic create") stays together.
+ * The rules are getopt's: -p3, -p 3, -qe, --partition=3, --partition 3, and -- before
+ * words that begin with a dash. Options may stand before, between and after the other
+ * words; a command's own only after its name. A name of two words ("topic create")
+ * stays together.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,13 +14,14 @@
 struct parser {
 	struct cli *cli;
 	char **words, **end;
-	void *options;     /* of the command */
+	void *options; /* of the command */
 	struct cli_list args;
 };
 
 /* The rows that count now: the command's first, then the global ones. */
 static const struct cli_option *find_option(const struct parser *p, char letter,
-					    const char *name, size_t len, void **base_out)
+					    const char *name, size_t len,
+					    void **base_out)
 {
 	const struct cli_option *tables[] = {
 		p->cli->command != NULL ? p->cli->command->options : NULL,
@@ -28,7 +30,8 @@ static const struct cli_option *find_option(const struct parser *p, char letter,
 	void *const bases[] = {p->options, p->cli};
 	for (size_t t = 0; t < kl_countof(tables); t++)
 		for (const struct cli_option *o = tables[t]; o && o->name; o++)
-			if (name != NULL ? strlen(o->name) == len && !memcmp(o->name, name, len)
+			if (name != NULL ? strlen(o->name) == len &&
+						   !memcmp(o->name, name, len)
 					 : o->letter == letter) {
 				*base_out = bases[t];
 				return o;
@@ -41,11 +44,12 @@ static int store_number(const struct cli *cli, const struct cli_option *o, void 
 {
 	int64_t n;
 	if (!cli_number(text, o->min, o->max, &n)) {
-		if (o->max == INT64_MAX || (o->type == CLI_INT32 && o->max == INT32_MAX))
-			return cli_usage(cli, "%s %s: must be a number from %lld on", shown,
-					 text, (long long)o->min);
-		return cli_usage(cli, "%s %s: must be a number, %lld..%lld", shown, text,
-				 (long long)o->min, (long long)o->max);
+		if (o->max == INT64_MAX ||
+		    (o->type == CLI_INT32 && o->max == INT32_MAX))
+			return cli_usage(cli, "%s %s: must be a number from %lld on",
+					 shown, text, (long long)o->min);
+		return cli_usage(cli, "%s %s: must be a number, %lld..%lld", shown,
+				 text, (long long)o->min, (long long)o->max);
 	}
 	if (o->type == CLI_INT32)
 		*(int32_t *)at = (int32_t)n;
@@ -97,7 +101,8 @@ static int unknown_long(const struct parser *p, const char *name, size_t len)
 	snprintf(word, sizeof(word), "%.*s", (int)kl_min(len, sizeof(word) - 1), name);
 	const char *near = cli_nearest(word, names, n);
 	if (near != NULL)
-		return cli_usage(p->cli, "--%s: no such option; did you mean --%s?", word, near);
+		return cli_usage(p->cli, "--%s: no such option; did you mean --%s?",
+				 word, near);
 	return cli_usage(p->cli, "--%s: no such option", word);
 }
 
@@ -139,7 +144,8 @@ static int parse_letters(struct parser *p, const char *word)
 		const char *value = c + 1;
 		if (*value == '\0') {
 			if (p->words == p->end)
-				return cli_usage(p->cli, "-%c needs a value: %s", *c, o->arg);
+				return cli_usage(p->cli, "-%c needs a value: %s", *c,
+						 o->arg);
 			value = *p->words++;
 		}
 		return store(p->cli, o, base, shown, value);
@@ -168,14 +174,16 @@ static int unknown_command(const struct parser *p, const char *word)
 	for (const struct cli_command *const *c = cli_commands; *c != NULL; c++) {
 		if (n == kl_countof(names))
 			break;
-		size_t len = group != NULL ? strlen((*c)->name) : strcspn((*c)->name, " ");
+		size_t len =
+			group != NULL ? strlen((*c)->name) : strcspn((*c)->name, " ");
 		snprintf(firsts[n], sizeof(firsts[n]), "%.*s", (int)len, (*c)->name);
 		names[n] = firsts[n];
 		n++;
 	}
 	const char *near = cli_nearest(wanted, names, n);
 	if (near != NULL)
-		return cli_usage(p->cli, "%s: no such command; did you mean %s?", wanted, near);
+		return cli_usage(p->cli, "%s: no such command; did you mean %s?",
+				 wanted, near);
 	return cli_usage(p->cli, "%s: no such command", wanted);
 }
 
@@ -187,7 +195,8 @@ static int parse_command(struct parser *p, const char *word)
 	for (const struct cli_command *const *c = cli_commands; *c != NULL; c++) {
 		const char *name = (*c)->name;
 		if (group != NULL) {
-			if (strncmp(name, group, group_len) != 0 || name[group_len] != ' ')
+			if (strncmp(name, group, group_len) != 0 ||
+			    name[group_len] != ' ')
 				continue;
 			name += group_len + 1;
 		}
@@ -195,7 +204,8 @@ static int parse_command(struct parser *p, const char *word)
 			choose(p, *c);
 			return 0;
 		}
-		if (group == NULL && strncmp(name, word, len) == 0 && name[len] == ' ') {
+		if (group == NULL && strncmp(name, word, len) == 0 &&
+		    name[len] == ' ') {
 			p->cli->group = word;
 			return 0;
 		}
@@ -251,6 +261,7 @@ int cli_parse(struct cli *cli, int argc, char **argv, void **options_out,
 	if (cli->help || cli->version)
 		return 0;
 	if (cli->command == NULL)
-		return cli_usage(cli, cli->group ? "a second word is missing" : "no command");
+		return cli_usage(cli, cli->group ? "a second word is missing"
+						 : "no command");
 	return check_args(cli, args_out);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SIGINT and SIGTERM end a command in good order; a second one at once. The handler has to
- * find the flag and whom to wake without an argument: the only variables of this program. */
+/* SIGINT and SIGTERM end a command in good order; a second one at once. The handler has
+ * to find the flag and whom to wake without an argument: the only variables of this
+ * program. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>

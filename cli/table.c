@@ -8,7 +8,8 @@ static void end_cell(struct cli_table *t, size_t begin)
 {
 	size_t column = t->cells++ % t->columns, width = 0;
 	for (size_t i = begin; i < t->text.len; i++)
-		width += (t->text.data[i] & 0xc0) != 0x80; /* bytes that begin a character */
+		width += (t->text.data[i] & 0xc0) !=
+			 0x80; /* bytes that begin a character */
 	t->widths[column] = kl_max(t->widths[column], width);
 	kl_buf_u8(&t->text, 0);
 }
@@ -50,7 +51,8 @@ void cli_table_print(struct cli_table *t, const char *indent)
 		size_t column = i % t->columns;
 		bool last = column == t->columns - 1;
 		int fill = last ? 0 : (int)t->widths[column] - columns_of(cell) + 2;
-		printf("%s%s%*s%s", column == 0 ? indent : "", cell, fill, "", last ? "\n" : "");
+		printf("%s%s%*s%s", column == 0 ? indent : "", cell, fill, "",
+		       last ? "\n" : "");
 		cell += strlen(cell) + 1;
 	}
 	kl_buf_clear(&t->text);

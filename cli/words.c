@@ -10,9 +10,12 @@
 bool cli_number(const char *text, int64_t min, int64_t max, int64_t *out)
 {
 	char *end;
+	const char *digits = text[0] == '-' ? text + 1 : text;
+	if (*digits < '0' || *digits > '9') /* strtoll() would skip blanks and a plus */
+		return false;
 	errno = 0;
 	long long n = strtoll(text, &end, 10);
-	if (end == text || *end != '\0' || errno != 0 || n < min || n > max)
+	if (*end != '\0' || errno != 0 || n < min || n > max)
 		return false;
 	*out = n;
 	return true;
@@ -67,11 +70,13 @@ struct klamm_span cli_unescape(const char *text)
 	static const char names[] = "nrt0\\", bytes[] = "\n\r\t\0\\";
 	char *bytes_out = cli_alloc(strlen(text)), *to = bytes_out;
 	for (const char *p = text; *p != '\0'; p++) {
-		const char *name = p[0] == '\\' && p[1] != '\0' ? strchr(names, p[1]) : NULL;
+		const char *name =
+			p[0] == '\\' && p[1] != '\0' ? strchr(names, p[1]) : NULL;
 		if (name != NULL) {
 			*to++ = bytes[name - names];
 			p++;
-		} else if (p[0] == '\\' && p[1] == 'x' && hex(p[2]) >= 0 && hex(p[3]) >= 0) {
+		} else if (p[0] == '\\' && p[1] == 'x' && hex(p[2]) >= 0 &&
+			   hex(p[3]) >= 0) {
 			*to++ = (char)(hex(p[2]) << 4 | hex(p[3]));
 			p += 3;
 		} else {

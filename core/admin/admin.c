@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The client and the way of a call: pick a broker, send, judge the answer, wait, send again. */
+/* The client and the way of a call: pick a broker, send, judge the answer, wait, send
+ * again. */
 #include "core/admin/admin.h"
 
 #include <stdlib.h>
@@ -21,15 +22,16 @@ static void finish(struct kl_call *call)
 	kl_gate_wake(call->admin->os, &call->admin->gate);
 }
 
-/* What an answer said last is the reason; without an answer, what became of the connections. */
+/* What an answer said last is the reason; without an answer, what became of the
+ * connections. */
 static void time_out(struct kl_call *call)
 {
 	struct klamm_error last = call->err;
 	if (last.code == 0 || last.code == KLAMM_ERR_TIMED_OUT) {
 		kl_cluster_timed_out(&call->admin->cluster, &call->err, call->what);
 	} else {
-		kl_error(&call->err, KLAMM_ERR_TIMED_OUT, "%s: timed out; last error: %s",
-			 call->what, last.text);
+		kl_error(&call->err, KLAMM_ERR_TIMED_OUT,
+			 "%s: timed out; last error: %s", call->what, last.text);
 		call->err.stage = last.stage;
 		call->err.node = last.node;
 	}
@@ -45,8 +47,8 @@ static void retry(struct kl_call *call, int64_t wait_us)
 static void back_off(struct kl_call *call)
 {
 	const struct kl_settings *s = call->admin->settings;
-	retry(call, kl_backoff(call->admin->os, s->retry_backoff_ms, s->retry_backoff_max_ms,
-			       call->failures++));
+	retry(call, kl_backoff(call->admin->os, s->retry_backoff_ms,
+			       s->retry_backoff_max_ms, call->failures++));
 }
 
 static void on_timer(struct kl_timer *timer)
@@ -58,7 +60,8 @@ static void on_timer(struct kl_timer *timer)
 		attempt(call);
 }
 
-/* A connection that failed may work at the next broker; what a broker refuses stays refused. */
+/* A connection that failed may work at the next broker; what a broker refuses stays
+ * refused. */
 static void on_failure(struct kl_call *call, const struct kl_response *response)
 {
 	call->err = *response->err;
@@ -83,7 +86,8 @@ static void on_done(struct kl_request *request, const struct kl_response *respon
 		finish(call);
 		return;
 	}
-	if (klamm_err_invalid_metadata(call->err.code) || call->err.code == KLAMM_ERR_NOT_CONTROLLER)
+	if (klamm_err_invalid_metadata(call->err.code) ||
+	    call->err.code == KLAMM_ERR_NOT_CONTROLLER)
 		kl_cluster_refresh(&call->admin->cluster, NULL);
 	back_off(call);
 }
@@ -93,8 +97,9 @@ static const void *prepare(struct kl_request *request, int version)
 	struct kl_call *call = kl_container(request, struct kl_call, request);
 	int64_t left = (call->deadline - call->admin->loop->now) / KL_MS;
 	/* The broker's word must have time to get back. */
-	call->time_left_ms = (int32_t)kl_min(kl_max(left * 9 / 10, (int64_t)1),
-					     (int64_t)call->admin->settings->request_timeout_ms);
+	call->time_left_ms =
+		(int32_t)kl_min(kl_max(left * 9 / 10, (int64_t)1),
+				(int64_t)call->admin->settings->request_timeout_ms);
 	kl_arena_free(&call->arena);
 	return call->prepare(call, version);
 }
@@ -102,13 +107,16 @@ static const void *prepare(struct kl_request *request, int version)
 static void attempt(struct kl_call *call)
 {
 	struct kl_cluster *cluster = &call->admin->cluster;
-	struct kl_node *node = call->to_controller ? kl_cluster_controller(cluster) : NULL;
-	/* With KRaft every broker passes it on; before, it answers NOT_CONTROLLER and metadata
-	 * tell where to go. */
+	struct kl_node *node =
+		call->to_controller ? kl_cluster_controller(cluster) : NULL;
+	/* With KRaft every broker passes it on; before, it answers NOT_CONTROLLER and
+	 * metadata tell where to go. */
 	if (node == NULL)
 		node = kl_cluster_any_node(cluster);
 	if (node == NULL) { /* every address waits for its backoff */
-		retry(call, kl_max(call->admin->settings->reconnect_backoff_ms, (int64_t)1) * KL_MS / 2);
+		retry(call,
+		      kl_max(call->admin->settings->reconnect_backoff_ms, (int64_t)1) *
+			      KL_MS / 2);
 		return;
 	}
 	call->request.api = call->api;
@@ -167,8 +175,8 @@ int kl_admin_call(struct klamm_admin *admin, struct kl_call *call, int64_t timeo
 
 /* --- things of several in one answer --- */
 
-void kl_admin_item_error(struct klamm_error *err, int code, const char *kind, const char *name,
-			 struct kl_str words)
+void kl_admin_item_error(struct klamm_error *err, int code, const char *kind,
+			 const char *name, struct kl_str words)
 {
 	if (code == 0)
 		kl_error_clear(err);
@@ -207,8 +215,8 @@ static void make_cluster(void *arg)
 	static const struct kl_cluster_ops no_ops;
 	struct start *start = arg;
 	struct klamm_admin *a = start->admin;
-	start->rc = kl_cluster_init(&a->cluster, a->loop, a->settings, &a->log, a->slabs, &no_ops,
-				    start->err);
+	start->rc = kl_cluster_init(&a->cluster, a->loop, a->settings, &a->log,
+				    a->slabs, &no_ops, start->err);
 	a->cluster_made = start->rc == 0;
 }
 
@@ -221,16 +229,20 @@ static int configure(struct klamm_admin *a, const struct klamm_conf *conf,
 	if (rc != 0)
 		return rc;
 	a->log = *kl_conf_log(a->conf);
-	a->slabs = kl_slab_pool_new((size_t)a->settings->klamm_memory_max, ANSWERS_KEEP, NULL, NULL);
+	a->slabs = kl_slab_pool_new((size_t)a->settings->klamm_memory_max, ANSWERS_KEEP,
+				    NULL, NULL);
 	if (a->slabs == NULL)
-		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for an admin client");
+		return kl_error(err, KLAMM_ERR_NO_MEMORY,
+				"out of memory for an admin client");
 	return 0;
 }
 
-static int set_up(struct klamm_admin *a, const struct klamm_conf *conf, struct klamm_error *err)
+static int set_up(struct klamm_admin *a, const struct klamm_conf *conf,
+		  struct klamm_error *err)
 {
 	if (kl_gate_init(a->os, &a->gate) != 0)
-		return kl_error(err, KLAMM_ERR_SYSTEM, "cannot make a condition variable");
+		return kl_error(err, KLAMM_ERR_SYSTEM,
+				"cannot make a condition variable");
 	a->gate_made = true;
 	int rc = configure(a, conf, err);
 	if (rc == 0 && a->loop == NULL) {
@@ -254,7 +266,8 @@ int klamm_admin_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 {
 	struct klamm_admin *a = calloc(1, sizeof(*a));
 	if (a == NULL)
-		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for an admin client");
+		return kl_error(err, KLAMM_ERR_NO_MEMORY,
+				"out of memory for an admin client");
 	a->os = loop != NULL ? loop->os : kl_os_real();
 	a->loop = loop;
 	int rc = set_up(a, conf, err);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The admin client inside: one call at a time per thread, each a request that is sent again
- * until its answer is final.
+/* The admin client inside: one call at a time per thread, each a request that is sent
+ * again until its answer is final.
  *
- * The calling thread fills a struct kl_call and waits; everything between start and end of the
- * call runs in the loop. A new API is a file with its functions, each of them a `prepare` and
- * an `answer`.
+ * The calling thread fills a struct kl_call and waits; everything between start and end
+ * of the call runs in the loop. A new API is a file with its functions, each of them a
+ * `prepare` and an `answer`.
  */
 #ifndef KL_ADMIN_H
 #define KL_ADMIN_H
@@ -35,7 +35,8 @@ struct kl_call {
 	const char *what; /* "creating topics", for texts */
 	enum kl_api api;
 	bool to_controller; /* brokers before KRaft let no other do it */
-	/* A message in call->arena for what is still to be done; NULL: out of memory. */
+	/* A message in call->arena for what is still to be done; NULL: out of memory.
+	 */
 	const void *(*prepare)(struct kl_call *call, int version);
 	enum kl_verdict (*answer)(struct kl_call *call, const void *body, int version);
 	/* May be NULL. The call failed as a whole, with call->err. */
@@ -60,11 +61,12 @@ struct kl_call {
 int kl_admin_call(struct klamm_admin *admin, struct kl_call *call, int64_t timeout_ms,
 		  struct klamm_error *err);
 
-/* The error of one thing of several in an answer, "topic orders: ..." with the broker's words
- * or ours. code 0 clears it. */
-void kl_admin_item_error(struct klamm_error *err, int code, const char *kind, const char *name,
-			 struct kl_str words);
-/* Is it worth asking again? The code says that it passes, and sending twice does no harm. */
+/* The error of one thing of several in an answer, "topic orders: ..." with the broker's
+ * words or ours. code 0 clears it. */
+void kl_admin_item_error(struct klamm_error *err, int code, const char *kind,
+			 const char *name, struct kl_str words);
+/* Is it worth asking again? The code says that it passes, and sending twice does no
+ * harm. */
 bool kl_admin_passes(int code);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Topics, partitions and brokers as Metadata shows them. Everything of one answer is in one
- * arena, which goes with the list that the application got. */
+/* Topics, partitions and brokers as Metadata shows them. Everything of one answer is in
+ * one arena, which goes with the list that the application got. */
 #include <stdlib.h>
 
 #include "core/admin/admin.h"
@@ -11,8 +11,9 @@ struct describe {
 	const char *const *names; /* NULL = every topic */
 	size_t count;
 	bool no_topics; /* only brokers are wanted */
-	bool pick;      /* the answer has topics that nobody asked for */
-	int (*build)(struct describe *describe, const struct kl_metadata_response *body);
+	bool pick;	/* the answer has topics that nobody asked for */
+	int (*build)(struct describe *describe,
+		     const struct kl_metadata_response *body);
 	void *result;
 };
 
@@ -23,8 +24,8 @@ static const void *prepare(struct kl_call *call, int version)
 	if (body == NULL)
 		return NULL;
 	kl_msg_init(&kl_msg_metadata_request, body);
-	/* Before version 4 naming a topic creates it where auto.create.topics.enable is true:
-	 * there all topics are asked for, and the wanted ones picked out. */
+	/* Before version 4 naming a topic creates it where auto.create.topics.enable is
+	 * true: there all topics are asked for, and the wanted ones picked out. */
 	d->pick = version < 4 && d->count > 0;
 	bool all = d->pick || (d->names == NULL && !d->no_topics);
 	size_t n = all ? 0 : d->count;
@@ -50,7 +51,8 @@ static enum kl_verdict answer(struct kl_call *call, const void *response, int ve
 		kl_error(&call->err, body->error_code, "%s: %s", call->what,
 			 klamm_err_text(body->error_code));
 	else if (d->build(d, body) != 0)
-		kl_error(&call->err, KLAMM_ERR_NO_MEMORY, "%s: out of memory", call->what);
+		kl_error(&call->err, KLAMM_ERR_NO_MEMORY, "%s: out of memory",
+			 call->what);
 	return klamm_err_retriable(call->err.code) ? KL_CALL_AGAIN : KL_CALL_DONE;
 }
 
@@ -64,7 +66,8 @@ struct topics_result {
 static int by_partition(const void *a, const void *b)
 {
 	const struct klamm_partition_description *const *x = a, *const *y = b;
-	return ((*x)->partition > (*y)->partition) - ((*x)->partition < (*y)->partition);
+	return ((*x)->partition > (*y)->partition) -
+	       ((*x)->partition < (*y)->partition);
 }
 
 static int by_name(const void *a, const void *b)
@@ -83,8 +86,8 @@ static const int32_t *copy_ids(struct kl_arena *arena, const int32_t *ids, int32
 	return copy;
 }
 
-static struct klamm_partition_description *
-describe_partition(struct kl_arena *arena, const struct kl_metadata_response_partition *told)
+static struct klamm_partition_description *describe_partition(
+	struct kl_arena *arena, const struct kl_metadata_response_partition *told)
 {
 	struct klamm_partition_description *p = kl_arena_alloc(arena, sizeof(*p));
 	if (p == NULL)
@@ -93,15 +96,17 @@ describe_partition(struct kl_arena *arena, const struct kl_metadata_response_par
 	p->error = told->error_code;
 	p->leader = told->leader_id;
 	p->leader_epoch = told->leader_epoch;
-	p->replicas = copy_ids(arena, told->replica_nodes, told->replica_nodes_n, &p->replica_count);
-	p->in_sync = copy_ids(arena, told->isr_nodes, told->isr_nodes_n, &p->in_sync_count);
+	p->replicas = copy_ids(arena, told->replica_nodes, told->replica_nodes_n,
+			       &p->replica_count);
+	p->in_sync =
+		copy_ids(arena, told->isr_nodes, told->isr_nodes_n, &p->in_sync_count);
 	p->offline = copy_ids(arena, told->offline_replicas, told->offline_replicas_n,
 			      &p->offline_count);
 	return p->replicas && p->in_sync && p->offline ? p : NULL;
 }
 
-static struct klamm_topic_description *
-describe_topic(struct kl_arena *arena, const struct kl_metadata_response_topic *told)
+static struct klamm_topic_description *describe_topic(
+	struct kl_arena *arena, const struct kl_metadata_response_topic *told)
 {
 	size_t n = (size_t)kl_max(told->partitions_n, 0);
 	struct klamm_topic_description *t = kl_arena_alloc(arena, sizeof(*t));
@@ -116,14 +121,15 @@ describe_topic(struct kl_arena *arena, const struct kl_metadata_response_topic *
 	t->partitions = partitions;
 	t->partition_count = n;
 	for (size_t i = 0; i < n; i++)
-		if ((partitions[i] = describe_partition(arena, &told->partitions[i])) == NULL)
+		if ((partitions[i] = describe_partition(arena, &told->partitions[i])) ==
+		    NULL)
 			return NULL;
 	qsort(partitions, n, sizeof(*partitions), by_partition);
 	return t->name != NULL ? t : NULL;
 }
 
-static const struct kl_metadata_response_topic *
-find_told(const struct kl_metadata_response *body, const char *name)
+static const struct kl_metadata_response_topic *find_told(
+	const struct kl_metadata_response *body, const char *name)
 {
 	for (int32_t i = 0; i < body->topics_n; i++)
 		if (kl_str_is(body->topics[i].name, name))
@@ -133,10 +139,12 @@ find_told(const struct kl_metadata_response *body, const char *name)
 
 /* The named topics of an answer that has all. */
 static bool pick_topics(struct describe *d, const struct kl_metadata_response *body,
-			struct kl_arena *arena, const struct klamm_topic_description **topics)
+			struct kl_arena *arena,
+			const struct klamm_topic_description **topics)
 {
 	for (size_t i = 0; i < d->count; i++) {
-		const struct kl_metadata_response_topic *told = find_told(body, d->names[i]);
+		const struct kl_metadata_response_topic *told =
+			find_told(body, d->names[i]);
 		struct kl_metadata_response_topic missing = {
 			.name = kl_str(d->names[i]),
 			.error_code = KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION,
@@ -188,15 +196,17 @@ void klamm_topic_list_free(struct klamm_topic_list *list)
 
 int klamm_admin_describe_topics(struct klamm_admin *admin, const char *const *names,
 				size_t count, int64_t timeout_ms,
-				struct klamm_topic_list **list_out, struct klamm_error *err)
+				struct klamm_topic_list **list_out,
+				struct klamm_error *err)
 {
 	struct describe d = {
-		.call = {
-			.what = "describing topics",
-			.api = KL_API_METADATA,
-			.prepare = prepare,
-			.answer = answer,
-		},
+		.call =
+			{
+				.what = "describing topics",
+				.api = KL_API_METADATA,
+				.prepare = prepare,
+				.answer = answer,
+			},
 		.names = names,
 		.count = names != NULL ? count : 0,
 		.no_topics = names != NULL && count == 0,
@@ -204,7 +214,8 @@ int klamm_admin_describe_topics(struct klamm_admin *admin, const char *const *na
 	};
 	for (size_t i = 0; i < d.count; i++)
 		if (names[i] == NULL || names[i][0] == '\0')
-			return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT, "a topic needs a name");
+			return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+					"a topic needs a name");
 	int rc = kl_admin_call(admin, &d.call, timeout_ms, err);
 	if (rc == 0)
 		*list_out = d.result;
@@ -231,16 +242,18 @@ static bool copy_text(struct kl_arena *arena, struct kl_str text, const char **o
 	return *out != NULL || text.len < 0;
 }
 
-static struct klamm_broker_description *
-describe_broker(struct kl_arena *arena, const struct kl_metadata_response_broker *told)
+static struct klamm_broker_description *describe_broker(
+	struct kl_arena *arena, const struct kl_metadata_response_broker *told)
 {
 	struct klamm_broker_description *b = kl_arena_alloc(arena, sizeof(*b));
 	if (b == NULL)
 		return NULL;
 	b->id = told->node_id;
 	b->port = told->port;
-	return copy_text(arena, told->host, &b->host) && copy_text(arena, told->rack, &b->rack)
-		       ? b : NULL;
+	return copy_text(arena, told->host, &b->host) &&
+			       copy_text(arena, told->rack, &b->rack)
+		       ? b
+		       : NULL;
 }
 
 static int build_cluster(struct describe *d, const struct kl_metadata_response *body)
@@ -254,9 +267,11 @@ static int build_cluster(struct describe *d, const struct kl_metadata_response *
 	r->cluster.controller = body->controller_id;
 	r->cluster.brokers = brokers;
 	r->cluster.broker_count = n;
-	bool good = brokers != NULL && copy_text(&r->arena, body->cluster_id, &r->cluster.id);
+	bool good = brokers != NULL &&
+		    copy_text(&r->arena, body->cluster_id, &r->cluster.id);
 	for (size_t i = 0; good && i < n; i++)
-		good = (brokers[i] = describe_broker(&r->arena, &body->brokers[i])) != NULL;
+		good = (brokers[i] = describe_broker(&r->arena, &body->brokers[i])) !=
+		       NULL;
 	if (!good) {
 		klamm_cluster_description_free(&r->cluster);
 		return KLAMM_ERR_NO_MEMORY;
@@ -270,7 +285,8 @@ void klamm_cluster_description_free(struct klamm_cluster_description *cluster)
 {
 	if (cluster == NULL)
 		return;
-	struct cluster_result *r = kl_container(cluster, struct cluster_result, cluster);
+	struct cluster_result *r =
+		kl_container(cluster, struct cluster_result, cluster);
 	kl_arena_free(&r->arena);
 	free(r);
 }
@@ -280,12 +296,13 @@ int klamm_admin_describe_cluster(struct klamm_admin *admin, int64_t timeout_ms,
 				 struct klamm_error *err)
 {
 	struct describe d = {
-		.call = {
-			.what = "describing the cluster",
-			.api = KL_API_METADATA,
-			.prepare = prepare,
-			.answer = answer,
-		},
+		.call =
+			{
+				.what = "describing the cluster",
+				.api = KL_API_METADATA,
+				.prepare = prepare,
+				.answer = answer,
+			},
 		.no_topics = true,
 		.build = build_cluster,
 	};

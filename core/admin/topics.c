@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Creating and deleting topics. What several topics were asked for comes back topic by topic;
- * those whose error passes are asked for again, the others are not. */
+/* Creating and deleting topics. What several topics were asked for comes back topic by
+ * topic; those whose error passes are asked for again, the others are not. */
 #include <stdlib.h>
 
 #include "core/admin/admin.h"
@@ -40,7 +40,8 @@ static void settle(struct change *change, struct item *item)
 	change->open--;
 }
 
-static void answered(struct change *change, struct kl_str name, int code, struct kl_str words)
+static void answered(struct change *change, struct kl_str name, int code,
+		     struct kl_str words)
 {
 	struct item *item = find_item(change, name);
 	if (item == NULL)
@@ -65,8 +66,9 @@ static enum kl_verdict verdict(struct change *change)
 		struct item *item = &change->items[i];
 		if (!item->open)
 			continue;
-		kl_error(&item->err, KLAMM_ERR_PROTOCOL, "topic %.100s: %s: the answer left it out",
-			 item->name, change->call.what);
+		kl_error(&item->err, KLAMM_ERR_PROTOCOL,
+			 "topic %.100s: %s: the answer left it out", item->name,
+			 change->call.what);
 		settle(change, item);
 	}
 	return KL_CALL_DONE;
@@ -100,11 +102,13 @@ static bool put_configs(struct kl_call *call, const struct klamm_new_topic *topi
 static const void *create_prepare(struct kl_call *call, int version)
 {
 	struct change *change = change_of(call);
-	struct kl_create_topics_request *body = kl_arena_alloc(&call->arena, sizeof(*body));
+	struct kl_create_topics_request *body =
+		kl_arena_alloc(&call->arena, sizeof(*body));
 	if (body == NULL)
 		return NULL;
 	kl_msg_init(&kl_msg_create_topics_request, body);
-	body->topics = kl_type_new(&kl_type_create_topics_request_topic, &call->arena, change->open);
+	body->topics = kl_type_new(&kl_type_create_topics_request_topic, &call->arena,
+				   change->open);
 	if (body->topics == NULL)
 		return NULL;
 	body->timeout_ms = call->time_left_ms;
@@ -114,7 +118,8 @@ static const void *create_prepare(struct kl_call *call, int version)
 		if (!change->items[i].open)
 			continue;
 		const struct klamm_new_topic *topic = change->topics[i];
-		struct kl_create_topics_request_topic *to = &body->topics[body->topics_n++];
+		struct kl_create_topics_request_topic *to =
+			&body->topics[body->topics_n++];
 		to->name = kl_str(topic->name);
 		to->num_partitions = topic->partitions;
 		to->replication_factor = (int16_t)topic->replicas;
@@ -124,7 +129,8 @@ static const void *create_prepare(struct kl_call *call, int version)
 	return body;
 }
 
-static enum kl_verdict create_answer(struct kl_call *call, const void *response, int version)
+static enum kl_verdict create_answer(struct kl_call *call, const void *response,
+				     int version)
 {
 	const struct kl_create_topics_response *body = response;
 	struct change *change = change_of(call);
@@ -139,7 +145,8 @@ static enum kl_verdict create_answer(struct kl_call *call, const void *response,
 static const void *delete_prepare(struct kl_call *call, int version)
 {
 	struct change *change = change_of(call);
-	struct kl_delete_topics_request *body = kl_arena_alloc(&call->arena, sizeof(*body));
+	struct kl_delete_topics_request *body =
+		kl_arena_alloc(&call->arena, sizeof(*body));
 	if (body == NULL)
 		return NULL;
 	kl_msg_init(&kl_msg_delete_topics_request, body);
@@ -147,11 +154,11 @@ static const void *delete_prepare(struct kl_call *call, int version)
 	/* By id or name from version 6 on, a plain list of names before. */
 	bool structs = version >= 6;
 	if (structs)
-		body->topics = kl_type_new(&kl_type_delete_topics_request_topic, &call->arena,
-					   change->open);
+		body->topics = kl_type_new(&kl_type_delete_topics_request_topic,
+					   &call->arena, change->open);
 	else
-		body->topic_names =
-			kl_arena_array(&call->arena, change->open, sizeof(*body->topic_names));
+		body->topic_names = kl_arena_array(&call->arena, change->open,
+						   sizeof(*body->topic_names));
 	if (body->topics == NULL && body->topic_names == NULL)
 		return NULL;
 	for (size_t i = 0; i < change->count; i++) {
@@ -166,7 +173,8 @@ static const void *delete_prepare(struct kl_call *call, int version)
 	return body;
 }
 
-static enum kl_verdict delete_answer(struct kl_call *call, const void *response, int version)
+static enum kl_verdict delete_answer(struct kl_call *call, const void *response,
+				     int version)
 {
 	const struct kl_delete_topics_response *body = response;
 	struct change *change = change_of(call);
@@ -183,7 +191,8 @@ static int check_names(const struct change *change, struct klamm_error *err)
 	for (size_t i = 0; i < change->count; i++) {
 		const char *name = change->items[i].name;
 		if (name == NULL || name[0] == '\0')
-			return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT, "a topic needs a name");
+			return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+					"a topic needs a name");
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(change->items[j].name, name) == 0)
 				return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
@@ -228,23 +237,25 @@ static int run(struct klamm_admin *admin, struct change *change, int64_t timeout
 
 int klamm_admin_create_topics(struct klamm_admin *admin,
 			      const struct klamm_new_topic *const *topics, size_t count,
-			      uint32_t flags, int64_t timeout_ms, struct klamm_error *errors,
-			      struct klamm_error *err)
+			      uint32_t flags, int64_t timeout_ms,
+			      struct klamm_error *errors, struct klamm_error *err)
 {
 	struct change change = {
-		.call = {
-			.what = "creating topics",
-			.api = KL_API_CREATE_TOPICS,
-			.prepare = create_prepare,
-			.answer = create_answer,
-		},
+		.call =
+			{
+				.what = "creating topics",
+				.api = KL_API_CREATE_TOPICS,
+				.prepare = create_prepare,
+				.answer = create_answer,
+			},
 		.count = count,
 		.topics = topics,
 		.validate_only = (flags & KLAMM_ADMIN_VALIDATE_ONLY) != 0,
 	};
 	change.items = calloc(count + 1, sizeof(*change.items));
 	if (change.items == NULL)
-		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for %zu topics", count);
+		return kl_error(err, KLAMM_ERR_NO_MEMORY,
+				"out of memory for %zu topics", count);
 	for (size_t i = 0; i < count; i++)
 		change.items[i].name = topics[i]->name;
 	int rc = run(admin, &change, timeout_ms, errors, err);
@@ -253,21 +264,23 @@ int klamm_admin_create_topics(struct klamm_admin *admin,
 }
 
 int klamm_admin_delete_topics(struct klamm_admin *admin, const char *const *names,
-			      size_t count, int64_t timeout_ms, struct klamm_error *errors,
-			      struct klamm_error *err)
+			      size_t count, int64_t timeout_ms,
+			      struct klamm_error *errors, struct klamm_error *err)
 {
 	struct change change = {
-		.call = {
-			.what = "deleting topics",
-			.api = KL_API_DELETE_TOPICS,
-			.prepare = delete_prepare,
-			.answer = delete_answer,
-		},
+		.call =
+			{
+				.what = "deleting topics",
+				.api = KL_API_DELETE_TOPICS,
+				.prepare = delete_prepare,
+				.answer = delete_answer,
+			},
 		.count = count,
 	};
 	change.items = calloc(count + 1, sizeof(*change.items));
 	if (change.items == NULL)
-		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for %zu topics", count);
+		return kl_error(err, KLAMM_ERR_NO_MEMORY,
+				"out of memory for %zu topics", count);
 	for (size_t i = 0; i < count; i++)
 		change.items[i].name = names[i];
 	int rc = run(admin, &change, timeout_ms, errors, err);

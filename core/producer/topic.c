@@ -289,14 +289,15 @@ int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t p
 		  int64_t deadline, struct klamm_error *err)
 {
 	struct topic_wait wait = {p, topic, partition};
-	bool ready = kl_loop_wait(p->loop, &p->gate, topic_ready, &wait, deadline);
+	kl_loop_wait(p->loop, &p->gate, topic_ready, &wait, deadline);
 	int32_t count = atomic_load(&topic->partition_count);
 	if (count > partition)
 		return 0;
 	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
 		return kl_error(err, KLAMM_ERR_CLOSED, "the producer was closed");
 	int32_t error = atomic_load(&topic->error);
-	if (ready || is_final(error))
+	/* At the end of the wait the broker's last word is final too. */
+	if (is_final(error) || (error != 0 && count == 0))
 		return kl_error(err, error, "topic %s: %s: %s", topic->name,
 				klamm_err_name(error), klamm_err_text(error));
 	if (count > 0)
@@ -305,8 +306,7 @@ int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t p
 				"max.block.ms",
 				topic->name, partition, count);
 	char what[320];
-	snprintf(what, sizeof(what), "metadata of topic %s within max.block.ms%s%s", topic->name,
-		 error != 0 ? "; the broker says " : "", error != 0 ? klamm_err_name(error) : "");
+	snprintf(what, sizeof(what), "metadata of topic %s within max.block.ms", topic->name);
 	struct klamm_error why_err;
 	struct why why = {p, &why_err, what};
 	kl_loop_call(p->loop, ask_why, &why);

@@ -1,3 +1,7 @@
-CLI_TESTS = %D%/usage.test %D%/config.test
+CLI_TESTS = \
+	%D%/config.test \
+	%D%/records.test \
+	%D%/topic.test \
+	%D%/usage.test
 TESTS += $(CLI_TESTS)
-EXTRA_DIST += $(CLI_TESTS) %D%/tap.sh
+EXTRA_DIST += $(CLI_TESTS) %D%/tap.sh %D%/broker.sh

@@ -13,6 +13,7 @@ UNIT_LDFLAGS = $(AM_LDFLAGS)
 include tests/unit/admin/local.mk
 include tests/unit/base/local.mk
 include tests/unit/net/local.mk
+include tests/unit/cli/local.mk
 include tests/unit/conf/local.mk
 include tests/unit/os/local.mk
 include tests/unit/plugins/local.mk

@@ -19,13 +19,15 @@ static const void *versions(struct peer *peer, const struct kl_frame_header *hea
 			    struct kl_arena *arena)
 {
 	struct kl_api_versions_response *body = peer_answer(head, arena);
-	body->api_keys = kl_type_new(&kl_type_api_versions_response_api_key, arena, KL_API_COUNT);
+	body->api_keys = kl_type_new(&kl_type_api_versions_response_api_key, arena,
+				     KL_API_COUNT);
 	body->api_keys_n = 0;
 	for (int api = 0; api < KL_API_COUNT; api++) {
 		const struct kl_msg *msg = kl_msg_request(api);
 		if (msg == NULL)
 			continue;
-		struct kl_api_versions_response_api_key *to = &body->api_keys[body->api_keys_n++];
+		struct kl_api_versions_response_api_key *to =
+			&body->api_keys[body->api_keys_n++];
 		to->api_key = (int16_t)api;
 		to->min_version = msg->min;
 		to->max_version = peer->max[api] >= 0 ? peer->max[api] : msg->stable;
@@ -51,7 +53,9 @@ static bool serve_one(struct peer *peer, int fd)
 	struct kl_frame_header head;
 	void *request;
 	ck_assert_int_eq(kl_frame_read_request(&reader, &head, NULL), 0);
-	ck_assert_int_eq(kl_msg_decode(head.msg, head.version, &reader, &arena, &request, NULL), 0);
+	ck_assert_int_eq(
+		kl_msg_decode(head.msg, head.version, &reader, &arena, &request, NULL),
+		0);
 	peer->asked[head.api]++;
 	const void *body = head.api == KL_API_API_VERSIONS
 				   ? versions(peer, &head, &arena)
@@ -96,7 +100,8 @@ void peer_start(struct peer *peer, int32_t id, peer_fn answer, void *user)
 	peer->listener = socket(AF_INET, SOCK_STREAM, 0);
 	ck_assert_int_eq(bind(peer->listener, (struct sockaddr *)&addr, len), 0);
 	ck_assert_int_eq(listen(peer->listener, 8), 0);
-	ck_assert_int_eq(getsockname(peer->listener, (struct sockaddr *)&addr, &len), 0);
+	ck_assert_int_eq(getsockname(peer->listener, (struct sockaddr *)&addr, &len),
+			 0);
 	peer->port = ntohs(addr.sin_port);
 	pthread_t thread;
 	ck_assert_int_eq(pthread_create(&thread, NULL, serve, peer), 0);

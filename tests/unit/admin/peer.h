@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A broker that says what a test wants: blocking sockets on loopback, a thread of its own, one
- * connection at a time. It answers ApiVersions itself. */
+/* A broker that says what a test wants: blocking sockets on loopback, a thread of its
+ * own, one connection at a time. It answers ApiVersions itself. */
 #ifndef UNIT_PEER_H
 #define UNIT_PEER_H
 
@@ -11,18 +11,19 @@
 
 struct peer;
 
-/* The response to a request, made in arena with peer_answer(); NULL = close the connection. */
+/* The response to a request, made in arena with peer_answer(); NULL = close the
+ * connection. */
 typedef const void *(*peer_fn)(struct peer *peer, const struct kl_frame_header *head,
 			       const void *request, struct kl_arena *arena);
 
 struct peer {
-	int32_t id;       /* broker id */
+	int32_t id; /* broker id */
 	uint16_t port;
 	int max[KL_API_COUNT]; /* newest version that is offered, -1 = klamm's newest */
 	peer_fn answer;
 	void *user;
 	int listener;
-	unsigned connections; /* so far */
+	unsigned connections;	      /* so far */
 	unsigned asked[KL_API_COUNT]; /* requests so far, this one counted */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Topics and clusters through the admin client: what is asked of whom, what is asked again,
- * and whose error is whose. */
+/* Topics and clusters through the admin client: what is asked of whom, what is asked
+ * again, and whose error is whose. */
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -100,9 +100,9 @@ static int create(const char *const *names, size_t n, struct klamm_error *errors
 
 /* --- create --- */
 
-static struct kl_create_topics_response *created(const struct kl_frame_header *head,
-						 const struct kl_create_topics_request *request,
-						 struct kl_arena *arena)
+static struct kl_create_topics_response *created(
+	const struct kl_frame_header *head,
+	const struct kl_create_topics_request *request, struct kl_arena *arena)
 {
 	struct kl_create_topics_response *body = peer_answer(head, arena);
 	body->topics = kl_type_new(&kl_type_create_topics_response_topic, arena,
@@ -143,7 +143,8 @@ START_TEST(each_topic_has_its_error)
 	static const char *const names[] = {"a", "b", "c"};
 	struct klamm_error errors[3], err;
 	begin(quota_once, _i == 1);
-	ck_assert_int_eq(create(names, 3, errors, &err), KLAMM_ERR_TOPIC_ALREADY_EXISTS);
+	ck_assert_int_eq(create(names, 3, errors, &err),
+			 KLAMM_ERR_TOPIC_ALREADY_EXISTS);
 	ck_assert_str_eq(err.text, "topic b: it is there");
 	ck_assert_int_eq(errors[0].code, 0);
 	ck_assert_int_eq(errors[1].code, KLAMM_ERR_TOPIC_ALREADY_EXISTS);
@@ -153,7 +154,8 @@ START_TEST(each_topic_has_its_error)
 }
 END_TEST
 
-static const void *other_controller(struct peer *peer, const struct kl_frame_header *head,
+static const void *other_controller(struct peer *peer,
+				    const struct kl_frame_header *head,
 				    const void *request, struct kl_arena *arena)
 {
 	if (head->api != KL_API_CREATE_TOPICS)
@@ -372,30 +374,36 @@ START_TEST(topics_in_order)
 	static const char *const names[] = {"z", "a"};
 	struct klamm_topic_list *list;
 	begin(two_topics, _i == 1);
-	ck_assert_int_eq(klamm_admin_describe_topics(admin, names, 2, 2000, &list, NULL), 0);
+	ck_assert_int_eq(
+		klamm_admin_describe_topics(admin, names, 2, 2000, &list, NULL), 0);
 	check_topics(list);
 	klamm_topic_list_free(list);
-	ck_assert_int_eq(klamm_admin_describe_topics(admin, NULL, 0, 2000, &list, NULL), 0);
+	ck_assert_int_eq(klamm_admin_describe_topics(admin, NULL, 0, 2000, &list, NULL),
+			 0);
 	check_topics(list);
 	klamm_topic_list_free(list);
-	ck_assert_int_eq(klamm_admin_describe_topics(admin, names, 0, 2000, &list, NULL), 0);
+	ck_assert_int_eq(
+		klamm_admin_describe_topics(admin, names, 0, 2000, &list, NULL), 0);
 	ck_assert_uint_eq(list->count, 0);
 	klamm_topic_list_free(list);
 	end();
 }
 END_TEST
 
-/* Naming a topic could create it there, so all are asked for; in Metadata 0 by an empty list. */
+/* Naming a topic could create it there, so all are asked for; in Metadata 0 by an empty
+ * list. */
 START_TEST(topics_of_an_old_broker)
 {
 	static const char *const names[] = {"none", "a"};
 	struct klamm_topic_list *list;
 	begin(two_topics, false);
 	peers[0].max[KL_API_METADATA] = _i;
-	ck_assert_int_eq(klamm_admin_describe_topics(admin, NULL, 0, 2000, &list, NULL), 0);
+	ck_assert_int_eq(klamm_admin_describe_topics(admin, NULL, 0, 2000, &list, NULL),
+			 0);
 	check_topics(list);
 	klamm_topic_list_free(list);
-	ck_assert_int_eq(klamm_admin_describe_topics(admin, names, 2, 2000, &list, NULL), 0);
+	ck_assert_int_eq(
+		klamm_admin_describe_topics(admin, names, 2, 2000, &list, NULL), 0);
 	ck_assert_uint_eq(list->count, 2);
 	ck_assert_str_eq(list->topics[0]->name, "a");
 	ck_assert_uint_eq(list->topics[0]->partition_count, 2);

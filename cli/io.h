@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Data in and out of the program: large buffers, no allocation per record. */
+#ifndef CLI_IO_H
+#define CLI_IO_H
+
+#include "cli/cli.h"
+#include "core/base/buf.h"
+
+/* --- standard output --- */
+
+#define CLI_OUT_FULL (256 * 1024) /* flushed above this */
+
+struct cli_out {
+	struct kl_buf buf;
+	bool broken; /* nobody reads any more, or a write failed */
+	int error;   /* errno of that; 0 = the reader has left, which is no error */
+};
+
+/* Write what is there. False: broken. */
+bool cli_out_flush(struct cli_out *out);
+static inline bool cli_out_check(struct cli_out *out) /* after each record */
+{
+	return kl_likely(out->buf.len < CLI_OUT_FULL) || cli_out_flush(out);
+}
+/* Has the reader of a pipe gone? One that is silent would not be told by a write. */
+bool cli_out_abandoned(struct cli_out *out);
+/* Flush and free; the exit status, after telling what failed. status wins when not 0.
+ */
+int cli_out_end(struct cli_out *out, int status);
+
+/* Decimal digits without the detour through printf. */
+void cli_put_int(struct kl_buf *b, int64_t n);
+static inline void cli_put_text(struct kl_buf *b, const char *text)
+{
+	kl_buf_put(b, text, strlen(text));
+}
+
+/* --- records from a file --- */
+
+struct cli_lines {
+	int fd;
+	struct klamm_span delimiter;
+	uint8_t *data;
+	size_t begin, end, cap; /* data[begin..end) was read and not handed out */
+	size_t scanned;		/* up to here there is no delimiter */
+	bool at_end;
+};
+
+#define CLI_LINE_MAX (1u << 30) /* no broker takes a record of this size */
+
+void cli_lines_init(struct cli_lines *lines, int fd, struct klamm_span delimiter);
+void cli_lines_free(struct cli_lines *lines);
+/* The next record of what was read, without its delimiter; a view until the next
+ * _fill(). At the end of the file a rest without a delimiter is a record too. */
+bool cli_lines_next(struct cli_lines *lines, struct klamm_span *line_out);
+/* Read more: 1, 0 at the end of the file, or a negative errno: -EINTR, -EFBIG (a record
+ * above CLI_LINE_MAX). */
+int cli_lines_fill(struct cli_lines *lines);
+
+/* --- progress --- */
+
+struct cli_progress {
+	bool on;
+	int64_t next_us;
+	bool shown;
+};
+/* Once a second; cheap enough for each batch. */
+void cli_progress(struct cli_progress *progress, uint64_t records, const char *what);
+void cli_progress_end(struct cli_progress *progress);
+int64_t cli_now_us(void); /* of a clock that never goes back */
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/place.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* -90s, -15m, -2h, -7d, -1w, -500ms */
+static bool parse_ago(const char *text, int64_t now_ms, int64_t *ms_out)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = {
+		{"ms", 1},
+		{"s", 1000},
+		{"m", 60 * 1000},
+		{"h", 3600 * 1000},
+		{"d", 24 * 3600 * 1000},
+		{"w", 7 * 24 * 3600 * 1000},
+	};
+	char *unit;
+	long long n = strtoll(text, &unit, 10);
+	for (size_t i = 0; n <= 0 && i < kl_countof(units); i++)
+		if (strcmp(unit, units[i].name) == 0)
+			return !__builtin_mul_overflow(n, units[i].ms, ms_out) &&
+			       !__builtin_add_overflow(*ms_out, now_ms, ms_out) &&
+			       *ms_out >= 0;
+	return false;
+}
+
+/* Z, +01:00, -0530 or nothing, to the end of the text. */
+static bool parse_zone(const char *text, bool *local_out, int *seconds_out)
+{
+	*local_out = *text == '\0';
+	*seconds_out = 0;
+	if (*local_out || strcmp(text, "Z") == 0)
+		return true;
+	int hours, minutes, end = 0;
+	char sign[2];
+	if (sscanf(text, "%1[+-]%2d:%2d%n", sign, &hours, &minutes, &end) != 3 &&
+	    sscanf(text, "%1[+-]%2d%2d%n", sign, &hours, &minutes, &end) != 3)
+		return false;
+	*seconds_out = (hours * 60 + minutes) * (text[0] == '-' ? -60 : 60);
+	return end > 0 && text[end] == '\0';
+}
+
+static bool parse_iso(const char *text, int64_t *ms_out)
+{
+	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
+					    "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M",
+					    "%Y-%m-%d"};
+	struct tm tm;
+	const char *rest = NULL;
+	for (size_t i = 0; rest == NULL && i < kl_countof(forms); i++) {
+		tm = (struct tm){.tm_isdst = -1};
+		rest = strptime(text, forms[i], &tm);
+	}
+	if (rest == NULL)
+		return false;
+	int64_t ms = 0;
+	if (*rest == '.') {
+		int unit = 100;
+		for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
+			ms += (*rest - '0') * unit;
+	}
+	bool local;
+	int zone;
+	if (!parse_zone(rest, &local, &zone))
+		return false;
+	time_t seconds = local ? mktime(&tm) : timegm(&tm) - zone;
+	*ms_out = (int64_t)seconds * 1000 + ms;
+	return *ms_out >= 0;
+}
+
+static bool parse_time(const char *text, int64_t now_ms, int64_t *ms_out)
+{
+	*ms_out = now_ms;
+	return strcmp(text, "now") == 0 || cli_number(text, 0, INT64_MAX, ms_out) ||
+	       (text[0] == '-' ? parse_ago(text, now_ms, ms_out)
+			       : parse_iso(text, ms_out));
+}
+
+bool cli_place_parse(const char *text, int64_t now_ms, struct cli_place *place_out)
+{
+	int64_t n = 0;
+	enum cli_place_kind kind;
+	if (strcmp(text, "start") == 0 || strcmp(text, "beginning") == 0 ||
+	    strcmp(text, "earliest") == 0)
+		kind = CLI_PLACE_START;
+	else if (strcmp(text, "end") == 0 || strcmp(text, "latest") == 0)
+		kind = CLI_PLACE_END;
+	else if (text[0] == '@' && parse_time(text + 1, now_ms, &n))
+		kind = CLI_PLACE_TIME;
+	else if (text[0] == '-' && cli_number(text + 1, 0, INT64_MAX, &n))
+		kind = CLI_PLACE_TAIL;
+	else if (cli_number(text, 0, INT64_MAX, &n))
+		kind = CLI_PLACE_OFFSET;
+	else
+		return false;
+	*place_out = (struct cli_place){kind, n};
+	return true;
+}
