@@ -29,7 +29,8 @@ def create_topic(at, name, partitions=1, *args):
 
 def produce(at, topic, rows, *args):
     lines = "".join(records.to_line(row) + "\n" for row in rows)
-    run("-b", at, "produce", topic, "--json", *args, stdin=lines.encode())
+    run("-b", at, "produce", topic, "--json", "--keep-partition", *args,
+        stdin=lines.encode())
 
 
 def consume(at, topic, *args):

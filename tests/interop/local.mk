@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	%D%/requirements.txt \
 	%D%/run \
 	%D%/test_broker.py \
-	%D%/test_kafka.py
+	%D%/test_kafka.py \
+	%D%/test_nodes.py
 
 include tests/interop/oracle/local.mk

@@ -8,14 +8,16 @@ import peers
 
 
 class Kafka:
-    """A real broker, from start to end of a run."""
+    """Real brokers, from start to end of a run."""
 
-    def __init__(self, version):
+    def __init__(self, version, nodes=1):
         self.version = version
+        self.nodes = nodes
         self.cluster = f"klamm-{os.getpid()}"
 
     def __enter__(self):
-        peers.harness("up", self.cluster, "--version", self.version, "--port", "auto")
+        peers.harness("up", self.cluster, "--version", self.version,
+                      "--nodes", self.nodes, "--port", "auto")
         for line in peers.harness("env", self.cluster).decode().splitlines():
             key, value = line.split("=", 1)
             if key == "KAFKA_PLAINTEXT":
@@ -31,13 +33,17 @@ class Kafka:
 
 def main():
     parser = argparse.ArgumentParser(prog="run")
-    parser.add_argument("what", choices=("kafka", "broker"))
+    parser.add_argument("what", choices=("kafka", "nodes", "broker"))
     parser.add_argument("patterns", nargs="*")
     parser.add_argument("--version", default="4.4.0")
     args = parser.parse_args()
     if args.what == "broker":
         import test_broker
         with test_broker.Context() as context:
+            good = frame.run(context, args.patterns)
+    elif args.what == "nodes":
+        import test_nodes
+        with Kafka(args.version, test_nodes.NODES) as context:
             good = frame.run(context, args.patterns)
     else:
         import test_kafka

@@ -77,13 +77,12 @@ def kcat(ctx):
 def java_console(ctx):
     klamm.create_topic(ctx.at, "java", 1)
     lines = b"".join(b"key%d:value %d\n" % (i, i) for i in range(1000))
-    props = ("parse.key=true", "key.separator=:")
-    ctx.tool("producer", "--topic", "java",
-             *(a for p in props for a in ("--property", p)), stdin=lines)
-    props = ("print.key=true", "key.separator=:")
+    reader, formatter = "--reader-property", "--formatter-property"
+    ctx.tool("producer", "--topic", "java", reader, "parse.key=true",
+             reader, "key.separator=:", stdin=lines)
     out = ctx.tool("consumer", "--topic", "java", "--partition", 0, "--offset", "earliest",
                    "--max-messages", 1000, "--timeout-ms", 20000,
-                   *(a for p in props for a in ("--property", p)))
+                   formatter, "print.key=true", formatter, "key.separator=:")
     equal(out.splitlines(), lines.splitlines(), "records")
     got = klamm.consume(ctx.at, "java")
     equal([(r.key, r.value) for r in got],
