@@ -500,6 +500,7 @@ static void transmit(struct kl_produce *request)
 	r->no_answer = p->settings->acks == KL_ACKS_NONE;
 	r->deadline = request->deadline;
 	r->done = on_answer;
+	kl_list_remove(&request->link); /* it was being built */
 	kl_list_push(&p->requests, &request->link);
 	kl_node_request(node, r);
 }
