@@ -8,10 +8,10 @@
 #define IDLE_CALLS 64
 #define IDLE_HEAD ((size_t)16 << 10)
 #define IDLE_PIECES 1024
-/* What one request may become in memory, and what an answer may be besides records. Both are
- * far above what sane clients need: the largest frame is 100 MiB. */
-#define ARENA_MAX ((size_t)1 << 30)
-#define HEAD_MAX ((size_t)256 << 20)
+/* What one request may become in memory, and what an answer may be besides records: the
+ * metadata of 100,000 partitions takes a tenth of that. */
+#define ARENA_MAX ((size_t)256 << 20)
+#define HEAD_MAX ((size_t)64 << 20)
 
 static void run_timer(struct kl_timer *timer)
 {

@@ -116,9 +116,6 @@ void kl_dev_call_unwait(struct kl_dev_call *call);
 /* A frame came; slab holds it. */
 void kl_dev_dispatch(struct kl_dev_conn *conn, struct kl_slab *slab, const uint8_t *p,
 		     size_t n);
-/* The range of versions that this broker pretends to serve; false: none. */
-bool kl_dev_api_range(const struct klamm_broker *broker, const struct kl_dev_api *api,
-		      int *min_out, int *max_out);
 
 /* --- faults.c --- */
 

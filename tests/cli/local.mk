@@ -1,4 +1,5 @@
 CLI_TESTS = \
+	%D%/broker.test \
 	%D%/config.test \
 	%D%/records.test \
 	%D%/topic.test \

@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	%D%/run \
 	%D%/test_broker.py \
 	%D%/test_kafka.py \
+	%D%/test_likeness.py \
 	%D%/test_nodes.py
 
 include tests/interop/oracle/local.mk

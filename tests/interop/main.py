@@ -47,6 +47,8 @@ def main():
             good = frame.run(context, args.patterns)
     else:
         import test_kafka
+        if args.version.startswith("4.4."):
+            import test_likeness
         with Kafka(args.version) as context:
             good = frame.run(context, args.patterns)
     sys.exit(0 if good else 1)
