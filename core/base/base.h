@@ -17,6 +17,16 @@
 #define kl_min(a, b) ((a) < (b) ? (a) : (b))
 #define kl_max(a, b) ((a) > (b) ? (a) : (b))
 
+/* Between two looks at a word that another CPU is about to change. */
+static inline void kl_cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 /* Free on leaving the scope: KL_AUTO(free_text) char *p = NULL; */
 #define KL_AUTO(fn) __attribute__((cleanup(fn)))
 #define KL_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))

@@ -101,7 +101,7 @@ static inline void kl_partition_lock(struct kl_partition *part)
 			if (++spins % 128 == 0)
 				sched_yield();
 			else
-				__builtin_ia32_pause();
+				kl_cpu_relax();
 		} while (atomic_load_explicit(&part->lock, memory_order_relaxed));
 	}
 }
