@@ -91,7 +91,7 @@ static int create(const char *const *names, size_t n, struct klamm_error *errors
 			.partitions = 3,
 			.replicas = -1,
 			.configs = &config,
-			.config_count = i,
+			.config_count = i > 0 ? 1 : 0,
 		};
 		pointers[i] = &topics[i];
 	}
