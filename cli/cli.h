@@ -73,8 +73,9 @@ struct cli_command {
 extern const struct cli_command *const cli_commands[]; /* ended by NULL */
 extern const struct cli_option cli_global_options[];
 
-extern const struct cli_command cli_broker, cli_config_explain, cli_config_lint,
-	cli_consume, cli_produce, cli_topic_create, cli_topic_delete,
+extern const struct cli_command cli_bench_consume, cli_bench_produce, cli_broker,
+	cli_config_explain, cli_config_lint, cli_consume, cli_plugin_info,
+	cli_plugin_list, cli_produce, cli_topic_create, cli_topic_delete,
 	cli_topic_describe, cli_topic_list, cli_version;
 
 /* --- one run --- */

@@ -9,9 +9,12 @@ bin_PROGRAMS += %D%/klamm
 	%D%/format.c %D%/format.h \
 	%D%/place.c %D%/place.h \
 	%D%/table.c %D%/table.h \
+	%D%/bench.c %D%/bench.h \
+	%D%/cmd_bench.c \
 	%D%/cmd_broker.c \
 	%D%/cmd_config.c \
 	%D%/cmd_consume.c \
+	%D%/cmd_plugin.c \
 	%D%/cmd_produce.c \
 	%D%/cmd_topic.c \
 	%D%/cmd_version.c

@@ -3,3 +3,4 @@ EXTRA_DIST += \
 	%D%/DEVBROKER.md \
 	%D%/PLUGINS.md \
 	%D%/plugin-example/partitioner_region.c
+dist_man_MANS += %D%/klamm.1

@@ -1,6 +1,9 @@
 CLI_TESTS = \
+	%D%/bench.test \
 	%D%/broker.test \
 	%D%/config.test \
+	%D%/manual.test \
+	%D%/plugin.test \
 	%D%/records.test \
 	%D%/topic.test \
 	%D%/usage.test
