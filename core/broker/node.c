@@ -180,20 +180,32 @@ static void transmit(struct kl_node *node, struct kl_request *request)
 	kl_conn_send(&node->conn, &request->out);
 }
 
-/* Choose the version and send. */
-static void dispatch(struct kl_node *node, struct kl_request *request)
+static void refuse(struct kl_node *node, struct kl_request *request)
 {
-	request->version = kl_node_version(node, request->api, request->max_version);
-	if (request->version >= 0) {
-		transmit(node, request);
-		return;
-	}
 	struct klamm_error err;
-	kl_error(&err, KLAMM_ERR_UNSUPPORTED,
-		 "%s does not have a version of %s that klamm can use here", node->where,
+	/* A broker that was only taken for an old one is asked again. */
+	kl_error(&err, node->no_api_versions ? KLAMM_ERR_DISCONNECTED : KLAMM_ERR_UNSUPPORTED,
+		 "%s%s does not have a version of %s that klamm can use here", node->where,
+		 node->no_api_versions ? ", which closed on ApiVersions," : "",
 		 kl_api_name(request->api));
 	err.stage = KLAMM_STAGE_API;
 	fail_request(node, request, &err);
+	if (node->no_api_versions && node->state == KL_NODE_READY) {
+		node->no_api_versions = false;
+		give_up(node, &err, true);
+	}
+}
+
+/* Choose the version and send. */
+static void dispatch(struct kl_node *node, struct kl_request *request)
+{
+	int version = kl_node_version(node, request->api, request->max_version);
+	if (version < 0 || version < request->min_version) {
+		refuse(node, request);
+		return;
+	}
+	request->version = version;
+	transmit(node, request);
 }
 
 static void send_waiting(struct kl_node *node)

@@ -25,6 +25,7 @@ struct kl_response {
 struct kl_request {
 	/* --- set by the owner --- */
 	enum kl_api api;
+	int min_version;  /* no lower than this */
 	int max_version;  /* no higher than this; -1 = the newest */
 	const void *body; /* the message; or let prepare() make one for the version */
 	const void *(*prepare)(struct kl_request *request, int version);

@@ -24,6 +24,8 @@ static bool memory_ready(void *arg)
 {
 	struct memory_wait *wait = arg;
 	struct klamm_producer *p = wait->p;
+	if (wait->slab != NULL)
+		return true;
 	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
 		return true;
 	kl_mutex_lock(&p->mutex);
@@ -35,26 +37,39 @@ static bool memory_ready(void *arg)
 	return wait->slab != NULL;
 }
 
-static int wait_for_slab(struct klamm_producer *p, size_t need, int64_t deadline,
-			 struct kl_slab **slab_out, struct klamm_error *err)
+static void join_waiters(struct klamm_producer *p, struct memory_wait *wait)
 {
-	struct memory_wait wait = {.p = p, .need = need};
 	kl_mutex_lock(&p->mutex);
-	kl_list_push(&p->memory_waiters, &wait.link);
-	kl_mutex_unlock(&p->mutex);
+	kl_list_push(&p->memory_waiters, &wait->link);
 	/* Batches that are open hold memory too: the loop sends them now. */
 	atomic_store(&p->pressure, true);
+	kl_mutex_unlock(&p->mutex);
 	kl_loop_post(p->loop, &p->task);
-	bool ready = kl_loop_wait(p->loop, &p->gate, memory_ready, &wait, deadline);
+}
+
+static void leave_waiters(struct klamm_producer *p, struct memory_wait *wait)
+{
 	kl_mutex_lock(&p->mutex);
-	kl_list_remove(&wait.link);
+	kl_list_remove(&wait->link);
 	bool more = !kl_list_empty(&p->memory_waiters);
+	atomic_store(&p->pressure, more);
 	kl_mutex_unlock(&p->mutex);
 	if (more) /* the next in line may be lucky with what is left */
 		kl_gate_wake(p->os, &p->gate);
-	else
-		atomic_store(&p->pressure, false);
-	if (ready && wait.slab != NULL) {
+}
+
+static int wait_for_slab(struct klamm_producer *p, size_t need, int64_t deadline,
+			 struct kl_slab **slab_out, struct klamm_error *err)
+{
+	if (kl_loop_in_callback(p->os))
+		return kl_error(err, KLAMM_ERR_QUEUE_FULL,
+				"no buffer memory is free, and a callback must not wait for it "
+				"(buffer.memory)");
+	struct memory_wait wait = {.p = p, .need = need};
+	join_waiters(p, &wait);
+	kl_loop_wait(p->loop, &p->gate, memory_ready, &wait, deadline);
+	leave_waiters(p, &wait);
+	if (wait.slab != NULL) {
 		*slab_out = wait.slab;
 		return 0;
 	}
@@ -156,7 +171,7 @@ void kl_pbatch_open(struct klamm_producer *p, struct kl_partition *part,
 	batch->attributes = 0;
 	batch->attempts = 0;
 	batch->maybe_written = false;
-	batch->codec_error = 0;
+	batch->last_code = 0;
 	atomic_store_explicit(&batch->ready, false, memory_order_relaxed);
 	*spare = (struct kl_spare){NULL, NULL};
 
@@ -184,6 +199,7 @@ struct kl_pbatch *kl_pbatch_seal(struct klamm_producer *p, struct kl_partition *
 	part->slots = part->slots_end = NULL;
 	part->count = 0;
 	kl_list_push(&part->sealed, &batch->link);
+	atomic_fetch_add_explicit(&part->queued, 1, memory_order_relaxed);
 	return batch;
 }
 
@@ -269,6 +285,7 @@ static void compress_records(struct klamm_producer *p, struct kl_pbatch *batch,
 			     unsigned index)
 {
 	struct klamm_error err;
+	kl_error_clear(&err);
 	struct kl_codec_worker *worker = codec_worker(p, index, &err);
 	size_t plain = batch->size - KL_BATCH_HEAD;
 	int rc = worker != NULL ? 0 : err.code;
@@ -342,7 +359,7 @@ size_t kl_pbatch_limit(const struct klamm_producer *p, const struct klamm_topic 
 static uint64_t open_records(struct klamm_topic *topic)
 {
 	uint64_t records = 0;
-	int32_t count = atomic_load(&topic->partition_count);
+	int32_t count = atomic_load(&topic->table_count);
 	struct kl_partition **table = atomic_load(&topic->partitions);
 	for (int32_t i = 0; i < count; i++) {
 		/* Only tried: its holder may be waiting for the mutex that is held here. */
@@ -384,6 +401,7 @@ void kl_pbatch_end(struct klamm_producer *p, struct kl_pbatch *batch, int error,
 		kl_outcome_complete(p, o);
 		batch->outcome = NULL;
 	}
+	atomic_fetch_sub_explicit(&batch->partition->queued, 1, memory_order_relaxed);
 	kl_slab_unref(batch->slab);
 	batch->slab = NULL;
 	batch->id = 0;

@@ -1,5 +1,6 @@
 libklamm_la_SOURCES += \
 	%D%/batch.c \
+	%D%/linger.c \
 	%D%/outcome.c %D%/outcome.h \
 	%D%/partition.h \
 	%D%/producer.c %D%/producer.h \

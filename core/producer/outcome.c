@@ -11,15 +11,26 @@
 /* A spare block keeps no more than this. */
 #define KEEP_SLOTS 16384
 
+/* Longer than this a callback holds up whoever polls, and with that its own deliveries. */
+#define SLOW_CALLBACKS (100 * KL_MS)
+
 /* --- blocks --- */
 
-struct kl_outcome *kl_outcome_get(struct klamm_producer *p)
+static size_t bytes_of(const struct kl_outcome *o)
+{
+	return sizeof(*o) + o->cap * sizeof(*o->slots);
+}
+
+bool kl_outcome_full(struct klamm_producer *p)
 {
 	kl_mutex_lock(&p->mutex);
-	struct kl_list *link = kl_list_pop(&p->spare_outcomes);
+	bool full = p->outcome_bytes >= (size_t)p->settings->buffer_memory;
 	kl_mutex_unlock(&p->mutex);
-	if (link != NULL)
-		return kl_list_entry(link, struct kl_outcome, link);
+	return full;
+}
+
+static struct kl_outcome *outcome_new(void)
+{
 	struct kl_outcome *o = calloc(1, sizeof(*o));
 	if (o == NULL)
 		return NULL;
@@ -33,12 +44,30 @@ struct kl_outcome *kl_outcome_get(struct klamm_producer *p)
 	return o;
 }
 
+struct kl_outcome *kl_outcome_get(struct klamm_producer *p)
+{
+	kl_mutex_lock(&p->mutex);
+	struct kl_list *link = kl_list_pop(&p->spare_outcomes);
+	kl_mutex_unlock(&p->mutex);
+	struct kl_outcome *o =
+		link != NULL ? kl_list_entry(link, struct kl_outcome, link) : outcome_new();
+	if (o == NULL)
+		return NULL;
+	kl_mutex_lock(&p->mutex);
+	p->outcome_bytes += bytes_of(o);
+	kl_mutex_unlock(&p->mutex);
+	return o;
+}
+
 bool kl_outcome_grow(struct klamm_producer *p, struct kl_outcome *o)
 {
 	struct kl_slot *slots = reallocarray(o->slots, 2 * (size_t)o->cap, sizeof(*slots));
 	if (slots == NULL)
 		return false;
 	memset(slots + o->cap, 0, o->cap * sizeof(*slots));
+	kl_mutex_lock(&p->mutex);
+	p->outcome_bytes += o->cap * sizeof(*slots);
+	kl_mutex_unlock(&p->mutex);
 	o->slots = slots;
 	o->cap *= 2;
 	return true;
@@ -52,15 +81,20 @@ static void outcome_free(struct kl_outcome *o)
 
 void kl_outcome_put(struct klamm_producer *p, struct kl_outcome *o)
 {
-	if (o->cap > KEEP_SLOTS) {
+	size_t bytes = bytes_of(o);
+	bool keep = o->cap <= KEEP_SLOTS;
+	if (keep) {
+		memset(o->slots, 0, o->count * sizeof(*o->slots));
+		*o = (struct kl_outcome){.slots = o->slots, .cap = o->cap};
+	} else {
 		outcome_free(o);
-		return;
 	}
-	memset(o->slots, 0, o->count * sizeof(*o->slots));
-	*o = (struct kl_outcome){.slots = o->slots, .cap = o->cap};
 	kl_mutex_lock(&p->mutex);
-	kl_list_push_front(&p->spare_outcomes, &o->link);
+	p->outcome_bytes -= bytes;
+	if (keep)
+		kl_list_push_front(&p->spare_outcomes, &o->link);
 	kl_mutex_unlock(&p->mutex);
+	kl_gate_wake(p->os, &p->gate);
 }
 
 static void describe(const struct kl_outcome *o, uint32_t i, struct klamm_delivery *d)
@@ -68,7 +102,7 @@ static void describe(const struct kl_outcome *o, uint32_t i, struct klamm_delive
 	const struct kl_slot *slot = &o->slots[i];
 	*d = (struct klamm_delivery){
 		.size = sizeof(*d),
-		.opaque = slot->is_future ? NULL : slot->opaque,
+		.opaque = slot->kind == KL_SLOT_PLAIN ? slot->opaque : NULL,
 		.topic = o->topic->name,
 		.partition = o->partition,
 		.error = o->error,
@@ -152,9 +186,26 @@ static void future_complete(struct klamm_future *future, const struct kl_outcome
 
 static void react(const struct klamm_future *future, const struct reaction *r)
 {
+	struct kl_os *os = future->producer->os;
 	klamm_delivery_fn fn = future->delivery.error == 0 ? r->on_success : r->on_error;
-	if (fn != NULL)
-		fn(r->arg, &future->delivery);
+	if (fn == NULL)
+		return;
+	kl_loop_enter_callback(os);
+	fn(r->arg, &future->delivery);
+	kl_loop_leave_callback(os);
+}
+
+/* true: nobody asked to be called, so there is nothing to tell. Who asks from now on is called
+ * at once. */
+static bool future_settle(struct klamm_future *future)
+{
+	kl_mutex_lock(&future->mutex);
+	bool settled = future->reactions == NULL;
+	future->told |= settled;
+	kl_mutex_unlock(&future->mutex);
+	if (settled)
+		future_unref(future);
+	return settled;
 }
 
 /* Where delivery callbacks run. */
@@ -198,6 +249,9 @@ int klamm_future_get(struct klamm_future *future, int64_t timeout_ms,
 		if (atomic_load(p->state) == KL_PRODUCER_FORKED)
 			return kl_error(err, KLAMM_ERR_FORKED,
 					"this future belongs to the parent process");
+		int rc = kl_loop_may_wait(p->os, err);
+		if (rc != 0)
+			return rc;
 		if (!kl_loop_wait(p->loop, &p->gate, future_ready, future,
 				  kl_os_deadline_ms(p->os, timeout_ms)))
 			return kl_error(err, KLAMM_ERR_TIMED_OUT,
@@ -237,14 +291,41 @@ int klamm_future_then(struct klamm_future *future, klamm_delivery_fn on_success,
 
 /* --- completion: the loop --- */
 
+static bool is_plain(const struct klamm_producer *p, const struct kl_slot *slot)
+{
+	return slot->kind == KL_SLOT_PLAIN && (slot->opaque != NULL || p->deliver_all);
+}
+
+/* Futures hear of it now; those that wait for nothing else are done with. */
+static void complete_futures(struct klamm_producer *p, struct kl_outcome *o)
+{
+	o->futures = o->plain = false;
+	for (uint32_t i = 0; i < o->count; i++) {
+		struct kl_slot *slot = &o->slots[i];
+		o->plain |= is_plain(p, slot);
+		if (slot->kind != KL_SLOT_FUTURE)
+			continue;
+		struct klamm_future *future = slot->opaque;
+		future_complete(future, o, i);
+		if (future_settle(future))
+			*slot = (struct kl_slot){.kind = KL_SLOT_TOLD};
+		else
+			o->futures = true;
+	}
+}
+
 void kl_outcome_complete(struct klamm_producer *p, struct kl_outcome *o)
 {
+	o->plain = true;
 	if (o->futures)
-		for (uint32_t i = 0; i < o->count; i++)
-			if (o->slots[i].is_future)
-				future_complete(o->slots[i].opaque, o, i);
+		complete_futures(p, o);
+	if (!o->futures && !o->plain) {
+		kl_outcome_put(p, o);
+		return;
+	}
+	bool callback = p->on_delivery != NULL;
 	kl_mutex_lock(&p->mutex);
-	kl_list_push(&p->results, &o->link);
+	kl_list_push(o->futures || callback ? &p->results : &p->untold, &o->link);
 	kl_mutex_unlock(&p->mutex);
 }
 
@@ -253,30 +334,39 @@ void kl_outcome_complete(struct klamm_producer *p, struct kl_outcome *o)
 bool kl_outcome_waiting(struct klamm_producer *p)
 {
 	kl_mutex_lock(&p->mutex);
-	bool yes = !kl_list_empty(&p->results);
+	bool yes = !p->telling && !kl_list_empty(&p->results);
 	kl_mutex_unlock(&p->mutex);
 	return yes;
 }
 
-static struct kl_outcome *next_result(struct klamm_producer *p)
+bool kl_outcome_deliverable(struct klamm_producer *p)
 {
 	kl_mutex_lock(&p->mutex);
-	struct kl_list *link = kl_list_pop(&p->results);
+	bool yes = !kl_list_empty(&p->untold) || (!p->telling && !kl_list_empty(&p->results));
+	kl_mutex_unlock(&p->mutex);
+	return yes;
+}
+
+static struct kl_outcome *pop(struct klamm_producer *p, struct kl_list *list)
+{
+	kl_mutex_lock(&p->mutex);
+	struct kl_list *link = kl_list_pop(list);
 	kl_mutex_unlock(&p->mutex);
 	return link != NULL ? kl_list_entry(link, struct kl_outcome, link) : NULL;
 }
 
-static size_t tell_all(struct klamm_producer *p, struct kl_outcome *o)
+static size_t tell_block(struct klamm_producer *p, struct kl_outcome *o)
 {
 	size_t told = 0;
 	struct klamm_delivery d;
-	for (; o->at < o->count; o->at++) {
-		const struct kl_slot *slot = &o->slots[o->at];
-		if (slot->is_future) {
+	for (uint32_t i = 0; i < o->count; i++) {
+		struct kl_slot *slot = &o->slots[i];
+		if (slot->kind == KL_SLOT_FUTURE) {
 			future_tell(slot->opaque);
+			*slot = (struct kl_slot){.kind = KL_SLOT_TOLD};
 			told++;
-		} else if (p->on_delivery != NULL && (slot->opaque != NULL || p->deliver_all)) {
-			describe(o, o->at, &d);
+		} else if (p->on_delivery != NULL && is_plain(p, slot)) {
+			describe(o, i, &d);
 			p->on_delivery(p->on_delivery_arg, &d);
 			told++;
 		}
@@ -284,52 +374,87 @@ static size_t tell_all(struct klamm_producer *p, struct kl_outcome *o)
 	return told;
 }
 
+/* With the clock read once per block, not per record. */
+static size_t tell_timed(struct klamm_producer *p, struct kl_outcome *o)
+{
+	int64_t start = p->os->now(p->os);
+	kl_loop_enter_callback(p->os);
+	size_t told = tell_block(p, o);
+	kl_loop_leave_callback(p->os);
+	int64_t took = p->os->now(p->os) - start;
+	if (took > SLOW_CALLBACKS)
+		kl_log(&p->log, KL_LOG_WARN, "producer",
+		       "callbacks for %zu records of topic %s partition %d took %lld ms", told,
+		       o->topic->name, o->partition, (long long)(took / KL_MS));
+	return told;
+}
+
+static bool begin_telling(struct klamm_producer *p)
+{
+	kl_mutex_lock(&p->mutex);
+	bool mine = !p->telling && !kl_list_empty(&p->results);
+	p->telling |= mine;
+	kl_mutex_unlock(&p->mutex);
+	return mine;
+}
+
 size_t kl_outcome_tell(struct klamm_producer *p)
 {
 	size_t told = 0;
 	struct kl_outcome *o;
-	while ((o = next_result(p)) != NULL) {
-		told += tell_all(p, o);
-		kl_outcome_put(p, o);
+	if (!begin_telling(p))
+		return 0;
+	while ((o = pop(p, &p->results)) != NULL) {
+		told += tell_timed(p, o);
+		o->futures = false;
+		if (p->on_delivery != NULL || !o->plain) {
+			kl_outcome_put(p, o);
+			continue;
+		}
+		kl_mutex_lock(&p->mutex);
+		kl_list_push(&p->untold, &o->link);
+		kl_mutex_unlock(&p->mutex);
 	}
+	kl_mutex_lock(&p->mutex);
+	p->telling = false;
+	kl_mutex_unlock(&p->mutex);
+	kl_gate_wake(p->os, &p->gate); /* more may have come for another thread that polls */
 	return told;
 }
 
+/* --- klamm_producer_deliveries() --- */
+
 static void forget_told(struct klamm_producer *p)
 {
-	kl_mutex_lock(&p->mutex);
-	struct kl_list told = KL_LIST_INIT(told);
-	kl_list_splice(&told, &p->told);
-	kl_mutex_unlock(&p->mutex);
-	struct kl_list *link;
-	while ((link = kl_list_pop(&told)) != NULL)
-		kl_outcome_put(p, kl_list_entry(link, struct kl_outcome, link));
+	struct kl_outcome *o;
+	while ((o = pop(p, &p->told)) != NULL)
+		kl_outcome_put(p, o);
 }
 
 static size_t fill_from(struct klamm_producer *p, struct kl_outcome *o,
 			struct klamm_delivery *deliveries, size_t max)
 {
 	size_t n = 0;
-	for (; o->at < o->count && n < max; o->at++) {
-		const struct kl_slot *slot = &o->slots[o->at];
-		if (slot->is_future)
-			future_tell(slot->opaque);
-		else if (slot->opaque != NULL || p->deliver_all)
+	for (; o->at < o->count && n < max; o->at++)
+		if (is_plain(p, &o->slots[o->at]))
 			describe(o, o->at, &deliveries[n++]);
-	}
 	return n;
 }
 
 size_t kl_outcome_fill(struct klamm_producer *p, struct klamm_delivery *deliveries, size_t max)
 {
+	kl_outcome_tell(p);
 	forget_told(p);
 	size_t n = 0;
 	struct kl_outcome *o;
-	while (n < max && (o = next_result(p)) != NULL) {
+	while (n < max && (o = pop(p, &p->untold)) != NULL) {
 		n += fill_from(p, o, deliveries + n, max - n);
 		kl_mutex_lock(&p->mutex);
 		/* The texts of what was shown stay until the next call. */
-		kl_list_push_front(o->at < o->count ? &p->results : &p->told, &o->link);
+		if (o->at < o->count)
+			kl_list_push_front(&p->untold, &o->link);
+		else
+			kl_list_push(&p->told, &o->link);
 		kl_mutex_unlock(&p->mutex);
 	}
 	return n;
@@ -337,7 +462,8 @@ size_t kl_outcome_fill(struct klamm_producer *p, struct klamm_delivery *deliveri
 
 void kl_outcome_free_all(struct klamm_producer *p)
 {
-	struct kl_list *const lists[] = {&p->results, &p->told, &p->spare_outcomes};
+	struct kl_list *const lists[] = {&p->results, &p->untold, &p->told,
+					 &p->spare_outcomes};
 	for (size_t i = 0; i < kl_countof(lists); i++) {
 		struct kl_list *link;
 		while ((link = kl_list_pop(lists[i])) != NULL)

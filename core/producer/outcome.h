@@ -15,10 +15,16 @@
 struct klamm_producer;
 struct klamm_topic;
 
+enum kl_slot_kind {
+	KL_SLOT_PLAIN = 0,
+	KL_SLOT_FUTURE = 1,
+	KL_SLOT_TOLD = 2, /* was a future */
+};
+
 struct kl_slot {
 	void *opaque;      /* or a struct klamm_future */
 	int32_t time_delta; /* record's timestamp - base_timestamp */
-	uint32_t is_future;
+	uint32_t kind;      /* enum kl_slot_kind */
 };
 
 struct kl_outcome {
@@ -30,7 +36,8 @@ struct kl_outcome {
 	uint32_t count;  /* records */
 	uint32_t at;     /* the next one to be told */
 	uint32_t cap;
-	bool futures;    /* some slot is one */
+	bool futures;    /* some slot is one that was not told yet */
+	bool plain;      /* some slot is for the callback, or for klamm_producer_deliveries() */
 	int64_t base_offset;
 	int64_t base_timestamp;
 	int64_t append_time; /* -1 = the records' own timestamps hold */
@@ -38,6 +45,9 @@ struct kl_outcome {
 	char text[KLAMM_ERROR_TEXT];
 };
 
+/* Those in use may take as much as buffer.memory, beside it: else whoever never asks what became
+ * of his records would fill the memory with it. */
+bool kl_outcome_full(struct klamm_producer *producer);
 /* With room for some slots; NULL = out of memory. */
 struct kl_outcome *kl_outcome_get(struct klamm_producer *producer);
 void kl_outcome_put(struct klamm_producer *producer, struct kl_outcome *outcome);
@@ -47,9 +57,13 @@ bool kl_outcome_grow(struct klamm_producer *producer, struct kl_outcome *outcome
 /* The loop: everything in it is set; futures hear of it now, the rest when polled. */
 void kl_outcome_complete(struct klamm_producer *producer, struct kl_outcome *outcome);
 
-/* Run callbacks for what there is; the number of records told. */
+/* Run callbacks for what there is, unless another thread is at it; the number of records told.
+ * What klamm_producer_deliveries() asks for stays. */
 size_t kl_outcome_tell(struct klamm_producer *producer);
+/* Would that do something? */
 bool kl_outcome_waiting(struct klamm_producer *producer);
+/* Has klamm_producer_deliveries() something to show? */
+bool kl_outcome_deliverable(struct klamm_producer *producer);
 
 /* Hands out what klamm_producer_deliveries() asks for. */
 size_t kl_outcome_fill(struct klamm_producer *producer, struct klamm_delivery *deliveries,

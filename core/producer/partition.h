@@ -35,8 +35,9 @@ struct kl_pbatch {
 	struct kl_outcome *outcome; /* NULL: nobody wants to know */
 	uint32_t body_crc;
 	atomic_bool ready;  /* codec and CRC are done */
-	int32_t codec_error;
 	unsigned attempts;
+	int32_t last_code;          /* of the last attempt */
+	struct klamm_uuid topic_id; /* that its request names */
 	bool maybe_written; /* some attempt's answer was lost */
 	struct kl_job job;
 };
@@ -55,7 +56,10 @@ struct kl_partition {
 	size_t last_size; /* of the slab that the last batch ended in */
 	struct kl_partition *next_dirty;
 	atomic_bool dirty;
-	atomic_bool no_leader; /* the sticky choice passes it by */
+	/* What the sticky choice looks at. */
+	atomic_bool no_leader;
+	atomic_uint queued;           /* batches sealed, without an outcome */
+	_Atomic int64_t stuck_since;  /* its next batch could not be sent; 0 = it could */
 
 	/* --- the loop's --- */
 	_Alignas(KL_CACHE_LINE) struct klamm_topic *topic;
@@ -77,6 +81,7 @@ struct klamm_topic {
 	uint64_t number; /* order of making: the order of topics in a request */
 	_Atomic int32_t partition_count; /* 0 = not known yet */
 	_Atomic(struct kl_partition **) partitions;
+	_Atomic int32_t table_count; /* of the table: the topic may have fewer by now */
 	_Atomic int32_t error; /* the broker's word on the topic, 0 = fine */
 	_Atomic int32_t sticky;
 	_Atomic uint64_t random;
@@ -85,8 +90,11 @@ struct klamm_topic {
 	struct kl_mutex available_mutex;
 	int32_t *available; /* partitions with a leader */
 	int32_t available_count;
+	atomic_uint waiters;    /* senders that wait for metadata */
+	_Atomic uint32_t answers; /* that metadata gave about it */
 	/* --- the loop's --- */
 	struct kl_topic_info *info;
+	int64_t used_at;     /* something was sent to it */
 	struct kl_task want_task;
 	struct kl_list tables; /* blocks of partitions, and old tables */
 	char name[];

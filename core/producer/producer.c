@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/producer/producer.h"
+#include "core/record/batch.h"
 
 /* Free slabs that are kept beside those in use. */
 #define ANSWERS_KEEP (1 << 20)
@@ -34,7 +35,6 @@ static int load(struct klamm_producer *p, int32_t kind, const char *name,
 static int open_serializer(struct klamm_producer *p, const char *name, const char *role,
 			   struct kl_role_serializer *serializer, struct klamm_error *err)
 {
-	kl_mutex_init(&serializer->mutex);
 	if (name == NULL)
 		return 0;
 	int rc = load(p, KLAMM_KIND_SERIALIZER, name, &serializer->plugin, err);
@@ -164,7 +164,10 @@ static void init_any_thread(struct klamm_producer *p)
 	kl_list_init(&p->spare_outcomes);
 	kl_list_init(&p->memory_waiters);
 	kl_list_init(&p->results);
+	kl_list_init(&p->untold);
 	kl_list_init(&p->told);
+	kl_mutex_init(&p->key_serializer.mutex);
+	kl_mutex_init(&p->value_serializer.mutex);
 	atomic_init(&p->refs, 1);
 }
 
@@ -191,9 +194,9 @@ static int configure(struct klamm_producer *p, const struct klamm_conf *conf,
 		return rc;
 	p->log = *kl_conf_log(p->conf);
 	p->linger_us = (uint32_t)kl_min(p->settings->linger_ms * KL_MS, (int64_t)UINT32_MAX);
-	/* A record alone in its batch has to fit a request. */
-	size_t request = (size_t)p->settings->max_request_size;
-	p->record_max = request > 64 ? request : 64;
+	/* A record alone in its batch has to fit. */
+	size_t batch = (size_t)p->settings->max_request_size;
+	p->record_max = batch > KL_BATCH_HEAD ? batch - KL_BATCH_HEAD : 0;
 	return 0;
 }
 
@@ -256,6 +259,48 @@ int klamm_producer_on_delivery(struct klamm_producer *p, klamm_delivery_fn fn, v
 	return 0;
 }
 
+/* --- the state of a producer --- */
+
+int kl_producer_state_error(const struct klamm_producer *p, struct klamm_error *err)
+{
+	if (atomic_load(p->state) == KL_PRODUCER_FORKED)
+		return kl_error(err, KLAMM_ERR_FORKED,
+				"this producer belongs to the parent process: make a new one after "
+				"fork()");
+	return kl_error(err, KLAMM_ERR_CLOSED, "the producer is closed");
+}
+
+/* In a child after a fork nothing may touch threads, sockets or locks of the parent. */
+static bool is_forked(const struct klamm_producer *p)
+{
+	return p->state != NULL && atomic_load(p->state) == KL_PRODUCER_FORKED;
+}
+
+/* For calls that wait. */
+static int check_may_wait(const struct klamm_producer *p, struct klamm_error *err)
+{
+	if (is_forked(p))
+		return kl_producer_state_error(p, err);
+	return kl_loop_may_wait(p->os, err);
+}
+
+bool kl_producer_enter(struct klamm_producer *p)
+{
+	atomic_fetch_add(&p->refs, 1);
+	atomic_fetch_add(&p->inside, 1);
+	if (kl_likely(atomic_load(p->state) == KL_PRODUCER_OPEN))
+		return true;
+	kl_producer_leave(p);
+	return false;
+}
+
+void kl_producer_leave(struct klamm_producer *p)
+{
+	atomic_fetch_sub(&p->inside, 1);
+	kl_gate_wake(p->os, &p->gate); /* close() may wait for it */
+	kl_producer_unref(p);
+}
+
 /* --- polling --- */
 
 static bool results_ready(void *arg)
@@ -263,12 +308,9 @@ static bool results_ready(void *arg)
 	return kl_outcome_waiting(arg);
 }
 
-static int check_alive(const struct klamm_producer *p, struct klamm_error *err)
+static bool deliveries_ready(void *arg)
 {
-	if (atomic_load(p->state) == KL_PRODUCER_FORKED)
-		return kl_error(err, KLAMM_ERR_FORKED,
-				"this producer belongs to the parent process");
-	return 0;
+	return kl_outcome_deliverable(arg);
 }
 
 static int64_t deadline_of(const struct klamm_producer *p, int64_t timeout_ms)
@@ -279,7 +321,7 @@ static int64_t deadline_of(const struct klamm_producer *p, int64_t timeout_ms)
 int klamm_producer_poll(struct klamm_producer *p, int64_t timeout_ms, size_t *count_out,
 			struct klamm_error *err)
 {
-	int rc = check_alive(p, err);
+	int rc = check_may_wait(p, err);
 	if (rc != 0)
 		return rc;
 	if (kl_loop_is_driven(p->loop) || timeout_ms != 0)
@@ -294,14 +336,14 @@ int klamm_producer_deliveries(struct klamm_producer *p, int64_t timeout_ms,
 			      struct klamm_delivery *deliveries, size_t max,
 			      size_t *count_out, struct klamm_error *err)
 {
-	int rc = check_alive(p, err);
+	int rc = check_may_wait(p, err);
 	if (rc != 0)
 		return rc;
 	if (p->on_delivery != NULL)
 		return kl_error(err, KLAMM_ERR_STATE,
 				"deliveries go to the callback of klamm_producer_on_delivery()");
 	if (kl_loop_is_driven(p->loop) || timeout_ms != 0)
-		kl_loop_wait(p->loop, &p->gate, results_ready, p, deadline_of(p, timeout_ms));
+		kl_loop_wait(p->loop, &p->gate, deliveries_ready, p, deadline_of(p, timeout_ms));
 	*count_out = kl_outcome_fill(p, deliveries, max);
 	return 0;
 }
@@ -358,7 +400,7 @@ static bool flush_until(struct klamm_producer *p, int64_t deadline)
 int klamm_producer_flush(struct klamm_producer *p, int64_t timeout_ms, uint64_t *failed_out,
 			 struct klamm_error *err)
 {
-	int rc = check_alive(p, err);
+	int rc = check_may_wait(p, err);
 	if (rc != 0)
 		return rc;
 	bool done = flush_until(p, kl_os_deadline_ms(p->os, timeout_ms));
@@ -376,10 +418,11 @@ void klamm_producer_queue(const struct klamm_producer *producer, uint64_t *recor
 			  uint64_t *bytes_out)
 {
 	struct klamm_producer *p = (struct klamm_producer *)producer;
+	bool forked = is_forked(p); /* its locks may be held by nobody that exists */
 	if (bytes_out != NULL)
-		*bytes_out = kl_slab_pool_used(p->slabs);
+		*bytes_out = forked ? 0 : kl_slab_pool_used(p->slabs);
 	if (records_out != NULL)
-		*records_out = kl_pbatch_records(p);
+		*records_out = forked ? 0 : kl_pbatch_records(p);
 }
 
 /* --- closing --- */
@@ -405,10 +448,10 @@ static bool nothing_compresses(void *arg)
 	return atomic_load(&p->compressing) == 0;
 }
 
-/* In a child after a fork nothing may touch threads, sockets or locks of the parent. */
-static bool is_forked(const struct klamm_producer *p)
+static bool nobody_inside(void *arg)
 {
-	return p->state != NULL && atomic_load(p->state) == KL_PRODUCER_FORKED;
+	struct klamm_producer *p = arg;
+	return atomic_load(&p->inside) == 0;
 }
 
 int klamm_producer_close(struct klamm_producer *p, int64_t timeout_ms,
@@ -416,9 +459,9 @@ int klamm_producer_close(struct klamm_producer *p, int64_t timeout_ms,
 {
 	if (p == NULL)
 		return 0;
-	if (is_forked(p))
-		return check_alive(p, err);
-	int rc = 0;
+	int rc = check_may_wait(p, err);
+	if (rc != 0)
+		return rc;
 	if (p->cluster_made) {
 		int64_t deadline = kl_os_deadline_ms(p->os, timeout_ms);
 		if (!flush_until(p, deadline))
@@ -432,6 +475,7 @@ int klamm_producer_close(struct klamm_producer *p, int64_t timeout_ms,
 		kl_host_closing(&p->host);
 	if (p->sender_made) {
 		kl_gate_wake(p->os, &p->gate); /* senders that wait hear of it */
+		kl_loop_wait(p->loop, &p->gate, nobody_inside, p, KL_NEVER);
 		kl_loop_wait(p->loop, &p->gate, nothing_compresses, p, KL_NEVER);
 		kl_loop_call(p->loop, stop_in_loop, p);
 		kl_gate_wake(p->os, &p->gate);

@@ -46,7 +46,8 @@ struct klamm_producer {
 
 	/* --- any thread --- */
 	atomic_uint *state; /* in a page that a fork wipes */
-	atomic_uint refs;   /* the application, futures, topics */
+	atomic_uint refs;   /* the application, futures, topics, senders that may wait */
+	atomic_uint inside; /* senders that may wait: close() lets them out first */
 	klamm_delivery_fn on_delivery;
 	void *on_delivery_arg;
 	bool deliver_all;
@@ -69,8 +70,10 @@ struct klamm_producer {
 	struct kl_list spare_outcomes;
 	struct kl_list memory_waiters;
 	struct kl_list results; /* completed outcomes, not told yet */
-	struct kl_list told;    /* what the last klamm_producer_deliveries() showed */
-	size_t outcome_bytes;   /* slots of outcomes that are in use */
+	struct kl_list untold;  /* of them, what is left for klamm_producer_deliveries() */
+	struct kl_list told;    /* what that showed last */
+	bool telling;           /* somebody is at it: callbacks keep their order */
+	size_t outcome_bytes;   /* outcomes that are in use */
 
 	/* --- the loop's --- */
 	struct kl_cluster cluster;
@@ -79,6 +82,9 @@ struct klamm_producer {
 	struct kl_list sendable;  /* to be looked at in this round */
 	struct kl_list parked;    /* cannot be sent now; timer or an event brings them back */
 	struct kl_timer timer;
+	struct kl_hook round_hook;     /* a round at the end of this step */
+	int64_t look_at;               /* when to look at parked partitions at the latest */
+	uint64_t flush_seen;
 	struct kl_list spare_requests; /* struct kl_produce */
 	struct kl_list building;       /* in this round */
 	struct kl_list requests;       /* under way */
@@ -93,6 +99,12 @@ struct klamm_producer {
 	} codecs[KL_POOL_MAX + 1];
 };
 
+/* Around what may wait for the loop: false when the producer is not open. */
+bool kl_producer_enter(struct klamm_producer *p);
+void kl_producer_leave(struct klamm_producer *p);
+/* CLOSED or FORKED. */
+int kl_producer_state_error(const struct klamm_producer *p, struct klamm_error *err);
+
 /* kl_lookup_fn for the producer's plugins; arg is the producer. */
 const char *kl_producer_lookup(void *arg, const char *key);
 
@@ -103,7 +115,8 @@ struct kl_spare {
 	struct kl_slab *slab;
 	struct kl_pbatch *batch;
 };
-/* Memory for a batch that takes `need` bytes at least, waiting until the deadline. */
+/* Memory for a batch that takes `need` bytes at least, waiting until the deadline. For the
+ * record path: between kl_producer_enter() and _leave(). */
 int kl_spare_get(struct klamm_producer *p, struct kl_spare *spare, size_t need,
 		 int64_t deadline, struct klamm_error *err);
 void kl_spare_put(struct klamm_producer *p, struct kl_spare *spare);
@@ -134,6 +147,15 @@ void kl_topics_stop(struct klamm_producer *p);
 void kl_topics_free(struct klamm_producer *p);
 /* A partition for a record that may go anywhere; not the one given, if there is another. */
 int32_t kl_topic_pick_sticky(struct klamm_topic *topic, int32_t count);
+
+/* Ask the loop for fresh metadata of a topic. */
+void kl_topic_refresh(struct klamm_producer *p, struct klamm_topic *topic);
+
+/* --- linger.c: the loop --- */
+/* Look at what send() did and at what is due; when the next one is. */
+int64_t kl_linger_round(struct klamm_producer *p);
+/* Seal the open batch, now or, when send() is at it, in the next round. */
+void kl_linger_seal(struct klamm_producer *p, struct kl_partition *part);
 
 /* --- sender.c: the loop --- */
 int kl_sender_init(struct klamm_producer *p, struct klamm_error *err);

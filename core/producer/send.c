@@ -21,17 +21,9 @@ struct item {
 	size_t bound;
 	void *told; /* opaque or future */
 	bool wanted, is_future;
-	bool sticky; /* any partition will do */
+	bool picked; /* the partitioner chose its partition, */
+	bool sticky; /* or said that any will do */
 };
-
-static int state_error(const struct klamm_producer *p, struct klamm_error *err)
-{
-	if (atomic_load(p->state) == KL_PRODUCER_FORKED)
-		return kl_error(err, KLAMM_ERR_FORKED,
-				"this producer belongs to the parent process: make a new one after "
-				"fork()");
-	return kl_error(err, KLAMM_ERR_CLOSED, "the producer is closed");
-}
 
 /* --- choosing a partition --- */
 
@@ -72,7 +64,8 @@ static inline int32_t pick_partition(struct klamm_producer *p, struct klamm_topi
 				     const struct item *item, int32_t count,
 				     int32_t previous)
 {
-	if (item->key.data == NULL && (p->partitioner_flags & KLAMM_PARTITIONER_NEEDS_KEY) != 0)
+	if ((p->partitioner_flags & KLAMM_PARTITIONER_NEEDS_KEY) != 0 &&
+	    (item->key.data == NULL || p->settings->partitioner_ignore_keys))
 		return KLAMM_PARTITION_ANY;
 	return ask_partitioner(p, topic, item, count, previous);
 }
@@ -102,32 +95,35 @@ static inline int64_t record_time(struct klamm_producer *p, const struct item *i
 	return kl_max(ms, base);
 }
 
+enum put {
+	PUT_DONE,
+	PUT_NO_ROOM,    /* or no batch is open */
+	PUT_FAR_TIME,   /* its time is too far from the batch's: it needs another batch */
+	PUT_NO_MEMORY,
+	PUT_NO_OUTCOME, /* too many outcomes wait to be told */
+};
+
 /* With the lock held, once per batch or never: make room for the outcome of record count. */
-static bool add_slots(struct klamm_producer *p, struct kl_partition *part)
+static enum put add_slots(struct klamm_producer *p, struct kl_partition *part)
 {
 	struct kl_outcome *o = part->batch->outcome;
 	if (o == NULL) {
+		if (kl_outcome_full(p))
+			return PUT_NO_OUTCOME;
 		o = kl_outcome_get(p);
 		if (o == NULL)
-			return false;
+			return PUT_NO_MEMORY;
 		o->topic = part->topic;
 		o->partition = part->index;
 		part->batch->outcome = o;
 	}
 	while (o->cap <= part->count)
 		if (!kl_outcome_grow(p, o))
-			return false;
+			return PUT_NO_MEMORY;
 	part->slots = o->slots;
 	part->slots_end = o->slots + o->cap;
-	return true;
+	return PUT_DONE;
 }
-
-enum put {
-	PUT_DONE,
-	PUT_NO_ROOM,  /* or no batch is open */
-	PUT_FAR_TIME, /* its time is too far from the batch's: it needs another batch */
-	PUT_NO_MEMORY,
-};
 
 /* With the lock held. */
 static inline enum put put_record(struct klamm_producer *p, struct kl_partition *part,
@@ -140,16 +136,18 @@ static inline enum put put_record(struct klamm_producer *p, struct kl_partition 
 	if (kl_unlikely(delta != (int32_t)delta))
 		return PUT_FAR_TIME;
 	uint32_t i = part->count;
+	if ((item->wanted || part->slots != NULL) &&
+	    kl_unlikely(i >= (size_t)(part->slots_end - part->slots))) {
+		enum put put = add_slots(p, part);
+		if (put != PUT_DONE)
+			return put;
+	}
 	if (item->wanted) {
-		if (kl_unlikely(part->slots == NULL || part->slots + i >= part->slots_end) &&
-		    !add_slots(p, part))
-			return PUT_NO_MEMORY;
-		part->slots[i] = (struct kl_slot){item->told, (int32_t)delta, item->is_future};
+		part->slots[i] = (struct kl_slot){
+			item->told, (int32_t)delta,
+			item->is_future ? KL_SLOT_FUTURE : KL_SLOT_PLAIN};
 		if (kl_unlikely(item->is_future))
 			part->batch->outcome->futures = true;
-	} else if (kl_unlikely(part->slots != NULL && part->slots + i >= part->slots_end)) {
-		if (!add_slots(p, part))
-			return PUT_NO_MEMORY;
 	}
 	part->p = kl_record_put(part->p, i, delta, item->key, item->value, item->headers,
 				item->header_count, item->headers_size);
@@ -179,7 +177,9 @@ static void move_batch(struct kl_partition *part, struct kl_spare *spare, size_t
 struct plan {
 	struct kl_pbatch *sealed;
 	bool opened, done;
+	uint64_t opened_id;
 	size_t need;    /* slab to get before trying again; 0 = none */
+	bool outcomes_full;
 	bool pick_again; /* a sticky record would open a batch */
 };
 
@@ -188,21 +188,21 @@ static size_t first_size(const struct kl_partition *part, size_t room)
 	return kl_min(kl_max(part->last_size, (size_t)KL_SLAB_MIN), room);
 }
 
-static int plan_open(struct klamm_producer *p, struct kl_partition *part,
-		     const struct item *item, struct kl_spare *spare, size_t room,
-		     struct plan *plan)
+static void plan_open(struct klamm_producer *p, struct kl_partition *part,
+		      const struct item *item, struct kl_spare *spare, size_t room,
+		      struct plan *plan)
 {
 	size_t least = KL_BATCH_HEAD + item->bound;
 	size_t need = kl_max(first_size(part, room), least);
 	if (spare->slab == NULL || spare->batch == NULL || spare->slab->cap < least) {
 		plan->need = need;
-		return 0;
+		return;
 	}
 	int64_t time = item->timestamp != KLAMM_TIMESTAMP_NOW ? item->timestamp
 							      : p->os->wall_ms(p->os);
-	kl_pbatch_open(p, part, spare, kl_max(room, least), time);
 	plan->opened = true;
-	return 0;
+	plan->opened_id = spare->batch->id;
+	kl_pbatch_open(p, part, spare, kl_max(room, least), time);
 }
 
 /* With the lock held, when the record did not just fit. */
@@ -237,13 +237,89 @@ static int make_plan(struct klamm_producer *p, struct kl_partition *part, struct
 		put = put_record(p, part, item);
 	}
 	plan->done = put == PUT_DONE;
+	plan->outcomes_full = put == PUT_NO_OUTCOME;
 	return put == PUT_NO_MEMORY ? KLAMM_ERR_NO_MEMORY : 0;
 }
 
-static void after_seal(struct klamm_producer *p, struct kl_pbatch *sealed)
+/* What was decided under the lock is done. */
+static void carry_out(struct klamm_producer *p, struct kl_partition *part,
+		      const struct plan *plan)
 {
-	if (sealed != NULL)
-		kl_pbatch_finish(p, sealed);
+	if (plan->sealed != NULL)
+		kl_pbatch_finish(p, plan->sealed);
+	if (!plan->opened)
+		return;
+	kl_partition_mark(p, part, p->os->now(p->os) + p->linger_us);
+	/* A flush that looked before this was marked does not wait for it to be due. */
+	if (plan->opened_id <= atomic_load(&p->flush_id) || atomic_load(&p->pressure))
+		kl_loop_post(p->loop, &p->task);
+}
+
+static bool outcomes_have_room(void *arg)
+{
+	struct klamm_producer *p = arg;
+	return !kl_outcome_full(p) || atomic_load(p->state) != KL_PRODUCER_OPEN;
+}
+
+static int wait_for_outcomes(struct klamm_producer *p, int64_t deadline,
+			     struct klamm_error *err)
+{
+	if (!kl_loop_in_callback(p->os) &&
+	    kl_loop_wait(p->loop, &p->gate, outcomes_have_room, p, deadline))
+		return atomic_load(p->state) == KL_PRODUCER_OPEN ? 0
+								 : kl_producer_state_error(p, err);
+	return kl_error(err, KLAMM_ERR_QUEUE_FULL,
+			"deliveries are not being polled: what became of earlier records takes as "
+			"much memory as buffer.memory allows (%lld bytes)",
+			(long long)p->settings->buffer_memory);
+}
+
+/* A record that was not given a partition would open a batch: another one may do. */
+static int pick_again(struct klamm_producer *p, struct klamm_topic *topic, struct item *item,
+		      int32_t *index, struct klamm_error *err)
+{
+	int32_t count = atomic_load(&topic->partition_count);
+	if (count == 0) /* metadata was let go of, or the topic is gone */
+		return 0;
+	int32_t choice = item->sticky ? KLAMM_PARTITION_ANY
+				      : pick_partition(p, topic, item, count, *index);
+	if (choice == KLAMM_PARTITION_ANY)
+		choice = kl_topic_pick_sticky(topic, count);
+	if (choice < 0 || choice >= count)
+		return bad_choice(p, topic, choice, count, err);
+	*index = choice;
+	return 0;
+}
+
+/* Between kl_producer_enter() and _leave(). */
+static int append_waiting(struct klamm_producer *p, struct klamm_topic *topic, int32_t index,
+			  struct item *item, struct kl_spare *spare, struct klamm_error *err)
+{
+	int64_t deadline = kl_os_deadline_ms(p->os, p->settings->max_block_ms);
+	bool may_pick_again = item->sticky ||
+			      (item->picked && p->partitioner_plugin->partitioner.on_new_batch);
+	for (;;) {
+		struct kl_partition *part = atomic_load(&topic->partitions)[index];
+		struct plan plan = {0};
+		kl_partition_lock(part);
+		int rc = make_plan(p, part, item, spare, may_pick_again, &plan);
+		kl_partition_unlock(part);
+		carry_out(p, part, &plan);
+		if (rc != 0)
+			return kl_error(err, rc, "out of memory for the outcomes of a batch");
+		if (plan.done)
+			return 0;
+		if (plan.pick_again) {
+			may_pick_again = false;
+			rc = pick_again(p, topic, item, &index, err);
+		} else if (plan.outcomes_full) {
+			rc = wait_for_outcomes(p, deadline, err);
+		} else {
+			rc = kl_spare_get(p, spare, plan.need, deadline, err);
+		}
+		if (rc != 0)
+			return rc;
+	}
 }
 
 /* A batch has to be opened, grown or closed. */
@@ -251,44 +327,15 @@ static int append_slowly(struct klamm_producer *p, struct klamm_topic *topic,
 			 int32_t index, struct item *item, struct klamm_error *err)
 {
 	struct kl_spare spare = {NULL, NULL};
-	int64_t deadline = kl_os_deadline_ms(p->os, p->settings->max_block_ms);
-	bool may_pick_again = item->sticky || p->partitioner_plugin->partitioner.on_new_batch;
-	int rc = 0;
-	for (;;) {
-		struct kl_partition *part = atomic_load(&topic->partitions)[index];
-		struct plan plan = {0};
-		kl_partition_lock(part);
-		rc = make_plan(p, part, item, &spare, may_pick_again, &plan);
-		kl_partition_unlock(part);
-		after_seal(p, plan.sealed);
-		if (plan.opened)
-			kl_partition_mark(p, part, p->os->now(p->os) + p->linger_us);
-		if (rc != 0) {
-			kl_error(err, rc, "out of memory for the outcomes of a batch");
-			break;
-		}
-		if (plan.done)
-			break;
-		if (plan.pick_again) {
-			may_pick_again = false;
-			int32_t count = atomic_load(&topic->partition_count);
-			int32_t choice = item->sticky ? KLAMM_PARTITION_ANY
-						      : pick_partition(p, topic, item, count, index);
-			index = choice == KLAMM_PARTITION_ANY
-					? kl_topic_pick_sticky(topic, count)
-					: choice;
-			if (index < 0 || index >= count) {
-				rc = bad_choice(p, topic, index, count, err);
-				break;
-			}
-			continue;
-		}
-		rc = kl_spare_get(p, &spare, plan.need, deadline, err);
-		if (rc != 0)
-			break;
-	}
+	if (!kl_producer_enter(p))
+		return kl_producer_state_error(p, err);
+	int rc = append_waiting(p, topic, index, item, &spare, err);
 	if (spare.slab != NULL || spare.batch != NULL)
 		kl_spare_put(p, &spare);
+	if (kl_loop_is_driven(p->loop) &&
+	    atomic_load_explicit(&p->sealed_bytes, memory_order_relaxed) >= DRIVE_BYTES)
+		kl_loop_step(p->loop, 0);
+	kl_producer_leave(p);
 	return rc;
 }
 
@@ -302,11 +349,7 @@ static inline int append(struct klamm_producer *p, struct klamm_topic *topic,
 	kl_partition_unlock(part);
 	if (kl_likely(put == PUT_DONE))
 		return 0;
-	int rc = append_slowly(p, topic, index, item, err);
-	if (kl_loop_is_driven(p->loop) &&
-	    atomic_load_explicit(&p->sealed_bytes, memory_order_relaxed) >= DRIVE_BYTES)
-		kl_loop_step(p->loop, 0);
-	return rc;
+	return append_slowly(p, topic, index, item, err);
 }
 
 /* --- the whole way --- */
@@ -329,61 +372,37 @@ static int too_large(const struct klamm_producer *p, const struct item *item,
 
 static int check_record(const struct klamm_record *record, struct klamm_error *err)
 {
+	if (record->size != sizeof(*record))
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"the record's size is %zu, not %zu: begin with KLAMM_RECORD_INIT",
+				record->size, sizeof(*record));
 	if (record->partition < KLAMM_PARTITION_NONE)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 				"partition %d: must be a partition's number or "
 				"KLAMM_PARTITION_NONE",
 				record->partition);
-	if (record->timestamp_ms < KLAMM_TIMESTAMP_NOW)
-		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
-				"timestamp %lld: must be milliseconds since 1970 or "
-				"KLAMM_TIMESTAMP_NOW",
-				(long long)record->timestamp_ms);
-	return 0;
+	return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+			"timestamp %lld: must be milliseconds since 1970 or KLAMM_TIMESTAMP_NOW",
+			(long long)record->timestamp_ms);
 }
 
-static int send_item(struct klamm_producer *p, struct klamm_topic *topic,
-		     const struct klamm_record *record, struct item *item,
-		     struct klamm_error *err)
+static inline bool is_odd(const struct klamm_record *record)
 {
-	int32_t count = atomic_load_explicit(&topic->partition_count, memory_order_acquire);
-	int32_t index = record->partition;
-	item->bound = kl_record_bound(item->key.len, item->value.len, item->headers_size);
-	if (kl_unlikely(item->bound > p->record_max))
-		return too_large(p, item, err);
-	if (kl_unlikely(count == 0 || index >= count ||
-			atomic_load_explicit(&topic->error, memory_order_relaxed) != 0)) {
-		int64_t deadline = kl_os_deadline_ms(p->os, p->settings->max_block_ms);
-		int rc = kl_topic_wait(p, topic, kl_max(index, 0), deadline, err);
-		if (rc != 0)
-			return rc;
-		count = atomic_load(&topic->partition_count);
-	}
-	if (index < 0) {
-		index = pick_partition(p, topic, item, count, -1);
-		if (index == KLAMM_PARTITION_ANY) {
-			item->sticky = true;
-			index = atomic_load_explicit(&topic->sticky, memory_order_relaxed);
-			if (kl_unlikely(index < 0 || index >= count))
-				index = kl_topic_pick_sticky(topic, count);
-		} else if (kl_unlikely((uint32_t)index >= (uint32_t)count)) {
-			return bad_choice(p, topic, index, count, err);
-		}
-	}
-	return append(p, topic, index, item, err);
+	return record->size != sizeof(*record) || record->partition < KLAMM_PARTITION_NONE ||
+	       record->timestamp_ms < KLAMM_TIMESTAMP_NOW;
 }
 
-static inline int send_record(struct klamm_producer *p, struct klamm_topic *topic,
-			      const struct klamm_record *record, void *told, bool is_future,
-			      struct klamm_error *err)
+static inline bool needs_serializer(const struct klamm_producer *p,
+				    const struct klamm_record *record)
 {
-	if (kl_unlikely(atomic_load_explicit(p->state, memory_order_acquire) !=
-			KL_PRODUCER_OPEN))
-		return state_error(p, err);
-	if (kl_unlikely(record->partition < KLAMM_PARTITION_NONE ||
-			record->timestamp_ms < KLAMM_TIMESTAMP_NOW))
-		return check_record(record, err);
-	struct item item = {
+	return p->key_serializer.plugin != NULL || p->value_serializer.plugin != NULL ||
+	       record->key_value != NULL || record->value_value != NULL;
+}
+
+static inline void fill_item(const struct klamm_producer *p, const struct klamm_record *record,
+			     void *told, bool is_future, struct item *item)
+{
+	*item = (struct item){
 		.key = record->key,
 		.value = record->value,
 		.headers = record->headers,
@@ -395,23 +414,89 @@ static inline int send_record(struct klamm_producer *p, struct klamm_topic *topi
 		.is_future = is_future,
 	};
 	if (kl_unlikely(record->header_count > 0))
-		item.headers_size = kl_headers_size(record->headers, record->header_count);
-	if (kl_likely(p->key_serializer.plugin == NULL && p->value_serializer.plugin == NULL &&
-		      record->key_value == NULL && record->value_value == NULL))
-		return send_item(p, topic, record, &item, err);
+		item->headers_size = kl_headers_size(record->headers, record->header_count);
+}
 
-	struct kl_serialized serialized;
-	int rc = kl_serialize(p, topic, record, &serialized, err);
-	if (rc == 0) {
-		item.key = serialized.key;
-		item.value = serialized.value;
-		item.headers = serialized.headers;
-		item.header_count = serialized.header_count;
-		item.headers_size = kl_headers_size(item.headers, item.header_count);
-		rc = send_item(p, topic, record, &item, err);
+static int serialize_item(struct klamm_producer *p, const struct klamm_topic *topic,
+			  const struct klamm_record *record, struct kl_serialized *serialized,
+			  struct item *item, struct klamm_error *err)
+{
+	int rc = kl_serialize(p, topic, record, serialized, err);
+	if (rc != 0)
+		return rc;
+	item->key = serialized->key;
+	item->value = serialized->value;
+	item->headers = serialized->headers;
+	item->header_count = serialized->header_count;
+	item->headers_size = kl_headers_size(item->headers, item->header_count);
+	return 0;
+}
+
+/* Everything that comes before the lock: how much room it takes, and its partition. */
+static inline int place_item(struct klamm_producer *p, struct klamm_topic *topic,
+			     int32_t partition, struct item *item, int32_t *index_out,
+			     struct klamm_error *err)
+{
+	int32_t count = atomic_load_explicit(&topic->partition_count, memory_order_acquire);
+	item->bound = kl_record_bound(item->key.len, item->value.len, item->headers_size);
+	if (kl_unlikely(item->bound > p->record_max))
+		return too_large(p, item, err);
+	if (kl_unlikely(count == 0 || partition >= count ||
+			atomic_load_explicit(&topic->error, memory_order_relaxed) != 0)) {
+		int64_t deadline = kl_os_deadline_ms(p->os, p->settings->max_block_ms);
+		int rc = kl_topic_wait(p, topic, kl_max(partition, 0), deadline, err);
+		if (rc != 0)
+			return rc;
+		count = kl_max(atomic_load(&topic->partition_count), 1);
 	}
+	*index_out = partition;
+	if (partition >= 0)
+		return 0;
+	int32_t index = pick_partition(p, topic, item, count, -1);
+	item->picked = true;
+	if (index == KLAMM_PARTITION_ANY) {
+		item->sticky = true;
+		index = atomic_load_explicit(&topic->sticky, memory_order_relaxed);
+		if (kl_unlikely(index < 0 || index >= count))
+			index = kl_topic_pick_sticky(topic, count);
+	} else if (kl_unlikely((uint32_t)index >= (uint32_t)count)) {
+		return bad_choice(p, topic, index, count, err);
+	}
+	*index_out = index;
+	return 0;
+}
+
+static int send_serialized(struct klamm_producer *p, struct klamm_topic *topic,
+			   const struct klamm_record *record, struct item *item,
+			   struct klamm_error *err)
+{
+	struct kl_serialized serialized;
+	int32_t index;
+	int rc = serialize_item(p, topic, record, &serialized, item, err);
+	if (rc == 0)
+		rc = place_item(p, topic, record->partition, item, &index, err);
+	if (rc == 0)
+		rc = append(p, topic, index, item, err);
 	kl_serialized_free(&serialized);
 	return rc;
+}
+
+static inline int send_record(struct klamm_producer *p, struct klamm_topic *topic,
+			      const struct klamm_record *record, void *told, bool is_future,
+			      struct klamm_error *err)
+{
+	if (kl_unlikely(atomic_load_explicit(p->state, memory_order_acquire) !=
+			KL_PRODUCER_OPEN))
+		return kl_producer_state_error(p, err);
+	if (kl_unlikely(is_odd(record)))
+		return check_record(record, err);
+	struct item item;
+	fill_item(p, record, told, is_future, &item);
+	if (kl_unlikely(needs_serializer(p, record)))
+		return send_serialized(p, topic, record, &item, err);
+	int32_t index;
+	int rc = place_item(p, topic, record->partition, &item, &index, err);
+	return rc == 0 ? append(p, topic, index, &item, err) : rc;
 }
 
 int klamm_producer_send(struct klamm_producer *p, struct klamm_topic *topic,
@@ -437,20 +522,102 @@ int klamm_producer_send_to(struct klamm_producer *p, const char *name,
 	return send_record(p, topic, record, opaque, false, err);
 }
 
+/* --- many at once --- */
+
+/* Records that are prepared together, so that those of one partition go in under one lock. */
+#define RUN 32
+
+struct run {
+	size_t count;
+	struct item items[RUN];
+	int32_t indexes[RUN];
+	bool serialized[RUN];
+	struct kl_serialized outs[RUN];
+};
+
+/* As many as can be; the error belongs to the one behind them. */
+static int prepare_run(struct klamm_producer *p, struct klamm_topic *topic,
+		       const struct klamm_record *records, size_t count,
+		       void *const *opaques, struct run *run, struct klamm_error *err)
+{
+	int rc = 0;
+	for (run->count = 0; rc == 0 && run->count < kl_min(count, (size_t)RUN);) {
+		size_t i = run->count;
+		struct item *item = &run->items[i];
+		if (is_odd(&records[i]))
+			return check_record(&records[i], err);
+		fill_item(p, &records[i], opaques != NULL ? opaques[i] : NULL, false, item);
+		run->serialized[i] = needs_serializer(p, &records[i]);
+		if (run->serialized[i])
+			rc = serialize_item(p, topic, &records[i], &run->outs[i], item, err);
+		if (rc == 0)
+			rc = place_item(p, topic, records[i].partition, item, &run->indexes[i],
+					err);
+		if (rc == 0)
+			run->count++;
+		else if (run->serialized[i])
+			kl_serialized_free(&run->outs[i]);
+	}
+	return rc;
+}
+
+/* The sticky choice moves on while the run is appended. */
+static inline int32_t index_of(const struct klamm_topic *topic, const struct run *run, size_t i)
+{
+	return run->items[i].sticky
+		       ? atomic_load_explicit(&topic->sticky, memory_order_relaxed)
+		       : run->indexes[i];
+}
+
+static int append_run(struct klamm_producer *p, struct klamm_topic *topic, struct run *run,
+		      size_t *done_out, struct klamm_error *err)
+{
+	size_t i = 0;
+	int rc = 0;
+	while (rc == 0 && i < run->count) {
+		int32_t index = index_of(topic, run, i);
+		struct kl_partition *part =
+			atomic_load_explicit(&topic->partitions, memory_order_acquire)[index];
+		enum put put = PUT_DONE;
+		kl_partition_lock(part);
+		while (i < run->count && index_of(topic, run, i) == index &&
+		       (put = put_record(p, part, &run->items[i])) == PUT_DONE)
+			i++;
+		kl_partition_unlock(part);
+		if (put == PUT_DONE)
+			continue;
+		rc = append_slowly(p, topic, index, &run->items[i], err);
+		if (rc == 0)
+			i++;
+	}
+	*done_out += i;
+	return rc;
+}
+
 int klamm_producer_send_many(struct klamm_producer *p, struct klamm_topic *topic,
 			     const struct klamm_record *records, size_t count,
 			     void *const *opaques, size_t *queued_out,
 			     struct klamm_error *err)
 {
 	int rc = 0;
-	size_t i;
-	for (i = 0; i < count; i++) {
-		rc = send_record(p, topic, &records[i], opaques ? opaques[i] : NULL, false, err);
-		if (rc != 0)
+	size_t done = 0;
+	while (rc == 0 && done < count) {
+		if (atomic_load_explicit(p->state, memory_order_acquire) != KL_PRODUCER_OPEN) {
+			rc = kl_producer_state_error(p, err);
 			break;
+		}
+		struct run run;
+		int prepared = prepare_run(p, topic, records + done, count - done,
+					   opaques != NULL ? opaques + done : NULL, &run, err);
+		rc = append_run(p, topic, &run, &done, err);
+		if (rc == 0)
+			rc = prepared;
+		for (size_t i = 0; i < run.count; i++)
+			if (run.serialized[i])
+				kl_serialized_free(&run.outs[i]);
 	}
 	if (queued_out != NULL)
-		*queued_out = i;
+		*queued_out = done;
 	return rc;
 }
 

@@ -2,8 +2,8 @@
 /* The sender: takes sealed batches, groups them by leader, sends, retries, and ends them.
  *
  * Runs in the loop. A round looks only at partitions that something happened to: one that
- * cannot be sent now is parked until its time, its broker or its metadata comes.
- * A partition has one batch in flight, so its order is kept over retries.
+ * cannot be sent now is parked until its time, its broker, its metadata or a free place in
+ * flight comes. A partition has one batch in flight, so its order is kept over retries.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,10 @@
 
 /* Header, topic name and the like of a Produce request, beside its batches. */
 #define REQUEST_OVERHEAD 512
+/* Batches are encoded as v2 (KIP-98), which Produce carries from this version on. */
+#define PRODUCE_MIN_VERSION 3
+/* Nothing will tell when there is memory again. */
+#define LOOK_AGAIN (100 * KL_MS)
 
 /* A Produce request and its batches. */
 struct kl_produce {
@@ -51,16 +55,21 @@ static void look_at(struct klamm_producer *p, struct kl_partition *part)
 	kl_list_push(&p->sendable, &part->sendable);
 }
 
-static void park(struct klamm_producer *p, struct kl_partition *part)
+/* Until something happens, or this time at the latest. */
+static void park(struct klamm_producer *p, struct kl_partition *part, int64_t until)
 {
 	kl_list_remove(&part->sendable);
 	kl_list_push(&p->parked, &part->sendable);
+	if (part->stuck_since == 0)
+		atomic_store_explicit(&part->stuck_since, now(p), memory_order_relaxed);
+	p->look_at = kl_min(p->look_at, kl_min(until, expires_at(p, first_batch(part))));
 }
 
 static void unpark_all(struct klamm_producer *p)
 {
 	kl_list_splice(&p->sendable, &p->parked);
-	kl_loop_post(p->loop, &p->task);
+	p->look_at = KL_NEVER;
+	kl_hook_add(p->loop, &p->round_hook);
 }
 
 /* --- the end of a batch --- */
@@ -78,7 +87,8 @@ static void expire_batch(struct klamm_producer *p, struct kl_partition *part,
 			 struct kl_pbatch *batch)
 {
 	char text[KLAMM_ERROR_TEXT];
-	const char *why = part->topic->info != NULL && part->topic->info->error != 0
+	const char *why = batch->last_code != 0 ? klamm_err_name(batch->last_code)
+			  : part->topic->info != NULL && part->topic->info->error != 0
 				  ? klamm_err_name(part->topic->info->error)
 			  : p->cluster.last_error.code != 0 ? p->cluster.last_error.text
 							    : "no error was seen";
@@ -104,110 +114,24 @@ static bool expire_queue(struct klamm_producer *p, struct kl_partition *part)
 	return false;
 }
 
-/* --- lingering batches --- */
-
-/* Seal the open batch, if nobody else is at it just now. false: try again soon. */
-static bool seal_open(struct klamm_producer *p, struct kl_partition *part)
-{
-	if (!kl_partition_try_lock(part))
-		return false;
-	struct kl_pbatch *batch = NULL;
-	if (part->batch != NULL && part->count > 0)
-		batch = kl_pbatch_seal(p, part);
-	kl_list_splice(&part->queue, &part->sealed);
-	kl_partition_unlock(part);
-	part->is_due = false;
-	kl_list_remove(&part->lingering);
-	if (batch != NULL)
-		kl_pbatch_finish(p, batch);
-	return true;
-}
-
-/* A batch that is due waits while another of its partition is under way: it may as well fill
- * up, and a slow broker does not get many small ones. */
-static void came_due(struct klamm_producer *p, struct kl_partition *part)
-{
-	if (part->in_flight || !kl_list_empty(&part->queue)) {
-		kl_list_remove(&part->lingering);
-		part->is_due = true;
-		return;
-	}
-	if (seal_open(p, part))
-		look_at(p, part);
-	else /* its owner is gone in a moment */
-		kl_loop_post(p->loop, &p->task);
-}
-
-static bool is_due(const struct klamm_producer *p, const struct kl_partition *part)
-{
-	return part->due <= now(p) || atomic_load(&p->pressure) ||
-	       part->opened_id <= atomic_load(&p->flush_id);
-}
-
-static void run_lingering(struct klamm_producer *p)
-{
-	bool all = atomic_load(&p->pressure) || atomic_load(&p->flush_id) > 0;
-	kl_list_for_safe(part, &p->lingering, struct kl_partition, lingering) {
-		if (is_due(p, part))
-			came_due(p, part);
-		else if (!all)
-			break; /* the list is in order of due times */
-	}
-}
-
-/* What send() did to a partition. */
-static void take_dirty(struct klamm_producer *p, struct kl_partition *part)
-{
-	kl_partition_lock(part);
-	kl_list_splice(&part->queue, &part->sealed);
-	struct kl_pbatch *open = part->batch;
-	int64_t due = open != NULL ? open->opened_at + p->linger_us : KL_NEVER;
-	uint64_t id = open != NULL ? open->id : 0;
-	kl_partition_unlock(part);
-	kl_list_remove(&part->lingering);
-	part->is_due = false;
-	if (open != NULL) {
-		part->due = due;
-		part->opened_id = id;
-		kl_list_push(&p->lingering, &part->lingering);
-	}
-	if (!part->in_flight && !kl_list_empty(&part->queue))
-		look_at(p, part);
-}
-
-static void take_all_dirty(struct klamm_producer *p)
-{
-	struct kl_partition *newest = atomic_exchange(&p->dirty, NULL), *oldest = NULL;
-	while (newest != NULL) {
-		struct kl_partition *next = newest->next_dirty;
-		newest->next_dirty = oldest;
-		oldest = newest;
-		newest = next;
-	}
-	while (oldest != NULL) {
-		struct kl_partition *part = oldest;
-		oldest = part->next_dirty;
-		atomic_store(&part->dirty, false);
-		take_dirty(p, part);
-	}
-}
-
 /* --- answers --- */
 
-/* The next batch of the partition may go. */
+/* Nothing of the partition is in flight: its next batch may go, and one that is due need not
+ * wait any longer. */
+static void go_on(struct klamm_producer *p, struct kl_partition *part)
+{
+	if (part->is_due && kl_list_empty(&part->queue))
+		kl_linger_seal(p, part);
+	if (!kl_list_empty(&part->queue))
+		look_at(p, part);
+	kl_hook_add(p->loop, &p->round_hook);
+}
+
 static void release(struct klamm_producer *p, struct kl_partition *part)
 {
 	part->in_flight = false;
-	if (p->stopping) /* kl_sender_abandon() ends what is left */
-		return;
-	if (part->is_due && kl_list_empty(&part->queue) && !seal_open(p, part)) {
-		kl_list_push_front(&p->lingering, &part->lingering);
-		part->due = now(p);
-		kl_loop_post(p->loop, &p->task);
-	}
-	if (!kl_list_empty(&part->queue))
-		look_at(p, part);
-	kl_loop_post(p->loop, &p->task);
+	if (!p->stopping) /* else kl_sender_abandon() ends what is left */
+		go_on(p, part);
 }
 
 /* Codes after which the broker may have kept the batch. */
@@ -222,8 +146,7 @@ static bool leaves_doubt(int code)
 static bool may_retry(const struct klamm_producer *p, const struct kl_pbatch *batch, int code)
 {
 	return klamm_err_retriable(code) && !p->stopping &&
-	       batch->attempts <= (unsigned)p->settings->retries &&
-	       expires_at(p, batch) > now(p);
+	       batch->attempts <= (unsigned)p->settings->retries;
 }
 
 /* Back to the front of its partition's queue, before anything younger. */
@@ -242,7 +165,10 @@ static void fail_or_retry(struct klamm_producer *p, struct kl_pbatch *batch, int
 	struct kl_partition *part = batch->partition;
 	if (klamm_err_invalid_metadata(code) && part->topic->info != NULL)
 		kl_cluster_refresh(&p->cluster, part->topic->info);
-	if (may_retry(p, batch, code)) {
+	batch->last_code = code;
+	if (may_retry(p, batch, code) && expires_at(p, batch) <= now(p)) {
+		expire_batch(p, part, batch);
+	} else if (may_retry(p, batch, code)) {
 		kl_log(&p->log, KL_LOG_DEBUG, "producer", "topic %s partition %d: %s; trying again",
 		       part->topic->name, part->index, text);
 		retry_later(p, part, batch);
@@ -296,10 +222,9 @@ static void on_partition(struct klamm_producer *p, struct kl_pbatch *batch,
 static bool is_of(const struct kl_pbatch *batch, const struct kl_produce_response_topic *topic,
 		  int version)
 {
-	const struct klamm_topic *own = batch->partition->topic;
-	if (version >= 13)
-		return own->info != NULL && kl_uuid_equal(&own->info->id, &topic->topic_id);
-	return kl_str_is(topic->name, own->name);
+	if (version >= 13) /* the id that was asked with: metadata may know another by now */
+		return kl_uuid_equal(&batch->topic_id, &topic->topic_id);
+	return kl_str_is(topic->name, batch->partition->topic->name);
 }
 
 /* Answers come in the order of the request, so the search begins where the last one ended. */
@@ -378,6 +303,7 @@ static void put_request(struct kl_produce *request)
 static void on_answer(struct kl_request *r, const struct kl_response *response)
 {
 	struct kl_produce *request = kl_container(r, struct kl_produce, request);
+	request->node->busy--;
 	if (response->code != 0) {
 		fail_rest(request, response->code, response->err->text,
 			  response->maybe_applied);
@@ -435,11 +361,11 @@ static int by_topic(const void *a, const void *b)
 }
 
 static struct kl_produce_request_topic *add_topic(struct kl_produce_request *body,
-						  const struct klamm_topic *topic)
+						  const struct kl_pbatch *batch)
 {
 	struct kl_produce_request_topic *t = &body->topic_data[body->topic_data_n++];
-	t->name = kl_str(topic->name);
-	t->topic_id = topic->info->id;
+	t->name = kl_str(batch->partition->topic->name);
+	t->topic_id = batch->topic_id;
 	t->partition_data_n = 0;
 	return t;
 }
@@ -467,7 +393,7 @@ static const void *make_body(struct kl_request *r, int version)
 	for (size_t i = 0; i < request->count; i++) {
 		const struct kl_pbatch *batch = request->batches[i];
 		if (i == 0 || batch->partition->topic != request->batches[i - 1]->partition->topic) {
-			topic = add_topic(body, batch->partition->topic);
+			topic = add_topic(body, batch);
 			topic->partition_data = &partitions[i];
 		}
 		struct kl_produce_request_partition *part =
@@ -482,7 +408,7 @@ static const void *make_body(struct kl_request *r, int version)
 static int version_limit(const struct kl_produce *request)
 {
 	for (size_t i = 0; i < request->count; i++)
-		if (kl_uuid_is_zero(&request->batches[i]->partition->topic->info->id))
+		if (kl_uuid_is_zero(&request->batches[i]->topic_id))
 			return 12;
 	return -1;
 }
@@ -495,11 +421,13 @@ static void transmit(struct kl_produce *request)
 	node->user = NULL;
 	struct kl_request *r = &request->request;
 	r->api = KL_API_PRODUCE;
+	r->min_version = PRODUCE_MIN_VERSION;
 	r->max_version = version_limit(request);
 	r->prepare = make_body;
 	r->no_answer = p->settings->acks == KL_ACKS_NONE;
 	r->deadline = request->deadline;
 	r->done = on_answer;
+	node->busy++;
 	kl_list_remove(&request->link); /* it was being built */
 	kl_list_push(&p->requests, &request->link);
 	kl_node_request(node, r);
@@ -515,98 +443,120 @@ static struct kl_node *leader_of(struct klamm_producer *p, const struct kl_parti
 	return kl_cluster_node(&p->cluster, info->partitions[part->index].leader);
 }
 
-static unsigned in_flight(const struct kl_node *node)
+static bool is_full(const struct klamm_producer *p, const struct kl_node *node)
 {
-	return node->in_flight_count + node->waiting_count;
+	return node->busy >= (unsigned)p->settings->max_in_flight_requests_per_connection;
 }
 
-/* true: the batch is in a request that will leave in this round. */
-static bool send_batch(struct klamm_producer *p, struct kl_partition *part,
-		       struct kl_pbatch *batch)
+/* When a node that takes nothing now may; on its way it tells itself. */
+static int64_t node_time(const struct kl_node *node)
 {
-	struct kl_node *node = leader_of(p, part);
-	if (node == NULL) {
-		if (part->topic->info != NULL)
-			kl_cluster_refresh(&p->cluster, part->topic->info);
-		return false;
-	}
-	if (!kl_node_connect(node) ||
-	    in_flight(node) >= (unsigned)p->settings->max_in_flight_requests_per_connection)
-		return false;
+	return node->state == KL_NODE_IDLE    ? node->retry_at
+	       : node->state == KL_NODE_READY ? node->muted_until
+					      : KL_NEVER;
+}
+
+/* The request to this node that is being built, with room for so many bytes more. NULL:
+ * *again_out tells when to ask again. */
+static struct kl_produce *request_to(struct klamm_producer *p, struct kl_node *node,
+				     size_t size, int64_t *again_out)
+{
 	struct kl_produce *request = node->user;
-	if (request != NULL && request->bytes + batch->size + REQUEST_OVERHEAD >
+	*again_out = KL_NEVER; /* an answer comes */
+	if (request != NULL && request->bytes + size + REQUEST_OVERHEAD >
 				       (size_t)p->settings->max_request_size) {
 		transmit(request);
-		if (in_flight(node) >=
-		    (unsigned)p->settings->max_in_flight_requests_per_connection)
-			return false;
 		request = NULL;
 	}
+	if (request != NULL)
+		return request;
+	if (is_full(p, node))
+		return NULL;
+	request = get_request(p);
 	if (request == NULL) {
-		request = get_request(p);
-		if (request == NULL)
-			return false;
-		request->node = node;
-		request->deadline = KL_NEVER;
-		node->user = request;
-		kl_list_push(&p->building, &request->link);
+		*again_out = now(p) + LOOK_AGAIN;
+		return NULL;
 	}
-	if (!add_batch(request, batch))
+	request->node = node;
+	request->deadline = KL_NEVER;
+	node->user = request;
+	kl_list_push(&p->building, &request->link);
+	return request;
+}
+
+/* true: the batch is in a request that will leave in this round. Else *again_out. */
+static bool send_batch(struct klamm_producer *p, struct kl_partition *part,
+		       struct kl_pbatch *batch, int64_t *again_out)
+{
+	struct kl_node *node = leader_of(p, part);
+	*again_out = KL_NEVER;
+	if (node == NULL) {
+		kl_topic_refresh(p, part->topic);
 		return false;
+	}
+	if (!kl_node_connect(node)) {
+		*again_out = node_time(node);
+		return false;
+	}
+	struct kl_produce *request = request_to(p, node, batch->size, again_out);
+	if (request == NULL)
+		return false;
+	if (!add_batch(request, batch)) {
+		*again_out = now(p) + LOOK_AGAIN;
+		return false;
+	}
+	batch->topic_id = part->topic->info->id;
 	kl_list_remove(&batch->link); /* it belongs to the request now */
 	return true;
 }
 
 static void visit(struct klamm_producer *p, struct kl_partition *part)
 {
-	if (part->in_flight || !expire_queue(p, part))
+	if (part->in_flight)
 		return;
+	if (!expire_queue(p, part)) {
+		go_on(p, part);
+		return;
+	}
 	struct kl_pbatch *batch = first_batch(part);
 	if (!atomic_load_explicit(&batch->ready, memory_order_acquire))
 		return; /* its worker marks the partition */
-	if (part->retry_at > now(p) || !send_batch(p, part, batch)) {
-		park(p, part);
+	int64_t again = part->retry_at;
+	if (part->retry_at > now(p) || !send_batch(p, part, batch, &again)) {
+		park(p, part, again);
 		return;
 	}
 	part->in_flight = true;
+	atomic_store_explicit(&part->stuck_since, 0, memory_order_relaxed);
 	batch->attempts++;
 	atomic_fetch_sub(&p->sealed_bytes,
 			 kl_min(batch->plain_size, atomic_load(&p->sealed_bytes)));
 }
 
-static void set_timer(struct klamm_producer *p)
-{
-	int64_t when = KL_NEVER;
-	struct kl_partition *lingering =
-		kl_list_first(&p->lingering, struct kl_partition, lingering);
-	if (lingering != NULL)
-		when = lingering->due;
-	kl_list_for(part, &p->parked, struct kl_partition, sendable) {
-		if (part->retry_at > now(p))
-			when = kl_min(when, part->retry_at);
-		if (!kl_list_empty(&part->queue))
-			when = kl_min(when, expires_at(p, first_batch(part)));
-	}
-	kl_timer_set(p->loop, &p->timer, when);
-}
-
 void kl_sender_round(struct kl_task *task)
 {
 	struct klamm_producer *p = kl_container(task, struct klamm_producer, task);
-	take_all_dirty(p);
-	run_lingering(p);
+	int64_t due = kl_linger_round(p);
 	struct kl_list *link;
 	while ((link = kl_list_pop(&p->sendable)) != NULL)
 		visit(p, kl_list_entry(link, struct kl_partition, sendable));
 	while ((link = kl_list_pop(&p->building)) != NULL)
 		transmit(kl_list_entry(link, struct kl_produce, link));
-	set_timer(p);
+	kl_timer_set(p->loop, &p->timer, kl_min(due, p->look_at));
+}
+
+static void on_hook(struct kl_hook *hook)
+{
+	kl_sender_round(&kl_container(hook, struct klamm_producer, round_hook)->task);
 }
 
 static void on_timer(struct kl_timer *timer)
 {
 	struct klamm_producer *p = kl_container(timer, struct klamm_producer, timer);
-	kl_list_splice(&p->sendable, &p->parked);
+	if (p->look_at <= now(p)) {
+		kl_list_splice(&p->sendable, &p->parked);
+		p->look_at = KL_NEVER;
+	}
 	kl_sender_round(&p->task);
 }
 
@@ -635,7 +585,10 @@ int kl_sender_init(struct klamm_producer *p, struct klamm_error *err)
 	kl_list_init(&p->building);
 	kl_list_init(&p->requests);
 	kl_list_init(&p->spare_requests);
+	kl_list_init(&p->round_hook.link);
+	p->look_at = KL_NEVER;
 	p->task.fn = kl_sender_round;
+	p->round_hook.fn = on_hook;
 	return kl_timer_init(p->loop, &p->timer, on_timer, err);
 }
 
@@ -661,9 +614,8 @@ void kl_sender_abandon(struct klamm_producer *p)
 {
 	struct klamm_topic *topic, *tmp;
 	HASH_ITER(hh, p->topics, topic, tmp) {
-		int32_t count = atomic_load(&topic->partition_count);
 		struct kl_partition **table = atomic_load(&topic->partitions);
-		for (int32_t i = 0; i < count; i++)
+		for (int32_t i = 0; i < topic->table_count; i++)
 			abandon_partition(p, table[i]);
 	}
 }
@@ -671,6 +623,7 @@ void kl_sender_abandon(struct klamm_producer *p)
 void kl_sender_free(struct klamm_producer *p)
 {
 	kl_timer_drop(p->loop, &p->timer);
+	kl_list_remove(&p->round_hook.link);
 	struct kl_list *link;
 	while ((link = kl_list_pop(&p->spare_requests)) != NULL) {
 		struct kl_produce *request = kl_list_entry(link, struct kl_produce, link);

@@ -34,19 +34,59 @@ static int check_name(const char *name, struct klamm_error *err)
 	return 0;
 }
 
-static void want(struct kl_task *task)
+void kl_topic_refresh(struct klamm_producer *p, struct klamm_topic *topic)
 {
-	struct klamm_topic *topic = kl_container(task, struct klamm_topic, want_task);
-	struct klamm_producer *p = topic->producer;
-	if (p->stopping || topic->info != NULL)
+	if (topic->info != NULL) {
+		kl_cluster_refresh(&p->cluster, topic->info);
 		return;
+	}
 	topic->info = kl_cluster_want(&p->cluster, topic->name);
 	if (topic->info == NULL) {
 		atomic_store(&topic->error, KLAMM_ERR_NO_MEMORY);
+		atomic_fetch_add(&topic->answers, 1);
 		kl_gate_wake(p->os, &p->gate);
 		return;
 	}
 	topic->info->user = topic;
+}
+
+/* metadata.max.idle.ms: nothing was sent for so long, and nothing is on its way. */
+static bool is_idle(const struct klamm_producer *p, const struct klamm_topic *topic)
+{
+	if (p->loop->now - topic->used_at < p->settings->metadata_max_idle_ms * KL_MS ||
+	    atomic_load(&topic->waiters) > 0)
+		return false;
+	struct kl_partition **table = atomic_load(&topic->partitions);
+	for (int32_t i = 0; i < topic->table_count; i++)
+		if (table[i]->in_flight || table[i]->opened_id != 0 ||
+		    !kl_list_empty(&table[i]->queue) || atomic_load(&table[i]->dirty))
+			return false;
+	return true;
+}
+
+/* The next record asks for it again. */
+static void forget(struct klamm_producer *p, struct klamm_topic *topic)
+{
+	atomic_store(&topic->partition_count, 0);
+	atomic_store(&topic->error, 0);
+	topic->info->user = NULL;
+	kl_cluster_unwant(&p->cluster, topic->info);
+	topic->info = NULL;
+}
+
+static void want(struct kl_task *task)
+{
+	struct klamm_topic *topic = kl_container(task, struct klamm_topic, want_task);
+	struct klamm_producer *p = topic->producer;
+	if (p->stopping)
+		return;
+	if (topic->info != NULL && is_idle(p, topic)) {
+		forget(p, topic);
+		return;
+	}
+	if (topic->info == NULL)
+		topic->used_at = p->loop->now;
+	kl_topic_refresh(p, topic);
 }
 
 static struct klamm_topic *topic_new(struct klamm_producer *p, const char *name)
@@ -89,7 +129,7 @@ int klamm_producer_topic(struct klamm_producer *p, const char *name,
 	if (rc != 0)
 		return rc;
 	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
-		return kl_error(err, KLAMM_ERR_CLOSED, "the producer is closed");
+		return kl_producer_state_error(p, err);
 	kl_mutex_lock(&p->mutex);
 	struct klamm_topic *topic = NULL;
 	HASH_FIND_STR(p->topics, name, topic);
@@ -160,7 +200,7 @@ static void init_partition(struct kl_partition *part, struct klamm_topic *topic,
 /* New partitions get a block of their own; old ones stay where they are. */
 static bool grow(struct klamm_topic *topic, int32_t count)
 {
-	int32_t have = atomic_load(&topic->partition_count);
+	int32_t have = topic->table_count;
 	struct kl_partition *block = NULL;
 	struct kl_partition **table = calloc((size_t)count, sizeof(*table));
 	size_t bytes = (size_t)(count - have) * sizeof(*block);
@@ -184,7 +224,7 @@ static bool grow(struct klamm_topic *topic, int32_t count)
 		init_partition(table[i], topic, i);
 	}
 	atomic_store(&topic->partitions, table);
-	atomic_store(&topic->partition_count, count);
+	topic->table_count = count;
 	return true;
 }
 
@@ -206,6 +246,14 @@ static bool list_available(struct klamm_topic *topic, const struct kl_topic_info
 	return true;
 }
 
+static void mark_leaders(struct klamm_topic *topic, const struct kl_topic_info *info)
+{
+	struct kl_partition **table = atomic_load(&topic->partitions);
+	for (int32_t i = 0; i < topic->table_count; i++)
+		atomic_store(&table[i]->no_leader, i >= info->partition_count ||
+							   info->partitions[i].leader < 0);
+}
+
 void kl_topic_update(struct klamm_producer *p, struct kl_topic_info *info)
 {
 	struct klamm_topic *topic = info->user;
@@ -213,21 +261,23 @@ void kl_topic_update(struct klamm_producer *p, struct kl_topic_info *info)
 		return;
 	atomic_store(&topic->error, info->error);
 	bool ok = true;
-	if (info->partition_count > atomic_load(&topic->partition_count))
+	if (info->partition_count > topic->table_count)
 		ok = grow(topic, info->partition_count);
 	if (ok && (p->partitioner_flags & KLAMM_PARTITIONER_NEEDS_AVAILABLE) != 0)
 		ok = list_available(topic, info);
-	if (!ok) {
+	if (ok) {
+		mark_leaders(topic, info);
+		atomic_store(&topic->partition_count, info->partition_count);
+	} else {
 		atomic_store(&topic->error, KLAMM_ERR_NO_MEMORY);
-		kl_gate_wake(p->os, &p->gate);
-		return;
 	}
-	int32_t count = atomic_load(&topic->partition_count);
-	struct kl_partition **table = atomic_load(&topic->partitions);
-	for (int32_t i = 0; i < count; i++)
-		atomic_store(&table[i]->no_leader, i >= info->partition_count ||
-							   info->partitions[i].leader < 0);
+	atomic_fetch_add(&topic->answers, 1);
 	kl_gate_wake(p->os, &p->gate);
+	/* Who waits for more than this wants to hear soon; who sends nothing, not at all. */
+	if (atomic_load(&topic->waiters) > 0)
+		kl_cluster_refresh(&p->cluster, info);
+	else if (is_idle(p, topic))
+		kl_loop_post(p->loop, &topic->want_task);
 }
 
 void kl_topics_stop(struct klamm_producer *p)
@@ -257,6 +307,7 @@ struct topic_wait {
 	struct klamm_producer *p;
 	struct klamm_topic *topic;
 	int32_t partition;
+	uint32_t answers; /* when it began */
 };
 
 static bool is_final(int32_t error)
@@ -264,12 +315,21 @@ static bool is_final(int32_t error)
 	return error != 0 && !klamm_err_retriable(error);
 }
 
+/* Two answers that do not know the partition are enough: the first may have been on its way
+ * when it was made. */
+static bool is_missing(const struct topic_wait *wait)
+{
+	return atomic_load(&wait->topic->partition_count) > 0 &&
+	       atomic_load(&wait->topic->answers) - wait->answers >= 2;
+}
+
 static bool topic_ready(void *arg)
 {
 	struct topic_wait *wait = arg;
 	return atomic_load(&wait->topic->partition_count) > wait->partition ||
-	       is_final(atomic_load(&wait->topic->error)) ||
-	       atomic_load(wait->p->state) != KL_PRODUCER_OPEN;
+	       (is_final(atomic_load(&wait->topic->error)) &&
+		atomic_load(&wait->topic->answers) != wait->answers) ||
+	       is_missing(wait) || atomic_load(wait->p->state) != KL_PRODUCER_OPEN;
 }
 
 /* The cluster's last error may only be read in the loop. */
@@ -285,39 +345,60 @@ static void ask_why(void *arg)
 	kl_cluster_timed_out(&why->p->cluster, why->err, why->what);
 }
 
-int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t partition,
-		  int64_t deadline, struct klamm_error *err)
+static int explain(struct klamm_producer *p, const struct topic_wait *wait,
+		   struct klamm_error *err)
 {
-	struct topic_wait wait = {p, topic, partition};
-	kl_loop_wait(p->loop, &p->gate, topic_ready, &wait, deadline);
-	int32_t count = atomic_load(&topic->partition_count);
-	if (count > partition)
-		return 0;
+	const char *name = wait->topic->name;
+	int32_t error = atomic_load(&wait->topic->error);
+	int32_t count = atomic_load(&wait->topic->partition_count);
 	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
 		return kl_error(err, KLAMM_ERR_CLOSED, "the producer was closed");
-	int32_t error = atomic_load(&topic->error);
 	/* At the end of the wait the broker's last word is final too. */
 	if (is_final(error) || (error != 0 && count == 0))
-		return kl_error(err, error, "topic %s: %s: %s", topic->name,
-				klamm_err_name(error), klamm_err_text(error));
+		return kl_error(err, error, "topic %s: %s: %s", name, klamm_err_name(error),
+				klamm_err_text(error));
 	if (count > 0)
-		return kl_error(err, KLAMM_ERR_PARTITION,
-				"topic %s has no partition %d: it has %d, and no more came within "
-				"max.block.ms",
-				topic->name, partition, count);
+		return kl_error(err, KLAMM_ERR_PARTITION, "topic %s has no partition %d: it has %d",
+				name, wait->partition, count);
 	char what[320];
-	snprintf(what, sizeof(what), "metadata of topic %s within max.block.ms", topic->name);
+	snprintf(what, sizeof(what), "metadata of topic %s within max.block.ms", name);
 	struct klamm_error why_err;
 	struct why why = {p, &why_err, what};
 	kl_loop_call(p->loop, ask_why, &why);
 	return kl_error_copy(err, &why_err);
 }
 
+int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t partition,
+		  int64_t deadline, struct klamm_error *err)
+{
+	struct topic_wait wait = {p, topic, partition, atomic_load(&topic->answers)};
+	if (atomic_load(&topic->partition_count) > partition)
+		return 0;
+	if (kl_loop_in_callback(p->os))
+		return kl_error(err, KLAMM_ERR_QUEUE_FULL,
+				"topic %s: metadata is not here yet, and a callback must not wait "
+				"for it",
+				topic->name);
+	if (!kl_producer_enter(p))
+		return kl_error(err, KLAMM_ERR_CLOSED, "the producer is closed");
+	atomic_fetch_add(&topic->waiters, 1);
+	kl_loop_post(p->loop, &topic->want_task);
+	kl_loop_wait(p->loop, &p->gate, topic_ready, &wait, deadline);
+	atomic_fetch_sub(&topic->waiters, 1);
+	int rc = 0;
+	if (atomic_load(&topic->partition_count) <= partition)
+		rc = explain(p, &wait, err);
+	kl_producer_leave(p);
+	return rc;
+}
+
 int klamm_producer_partitions_for(struct klamm_producer *p, const char *name,
 				  int32_t *count_out, struct klamm_error *err)
 {
 	struct klamm_topic *topic;
-	int rc = klamm_producer_topic(p, name, &topic, err);
+	int rc = kl_loop_may_wait(p->os, err);
+	if (rc == 0)
+		rc = klamm_producer_topic(p, name, &topic, err);
 	if (rc != 0)
 		return rc;
 	rc = kl_topic_wait(p, topic, 0, kl_os_deadline_ms(p->os, p->settings->max_block_ms), err);
@@ -337,18 +418,58 @@ static uint64_t next_random(struct klamm_topic *topic)
 	return v ^ (v >> 31);
 }
 
+/* How much of the records without a key a partition gets: as much more as fewer batches of its
+ * wait (KIP-794); 0 = none. */
+static uint64_t weight(const struct klamm_producer *p, const struct kl_partition *part,
+		       unsigned longest, int64_t stuck_before)
+{
+	if (atomic_load_explicit(&part->no_leader, memory_order_relaxed))
+		return 0;
+	int64_t stuck = atomic_load_explicit(&part->stuck_since, memory_order_relaxed);
+	if (stuck != 0 && stuck < stuck_before)
+		return 0;
+	if (!p->settings->partitioner_adaptive_partitioning_enable)
+		return 1;
+	unsigned queued = atomic_load_explicit(&part->queued, memory_order_relaxed);
+	return 1 + longest - kl_min(queued, longest);
+}
+
+static unsigned longest_queue(struct kl_partition **table, int32_t count)
+{
+	unsigned longest = 0;
+	for (int32_t i = 0; i < count; i++)
+		longest = kl_max(longest, atomic_load_explicit(&table[i]->queued,
+							       memory_order_relaxed));
+	return longest;
+}
+
 int32_t kl_topic_pick_sticky(struct klamm_topic *topic, int32_t count)
 {
+	const struct klamm_producer *p = topic->producer;
 	struct kl_partition **table = atomic_load(&topic->partitions);
 	int32_t last = atomic_load_explicit(&topic->sticky, memory_order_relaxed);
-	int32_t at = (int32_t)(next_random(topic) % (uint64_t)count), choice = at;
-	for (int32_t i = 0; i < count; i++) {
-		int32_t candidate = (at + i) % count;
-		if (atomic_load_explicit(&table[candidate]->no_leader, memory_order_relaxed))
-			continue;
-		choice = candidate;
-		if (candidate != last)
-			break;
+	int64_t patience = p->settings->partitioner_availability_timeout_ms;
+	int64_t stuck_before = patience > 0 ? p->os->now(p->os) - patience * KL_MS : 0;
+	unsigned longest = longest_queue(table, count);
+	uint64_t random = next_random(topic), total = 0;
+	for (int32_t i = 0; i < count; i++)
+		if (i != last)
+			total += weight(p, table[i], longest, stuck_before);
+	/* Another than the last, where that is possible. */
+	int32_t choice = (int32_t)(random % (uint64_t)count);
+	if (total == 0) {
+		if (last >= 0 && last < count && weight(p, table[last], longest, stuck_before) > 0)
+			choice = last;
+	} else {
+		uint64_t at = random % total;
+		for (int32_t i = 0; i < count; i++) {
+			uint64_t w = i != last ? weight(p, table[i], longest, stuck_before) : 0;
+			if (at < w) {
+				choice = i;
+				break;
+			}
+			at -= w;
+		}
 	}
 	atomic_store_explicit(&topic->sticky, choice, memory_order_relaxed);
 	return choice;

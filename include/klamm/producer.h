@@ -65,8 +65,9 @@ struct klamm_delivery {
 };
 
 /* Runs inside klamm_producer_poll(), _flush() and _close(), in send order per
- * partition. It may call send() (which then answers QUEUE_FULL instead of waiting)
- * but nothing that waits. */
+ * partition, in one thread at a time. It may call send() (which then answers QUEUE_FULL
+ * instead of waiting) but nothing that waits: such calls answer WOULD_BLOCK and do
+ * nothing. What takes longer than 100 ms is logged. */
 typedef void (*klamm_delivery_fn)(void *arg, const struct klamm_delivery *delivery);
 
 /* loop: shared by the caller and outliving the producer; NULL = one of its own, with
@@ -90,9 +91,10 @@ const char *klamm_topic_name(const struct klamm_topic *topic);
 
 /* Queue one record. Waits up to max.block.ms for metadata and buffer memory.
  * opaque: told again at delivery; NULL = no delivery wanted (unless all was asked).
- * Expected errors: TIMED_OUT (metadata), QUEUE_FULL (buffer.memory),
- * RECORD_TOO_LARGE, PARTITION (no such partition), SERIALIZE, CLOSED, and the
- * broker's word on the topic, such as TOPIC_AUTHORIZATION_FAILED. */
+ * Expected errors: TIMED_OUT (metadata), QUEUE_FULL (buffer.memory is used up, or
+ * deliveries that nobody polls take as much again), RECORD_TOO_LARGE, PARTITION (no such
+ * partition), SERIALIZE, CLOSED, and the broker's word on the topic, such as
+ * TOPIC_AUTHORIZATION_FAILED. */
 int klamm_producer_send(struct klamm_producer *producer, struct klamm_topic *topic,
 			const struct klamm_record *record, void *opaque,
 			struct klamm_error *err);
@@ -135,8 +137,8 @@ void klamm_future_free(struct klamm_future *future); /* NULL is fine */
 int klamm_producer_poll(struct klamm_producer *producer, int64_t timeout_ms,
 			size_t *count_out, struct klamm_error *err);
 
-/* The same without callbacks: fill deliveries[0..max). Only where no callback was set.
- * topic and text are borrowed until the next call. */
+/* The same without callbacks: fill deliveries[0..max). Only where no callback was set (with
+ * one: STATE). topic and text are borrowed until the next call. */
 int klamm_producer_deliveries(struct klamm_producer *producer, int64_t timeout_ms,
 			      struct klamm_delivery *deliveries, size_t max,
 			      size_t *count_out, struct klamm_error *err);
@@ -157,7 +159,9 @@ void klamm_producer_queue(const struct klamm_producer *producer, uint64_t *recor
 
 /* Flush for up to timeout_ms, fail what is left (CLOSED, with its outcome), run its
  * callbacks, and free the producer whatever happens. TIMED_OUT: something was left.
- * Handles of topics and futures stay valid until they are freed. */
+ * Handles of topics and futures stay valid until they are freed. Senders that wait in
+ * other threads come back with CLOSED; nobody may begin a call any more. Inside a callback
+ * WOULD_BLOCK, and nothing is freed; so in a forked child (FORKED). */
 int klamm_producer_close(struct klamm_producer *producer, int64_t timeout_ms,
 			 struct klamm_error *err);
 
