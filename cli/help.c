@@ -68,6 +68,6 @@ void cli_help(const struct cli *cli)
 		printf("\nOptions of every command:\n");
 		print_options(cli_global_options);
 	}
-	printf("\n\"klamm COMMAND --help\" says what a command takes; klamm(1) is the "
+	printf("\n\"klamm help COMMAND\" says what a command takes; klamm(1) is the "
 	       "manual.\n");
 }

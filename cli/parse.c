@@ -192,6 +192,10 @@ static int parse_command(struct parser *p, const char *word)
 {
 	const char *group = p->cli->group;
 	size_t len = strlen(word), group_len = group ? strlen(group) : 0;
+	if (group == NULL && strcmp(word, "help") == 0) { /* klamm help topic create */
+		p->cli->help = true;
+		return 0;
+	}
 	for (const struct cli_command *const *c = cli_commands; *c != NULL; c++) {
 		const char *name = (*c)->name;
 		if (group != NULL) {

@@ -143,11 +143,11 @@ static void start_in_loop(void *arg)
 static void leave_in_loop(void *arg)
 {
 	struct kl_call *call = arg;
+	if (!atomic_load(&call->ended))
+		time_out(call); /* says what it was waiting for: before that is given up */
 	if (call->under_way)
 		kl_node_cancel(call->request.node, &call->request);
 	call->under_way = false;
-	if (!atomic_load(&call->ended))
-		time_out(call);
 	if (call->timer_made)
 		kl_timer_drop(call->admin->loop, &call->timer);
 	kl_request_free(&call->request);

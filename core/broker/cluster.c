@@ -545,12 +545,37 @@ static void node_changed(struct kl_nodes *nodes, struct kl_node *node,
 		cluster->ops->node(cluster, node, err);
 }
 
+/* Nothing has failed: whoever is being waited for. */
+static int still_waiting(const struct kl_cluster *cluster, struct klamm_error *err,
+			 const char *what)
+{
+	const struct kl_node *node = NULL;
+	const char *doing = NULL;
+	int32_t stage = KLAMM_STAGE_LOCAL;
+	for (size_t i = 0; doing == NULL && i < cluster->bootstrap_count; i++) {
+		node = &cluster->bootstrap[i];
+		doing = kl_node_doing(node, &stage);
+	}
+	for (struct kl_broker *b = cluster->brokers; doing == NULL && b != NULL; b = b->hh.next) {
+		node = &b->node;
+		doing = kl_node_doing(node, &stage);
+	}
+	if (doing == NULL)
+		return kl_error(err, KLAMM_ERR_TIMED_OUT, "%s: timed out", what);
+	kl_error(err, KLAMM_ERR_TIMED_OUT, "%s: timed out; %s: %s", what, node->where, doing);
+	if (err != NULL) {
+		err->stage = stage;
+		err->node = node->id;
+	}
+	return KLAMM_ERR_TIMED_OUT;
+}
+
 int kl_cluster_timed_out(const struct kl_cluster *cluster, struct klamm_error *err,
 			 const char *what)
 {
 	const struct klamm_error *last = &cluster->last_error;
 	if (last->code == 0)
-		return kl_error(err, KLAMM_ERR_TIMED_OUT, "%s: timed out", what);
+		return still_waiting(cluster, err, what);
 	int32_t stage = last->stage, node = last->node;
 	kl_error(err, KLAMM_ERR_TIMED_OUT, "%s: timed out; last error: %s", what, last->text);
 	if (err != NULL) {

@@ -108,7 +108,7 @@ struct kl_node *kl_cluster_controller(struct kl_cluster *cluster); /* may be NUL
 struct kl_node *kl_cluster_any_node(struct kl_cluster *cluster);
 
 /* "...; last error: broker 3 (h:p): cannot connect: Connection refused", with the stage of that
- * error: for calls that gave up waiting. */
+ * error, or what is being waited for: for calls that gave up waiting. */
 int kl_cluster_timed_out(const struct kl_cluster *cluster, struct klamm_error *err,
 			 const char *what);
 

@@ -606,22 +606,32 @@ static void set_timer(struct kl_node *node)
 	kl_timer_set(node->nodes->loop, &node->timer, when);
 }
 
+const char *kl_node_doing(const struct kl_node *node, int32_t *stage_out)
+{
+	switch (node->state) {
+	case KL_NODE_RESOLVING:
+		*stage_out = KLAMM_STAGE_DNS;
+		return "resolving its name";
+	case KL_NODE_CONNECTING:
+		*stage_out = KLAMM_STAGE_TCP;
+		return "connecting";
+	case KL_NODE_VERSIONS:
+		*stage_out = KLAMM_STAGE_API;
+		return "waiting for the answer to ApiVersions";
+	default:
+		*stage_out = KLAMM_STAGE_API;
+		return node->in_flight_count > 0 ? "waiting for an answer" : NULL;
+	}
+}
+
 static void setup_timed_out(struct kl_node *node)
 {
 	struct klamm_error err;
-	static const char *const stages[] = {
-		[KL_NODE_IDLE] = "",
-		[KL_NODE_RESOLVING] = "resolving its name",
-		[KL_NODE_CONNECTING] = "connecting",
-		[KL_NODE_VERSIONS] = "waiting for the answer to ApiVersions",
-		[KL_NODE_READY] = "",
-	};
+	int32_t stage;
+	const char *doing = kl_node_doing(node, &stage);
 	kl_error(&err, KLAMM_ERR_TIMED_OUT,
-		 "%s: timed out while %s (socket.connection.setup.timeout.ms)", node->where,
-		 stages[node->state]);
-	err.stage = node->state == KL_NODE_RESOLVING    ? KLAMM_STAGE_DNS
-		    : node->state == KL_NODE_CONNECTING ? KLAMM_STAGE_TCP
-							: KLAMM_STAGE_API;
+		 "%s: timed out while %s (socket.connection.setup.timeout.ms)", node->where, doing);
+	err.stage = stage;
 	err.node = node->id;
 	node->setup_timeouts++;
 	if (node->state == KL_NODE_CONNECTING && node->addr_at < node->addr_count) {

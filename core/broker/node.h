@@ -89,6 +89,8 @@ static inline bool kl_node_is_ready(const struct kl_node *node)
 {
 	return node->state == KL_NODE_READY && node->muted_until <= node->nodes->loop->now;
 }
+/* "connecting", "waiting for an answer": for texts, with its stage; NULL: nothing. */
+const char *kl_node_doing(const struct kl_node *node, int32_t *stage_out);
 /* May a connection be tried now? */
 bool kl_node_may_connect(const struct kl_node *node);
 

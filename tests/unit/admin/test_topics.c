@@ -249,7 +249,10 @@ START_TEST(silent_broker)
 	ck_assert_int_ge(now_ms() - start, 190);
 	ck_assert_int_lt(now_ms() - start, 2000);
 	ck_assert_int_eq(errors[0].code, KLAMM_ERR_TIMED_OUT);
-	ck_assert_ptr_nonnull(strstr(err.text, "deleting topics: timed out"));
+	ck_assert_ptr_nonnull(strstr(err.text, "deleting topics: timed out; "));
+	ck_assert_ptr_nonnull(strstr(err.text, "127.0.0.1:"));
+	ck_assert_ptr_nonnull(strstr(err.text, ": waiting for an answer"));
+	ck_assert_int_eq(err.stage, KLAMM_STAGE_API);
 	end();
 }
 END_TEST
