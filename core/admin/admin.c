@@ -27,7 +27,9 @@ static void finish(struct kl_call *call)
 static void time_out(struct kl_call *call)
 {
 	struct klamm_error last = call->err;
-	if (last.code == 0 || last.code == KLAMM_ERR_TIMED_OUT) {
+	bool got_nowhere =
+		last.code == KLAMM_ERR_TIMED_OUT && last.stage == KLAMM_STAGE_LOCAL;
+	if (last.code == 0 || got_nowhere) {
 		kl_cluster_timed_out(&call->admin->cluster, &call->err, call->what);
 	} else {
 		kl_error(&call->err, KLAMM_ERR_TIMED_OUT,
