@@ -562,6 +562,13 @@ bool kl_node_may_connect(const struct kl_node *node)
 	return node->state != KL_NODE_IDLE || node->retry_at <= now(node);
 }
 
+int64_t kl_node_next_time(const struct kl_node *node)
+{
+	return node->state == KL_NODE_IDLE    ? node->retry_at
+	       : node->state == KL_NODE_READY ? node->muted_until
+					      : KL_NEVER;
+}
+
 bool kl_node_connect(struct kl_node *node)
 {
 	if (node->state != KL_NODE_IDLE)

@@ -93,6 +93,8 @@ static inline bool kl_node_is_ready(const struct kl_node *node)
 const char *kl_node_doing(const struct kl_node *node, int32_t *stage_out);
 /* May a connection be tried now? */
 bool kl_node_may_connect(const struct kl_node *node);
+/* When a node that is not ready may be asked again; KL_NEVER: it tells its client. */
+int64_t kl_node_next_time(const struct kl_node *node);
 
 /* Send now, or as soon as there is a connection; a failed attempt to connect fails every
  * waiting request. done() is never called from inside this call. */

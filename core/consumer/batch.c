@@ -32,14 +32,16 @@ void klamm_batch_unref(struct klamm_batch *batch)
 	    atomic_fetch_sub_explicit(&batch->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	struct klamm_consumer *c = batch->consumer;
+	if (atomic_load(c->state) == KL_CONSUMER_FORKED)
+		return; /* its locks may be held by nobody that exists */
 	kl_slab_unref(batch->slab);
 	kl_batch_drop_values(batch);
 	kl_mutex_lock(&c->mutex);
 	kl_list_push_front(&c->spare_batches, &batch->link);
-	kl_mutex_unlock(&c->mutex);
-	/* Fetching may have waited for this memory. */
-	if (atomic_load(&c->starved) && atomic_load(c->state) == KL_CONSUMER_OPEN)
+	/* Fetching may have waited for this memory. The loop goes after `closed` is set. */
+	if (atomic_load(&c->starved) && !c->closed)
 		kl_loop_post(c->loop, &c->task);
+	kl_mutex_unlock(&c->mutex);
 	kl_consumer_unref(c);
 }
 

@@ -69,6 +69,11 @@ static void on_timer(struct kl_timer *timer)
 	kl_fetcher_round(&kl_container(timer, struct klamm_consumer, timer)->task);
 }
 
+static void on_hook(struct kl_hook *hook)
+{
+	kl_fetcher_round(&kl_container(hook, struct klamm_consumer, round_hook)->task);
+}
+
 static void wake_pollers(struct kl_task *task)
 {
 	struct klamm_consumer *c = kl_container(task, struct klamm_consumer, wake_task);
@@ -134,6 +139,8 @@ static int set_up(struct klamm_consumer *c, const struct klamm_conf *conf,
 	return start.rc == 0 ? 0 : kl_error_copy(err, &start.err);
 }
 
+static void tear_down(struct klamm_consumer *c);
+
 int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 		       struct klamm_consumer **consumer_out, struct klamm_error *err)
 {
@@ -144,13 +151,14 @@ int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 	c->loop = loop;
 	c->task.fn = kl_fetcher_round;
 	c->wake_task.fn = wake_pollers;
+	c->round_hook.fn = on_hook;
 	atomic_init(&c->refs, 1);
 	kl_mutex_init(&c->mutex);
 	kl_mutex_init(&c->key.mutex);
 	kl_mutex_init(&c->value.mutex);
-	struct kl_list *const lists[] = {&c->results, &c->spare_chunks,   &c->spare_batches,
-					 &c->parts,   &c->lookups, &c->requests,
-					 &c->spare_requests};
+	struct kl_list *const lists[] = {&c->results, &c->spare_chunks, &c->spare_batches,
+					 &c->parts,   &c->lookups,      &c->spare_requests,
+					 &c->round_hook.link};
 	for (size_t i = 0; i < kl_countof(lists); i++)
 		kl_list_init(lists[i]);
 	int rc = kl_gate_init(c->os, &c->gate);
@@ -159,7 +167,7 @@ int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 	else
 		rc = kl_error(err, KLAMM_ERR_SYSTEM, "cannot make a condition variable");
 	if (rc != 0) {
-		klamm_consumer_close(c, 0, NULL);
+		tear_down(c);
 		return rc;
 	}
 	*consumer_out = c;
@@ -168,52 +176,54 @@ int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 
 /* --- polling --- */
 
+int kl_consumer_check(const struct klamm_consumer *c, bool waits, struct klamm_error *err)
+{
+	switch (atomic_load(c->state)) {
+	case KL_CONSUMER_OPEN:
+		return waits ? kl_loop_may_wait(c->os, err) : 0;
+	case KL_CONSUMER_FORKED:
+		return kl_error(err, KLAMM_ERR_FORKED,
+				"this consumer belongs to the parent process: make a new one after "
+				"fork()");
+	default:
+		return kl_error(err, KLAMM_ERR_CLOSED, "the consumer is closed");
+	}
+}
+
 static bool something_to_tell(void *arg)
 {
 	struct klamm_consumer *c = arg;
 	return kl_results_first(c) != NULL || atomic_load(&c->woken) || atomic_load(&c->starved);
 }
 
-static void used_up(struct klamm_consumer *c, struct kl_chunk *chunk)
-{
-	kl_mutex_lock(&c->mutex);
-	kl_list_remove(&chunk->link);
-	kl_mutex_unlock(&c->mutex);
-	kl_chunk_put(c, chunk);
-	kl_loop_post(c->loop, &c->task); /* its partition may be fetched again */
-}
+enum taken {
+	TAKEN_BATCH,
+	TAKEN_NOTHING,
+	TAKEN_ERROR,  /* to tell */
+	TAKEN_BROKEN, /* likewise, of a batch that stays where it is */
+};
 
-/* 1 = a batch, 0 = nothing in it, < 0 = an error to tell. */
-static int take(struct klamm_consumer *c, struct kl_chunk *chunk,
-		struct klamm_batch **batch_out, struct klamm_error *err)
+static enum taken take(struct klamm_consumer *c, struct kl_chunk *chunk,
+		       struct klamm_batch **batch_out, struct klamm_error *err)
 {
-	int rc = 0;
+	enum taken taken = TAKEN_NOTHING;
 	if (chunk->look_up_done) {
 		chunk->part->position = chunk->offset;
 	} else if (chunk->err.code != 0) {
-		kl_error_copy(err, &chunk->err);
-		rc = -1;
+		*err = chunk->err;
+		taken = TAKEN_ERROR;
 	} else {
 		if (chunk->part->position < 0) /* its look-up could not be told */
 			chunk->part->position = 0;
-		rc = kl_batch_take(c, chunk, batch_out, err);
+		int rc = kl_batch_take(c, chunk, batch_out, err);
 		if (rc < 0)
-			return rc;
-		if (rc == 1 && chunk->at < chunk->n)
-			return 1;
+			return TAKEN_BROKEN;
+		taken = rc == 1 ? TAKEN_BATCH : TAKEN_NOTHING;
+		if (chunk->at < chunk->n)
+			return taken;
 	}
-	used_up(c, chunk);
-	return rc;
-}
-
-/* A batch that cannot be read stays where it is: the partition's position is before it, and
- * each poll tells of it, after the other partitions had their turn, until it is sought over. */
-static void put_behind(struct klamm_consumer *c, struct kl_chunk *chunk)
-{
-	kl_mutex_lock(&c->mutex);
-	kl_list_remove(&chunk->link);
-	kl_list_push(&c->results, &chunk->link);
-	kl_mutex_unlock(&c->mutex);
+	kl_results_done(c, chunk);
+	return taken;
 }
 
 static int tell_starved(struct klamm_consumer *c, struct klamm_error *err)
@@ -224,18 +234,23 @@ static int tell_starved(struct klamm_consumer *c, struct klamm_error *err)
 			kl_slab_pool_used(c->slabs), (long long)c->settings->klamm_memory_max);
 }
 
+static void begin_polling(struct klamm_consumer *c)
+{
+	if (atomic_load(&c->polled))
+		return;
+	atomic_store(&c->polled, true);
+	kl_loop_post(c->loop, &c->task);
+}
+
 int klamm_consumer_poll(struct klamm_consumer *c, int64_t timeout_ms,
 			struct klamm_batch **batch_out, struct klamm_error *err)
 {
-	if (atomic_load(c->state) != KL_CONSUMER_OPEN)
-		return kl_error(err, KLAMM_ERR_FORKED,
-				"this consumer belongs to the parent process");
-	int64_t deadline = timeout_ms == 0 ? 0 : kl_os_deadline_ms(c->os, timeout_ms);
 	*batch_out = NULL;
-	if (!c->polled) {
-		c->polled = true;
-		kl_loop_post(c->loop, &c->task);
-	}
+	int rc = kl_consumer_check(c, true, err);
+	if (rc != 0)
+		return rc;
+	int64_t deadline = timeout_ms == 0 ? 0 : kl_os_deadline_ms(c->os, timeout_ms);
+	begin_polling(c);
 	for (;;) {
 		struct klamm_error why;
 		struct kl_chunk *chunk = kl_results_first(c);
@@ -250,12 +265,17 @@ int klamm_consumer_poll(struct klamm_consumer *c, int64_t timeout_ms,
 				return tell_starved(c, err);
 			continue;
 		}
-		int rc = take(c, chunk, batch_out, &why);
-		if (rc == 1)
+		switch (take(c, chunk, batch_out, &why)) {
+		case TAKEN_BATCH:
 			return 0;
-		if (rc < 0) {
-			if (why.code == rc)
-				put_behind(c, chunk);
+		case TAKEN_NOTHING:
+			break;
+		case TAKEN_BROKEN:
+			/* The partition's position is before it, and each poll tells of it, after
+			 * the other partitions had their turn, until it is sought over. */
+			kl_results_behind(c, chunk);
+			return kl_error_copy(err, &why);
+		case TAKEN_ERROR:
 			return kl_error_copy(err, &why);
 		}
 	}
@@ -282,21 +302,33 @@ static void stop_in_loop(void *arg)
 	}
 	kl_results_drop(c, NULL);
 	kl_fetcher_free(c);
+	kl_list_remove(&c->round_hook.link);
 	if (c->loop_made)
 		kl_timer_drop(c->loop, &c->timer);
 	kl_loop_unpost(c->loop, &c->task);
 	kl_loop_unpost(c->loop, &c->wake_task);
 }
 
-int klamm_consumer_close(struct klamm_consumer *c, int64_t timeout_ms, struct klamm_error *err)
+static bool nobody_decodes(void *arg)
 {
-	if (c == NULL)
-		return 0;
-	if (c->state != NULL && atomic_load(c->state) == KL_CONSUMER_FORKED)
-		return kl_error(err, KLAMM_ERR_FORKED,
-				"this consumer belongs to the parent process");
-	if (c->state != NULL)
-		atomic_store(c->state, KL_CONSUMER_CLOSED);
+	struct klamm_consumer *c = arg;
+	return atomic_load(&c->decoding) == 0;
+}
+
+/* From here on no other thread posts to the loop, or decodes. */
+static void shut(struct klamm_consumer *c)
+{
+	atomic_store(c->state, KL_CONSUMER_CLOSED);
+	kl_mutex_lock(&c->mutex);
+	c->closed = true;
+	kl_mutex_unlock(&c->mutex);
+	kl_loop_wait(c->loop, &c->gate, nobody_decodes, c, KL_NEVER);
+}
+
+static void tear_down(struct klamm_consumer *c)
+{
+	if (c->state != NULL && c->loop != NULL)
+		shut(c);
 	if (c->host_made)
 		kl_host_closing(&c->host);
 	if (c->loop_made)
@@ -305,7 +337,14 @@ int klamm_consumer_close(struct klamm_consumer *c, int64_t timeout_ms, struct kl
 	if (c->own_loop)
 		klamm_loop_free(c->loop);
 	kl_consumer_unref(c);
-	return 0;
+}
+
+int klamm_consumer_close(struct klamm_consumer *c, int64_t timeout_ms, struct klamm_error *err)
+{
+	int rc = c != NULL ? kl_consumer_check(c, true, err) : 0;
+	if (c != NULL && rc == 0)
+		tear_down(c);
+	return rc;
 }
 
 /* Batches may still hold the shell, for its memory and the names of topics. */

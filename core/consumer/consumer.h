@@ -70,7 +70,8 @@ struct kl_cpart {
 	int64_t fetch_offset;
 	int64_t reset_to;      /* LOOK_UP: a time, or KLAMM_OFFSET_BEGINNING, _END */
 	unsigned generation;   /* rises when what was fetched is void */
-	bool in_flight, looking_up, assigned;
+	bool in_flight, assigned;
+	struct kl_part_lookup *lookup; /* under way */
 	atomic_bool muted; /* paused: nothing more is fetched */
 	int64_t retry_at;
 	unsigned failures;
@@ -140,15 +141,17 @@ struct klamm_consumer {
 	atomic_uint refs; /* the application, batches */
 	struct kl_slab_pool *slabs; /* klamm.memory.max */
 	struct kl_gate gate;
+	atomic_uint decoding; /* calls that use the deserializers: close() lets them out */
 	atomic_bool woken;
 	atomic_bool starved; /* memory that the application holds stops fetching */
 	struct kl_task task;      /* the fetcher's round */
 	struct kl_task wake_task; /* wakes who polls */
 	atomic_bool polled;       /* the application has polled at least once */
-	struct kl_mutex mutex; /* guards the next three */
+	struct kl_mutex mutex; /* guards the next four */
 	struct kl_list results;
 	struct kl_list spare_chunks;
 	struct kl_list spare_batches;
+	bool closed; /* the loop may be gone: post nothing */
 
 	/* --- the polling thread's, and the loop's while that waits in a call --- */
 	struct kl_ctopic *topics; /* uthash */
@@ -162,15 +165,17 @@ struct klamm_consumer {
 	struct kl_cluster cluster;
 	struct kl_list parts;
 	struct kl_list lookups;
-	struct kl_list requests;
 	struct kl_list spare_requests;
 	struct kl_timer timer;
+	struct kl_hook round_hook; /* a round at the end of this step */
 	bool stopping;
 };
 
 /* --- consumer.c --- */
 const char *kl_consumer_lookup(void *arg, const char *key);
 void kl_consumer_unref(struct klamm_consumer *c);
+/* 0, CLOSED or FORKED; for calls that wait also WOULD_BLOCK. */
+int kl_consumer_check(const struct klamm_consumer *c, bool waits, struct klamm_error *err);
 
 /* --- subscription.c --- */
 struct kl_cpart *kl_cpart_find(const struct klamm_consumer *c, const char *topic,
@@ -199,6 +204,12 @@ void kl_results_error(struct klamm_consumer *c, struct kl_cpart *part,
 /* The first that may be handed out, still in the queue; stale ones are dropped. */
 struct kl_chunk *kl_results_first(struct klamm_consumer *c);
 void kl_results_drop(struct klamm_consumer *c, struct kl_cpart *part); /* NULL: all */
+/* The chunk is used up. */
+void kl_results_done(struct klamm_consumer *c, struct kl_chunk *chunk);
+/* Everything of the chunk's partition goes behind what others have, in its order. */
+void kl_results_behind(struct klamm_consumer *c, struct kl_chunk *chunk);
+/* Positions that look-ups have found, for partitions that have none yet. */
+void kl_results_positions(struct klamm_consumer *c);
 
 /* --- batch.c --- */
 /* The next batch of a chunk: 1 and a batch, 0 the chunk is used up, < 0 an error told in err;
@@ -244,8 +255,9 @@ void kl_lookup_start(struct klamm_consumer *c, struct kl_lookup *lookup);
 void kl_lookup_cancel(struct klamm_consumer *c, struct kl_lookup *lookup);
 /* Sends what can be sent; the earliest time to look again goes to *when. */
 void kl_lookups_round(struct klamm_consumer *c, int64_t *when);
-/* Look up where a partition stands. */
+/* Look up where a partition stands, and leave that be. */
 void kl_lookup_part(struct klamm_consumer *c, struct kl_cpart *part);
+void kl_lookup_part_cancel(struct klamm_consumer *c, struct kl_cpart *part);
 void kl_lookups_free(struct klamm_consumer *c);
 
 #endif

@@ -85,6 +85,8 @@ int kl_decode(struct klamm_consumer *c, const struct kl_batch_head *head,
 	size_t guess = kl_min(kl_max(packed.len * 4, (size_t)KL_SLAB_MIN), limit);
 	struct slab_out own = {.pool = c->slabs, .slab = kl_slab_get(c->slabs, guess)};
 	if (own.slab == NULL)
+		own.slab = kl_slab_get(c->slabs, KL_SLAB_MIN);
+	if (own.slab == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY,
 				"no memory to decompress a batch: %zu of %lld bytes are in use "
 				"(klamm.memory.max); unreference batches",

@@ -13,13 +13,16 @@
 /* A Fetch and its partitions. */
 struct fetch {
 	struct kl_request request;
-	struct kl_list link; /* consumer->requests, or spare */
+	struct kl_list link; /* spare, or being built */
 	struct klamm_consumer *c;
 	struct kl_node *node;
 	struct fetch_part {
 		struct kl_cpart *part; /* with a reference */
 		unsigned generation;
 		int64_t offset;
+		/* What was known when it was planned: metadata may let go of the topic. */
+		struct klamm_uuid topic_id;
+		int32_t leader_epoch;
 	} *parts;
 	size_t count, cap;
 	int32_t max_bytes;
@@ -144,6 +147,22 @@ static bool copy_aborted(struct klamm_consumer *c, struct kl_chunk *chunk,
 	return true;
 }
 
+/* Brokers before 0.10.1 cut even the first batch (KIP-74). */
+static void too_short(struct klamm_consumer *c, struct fetch_part *fp)
+{
+	later(c, fp->part);
+	if (fp->part->told_error == KLAMM_ERR_RECORD_TOO_LARGE)
+		return;
+	struct klamm_error err;
+	kl_error(&err, KLAMM_ERR_RECORD_TOO_LARGE,
+		 "topic %s partition %d: the batch at offset %lld is larger than "
+		 "max.partition.fetch.bytes (%d)",
+		 fp->part->topic->name, fp->part->partition, (long long)fp->offset,
+		 c->settings->max_partition_fetch_bytes);
+	fp->part->told_error = KLAMM_ERR_RECORD_TOO_LARGE;
+	kl_results_error(c, fp->part, &err);
+}
+
 static void on_data(struct klamm_consumer *c, struct fetch_part *fp, struct kl_slab *slab,
 		    const struct kl_fetch_response_partition *told)
 {
@@ -161,8 +180,10 @@ static void on_data(struct klamm_consumer *c, struct fetch_part *fp, struct kl_s
 		part->told_error = rc;
 		return;
 	}
-	if (span.batches == 0)
-		return; /* less than one: old brokers cut the first one, too */
+	if (span.batches == 0) {
+		too_short(c, fp);
+		return;
+	}
 	struct kl_chunk *chunk = kl_chunk_get(c);
 	if (chunk == NULL || !copy_aborted(c, chunk, told)) {
 		if (chunk != NULL)
@@ -177,6 +198,11 @@ static void on_data(struct klamm_consumer *c, struct fetch_part *fp, struct kl_s
 	chunk->n = chunk->bytes = span.bytes;
 	chunk->high_watermark = told->high_watermark;
 	atomic_fetch_add(&part->queued_bytes, chunk->bytes);
+	part->told_error = 0;
+	if (span.next_offset > part->fetch_offset)
+		part->failures = 0;
+	else /* a broker that does not get on */
+		later(c, part);
 	part->fetch_offset = kl_max(part->fetch_offset, span.next_offset);
 	/* Served now: others come first next time. */
 	kl_list_remove(&part->link);
@@ -194,8 +220,6 @@ static void on_partition(struct klamm_consumer *c, struct fetch_part *fp, struct
 		on_error(c, fp, told);
 		return;
 	}
-	part->failures = 0;
-	part->told_error = 0;
 	atomic_store(&part->high_watermark, told->high_watermark);
 	atomic_store(&part->start, told->log_start_offset);
 	bool committed = c->settings->isolation_level == KL_READ_COMMITTED;
@@ -204,6 +228,8 @@ static void on_partition(struct klamm_consumer *c, struct fetch_part *fp, struct
 					 : told->high_watermark);
 	if (told->records.len > 0)
 		on_data(c, fp, slab, told);
+	else
+		part->failures = part->told_error = 0;
 	kl_gate_wake(c->os, &c->gate);
 }
 
@@ -213,14 +239,13 @@ static struct fetch_part *find(struct fetch *fetch, size_t *at,
 {
 	for (size_t n = 0; n < fetch->count; n++) {
 		size_t i = (*at + n) % fetch->count;
-		struct kl_cpart *part = fetch->parts[i].part;
-		const struct kl_topic_info *info = part->topic->info;
-		if (part->partition != index)
+		struct fetch_part *fp = &fetch->parts[i];
+		if (fp->part->partition != index)
 			continue;
-		if (version >= 13 ? info != NULL && kl_uuid_equal(&info->id, &topic->topic_id)
-				  : kl_str_is(topic->topic, part->topic->name)) {
+		if (version >= 13 ? kl_uuid_equal(&fp->topic_id, &topic->topic_id)
+				  : kl_str_is(topic->topic, fp->part->topic->name)) {
 			*at = i + 1;
-			return &fetch->parts[i];
+			return fp;
 		}
 	}
 	return NULL;
@@ -264,7 +289,6 @@ static void put_fetch(struct fetch *fetch)
 		kl_cpart_unref(fetch->parts[i].part);
 	}
 	fetch->count = 0;
-	kl_list_remove(&fetch->link);
 	kl_list_push_front(&fetch->c->spare_requests, &fetch->link);
 }
 
@@ -274,12 +298,13 @@ static void on_answer(struct kl_request *r, const struct kl_response *response)
 	struct klamm_consumer *c = fetch->c;
 	const struct kl_fetch_response *body = response->body;
 	int code = response->code != 0 ? response->code : body->error_code;
+	fetch->node->busy--;
 	if (code != 0)
 		on_failure(fetch, code, response->err);
 	else
 		on_topics(fetch, response);
 	put_fetch(fetch);
-	kl_loop_post(c->loop, &c->task);
+	kl_hook_add(c->loop, &c->round_hook);
 }
 
 /* --- requests --- */
@@ -294,8 +319,14 @@ static bool add_part(struct fetch *fetch, struct kl_cpart *part)
 		fetch->parts = parts;
 		fetch->cap = cap;
 	}
-	fetch->parts[fetch->count++] =
-		(struct fetch_part){kl_cpart_ref(part), part->generation, part->fetch_offset};
+	const struct kl_topic_info *info = part->topic->info;
+	fetch->parts[fetch->count++] = (struct fetch_part){
+		.part = kl_cpart_ref(part),
+		.generation = part->generation,
+		.offset = part->fetch_offset,
+		.topic_id = info->id,
+		.leader_epoch = info->partitions[part->partition].leader_epoch,
+	};
 	part->in_flight = true;
 	return true;
 }
@@ -303,9 +334,8 @@ static bool add_part(struct fetch *fetch, struct kl_cpart *part)
 static void put_part(struct klamm_consumer *c, const struct fetch_part *fp,
 		     struct kl_fetch_request_partition *to)
 {
-	const struct kl_topic_info *info = fp->part->topic->info;
 	to->partition = fp->part->partition;
-	to->current_leader_epoch = info->partitions[fp->part->partition].leader_epoch;
+	to->current_leader_epoch = fp->leader_epoch;
 	to->fetch_offset = fp->offset;
 	to->partition_max_bytes = c->settings->max_partition_fetch_bytes;
 }
@@ -341,7 +371,7 @@ static const void *make_body(struct kl_request *r, int version)
 		if (own != last) {
 			topic = &topics[body->topics_n++];
 			topic->topic = kl_str(own->name);
-			topic->topic_id = own->info->id;
+			topic->topic_id = fetch->parts[i].topic_id;
 			topic->partitions = &parts[i];
 			topic->partitions_n = 0;
 			last = own;
@@ -373,7 +403,7 @@ static void sort_by_topic(struct fetch *fetch)
 static int version_limit(const struct fetch *fetch)
 {
 	for (size_t i = 0; i < fetch->count; i++)
-		if (kl_uuid_is_zero(&fetch->parts[i].part->topic->info->id))
+		if (kl_uuid_is_zero(&fetch->parts[i].topic_id))
 			return 12;
 	return -1;
 }
@@ -390,21 +420,27 @@ static void transmit(struct fetch *fetch)
 	r->timeout_us = ((int64_t)c->settings->request_timeout_ms +
 			 c->settings->fetch_max_wait_ms) * KL_MS;
 	r->done = on_answer;
-	kl_list_push(&c->requests, &fetch->link);
+	fetch->node->busy++;
 	kl_node_request(fetch->node, r);
 }
 
 /* --- a round --- */
 
+/* Below this an answer is not worth asking for. */
+#define ANSWER_MIN (64 * 1024)
+
 /* Memory that an answer may take now; 0 = wait until the application lets go of some. A large
- * frame is copied once while it grows, so a part of the budget has to serve. */
+ * frame is copied once while it grows, so a part of the budget has to serve; and every broker
+ * may answer at the same time. */
 static int32_t answer_budget(struct klamm_consumer *c)
 {
 	size_t budget = (size_t)c->settings->klamm_memory_max;
 	size_t used = kl_slab_pool_used(c->slabs);
 	size_t left = used < budget ? (budget - used) / 3 : 0;
-	if (left < 64 * 1024)
+	if (left < ANSWER_MIN)
 		return 0;
+	size_t brokers = kl_max(HASH_COUNT(c->cluster.brokers), 1u);
+	left = kl_max(left / brokers, (size_t)ANSWER_MIN);
 	return (int32_t)kl_min(left, (size_t)c->settings->fetch_max_bytes);
 }
 
@@ -433,11 +469,6 @@ static struct kl_node *leader_of(struct klamm_consumer *c, const struct kl_cpart
 	return node;
 }
 
-static bool is_fetching(const struct klamm_consumer *c, const struct kl_node *node)
-{
-	return node->in_flight_count + node->waiting_count > 0;
-}
-
 static struct fetch *get_fetch(struct klamm_consumer *c)
 {
 	struct kl_list *link = kl_list_pop(&c->spare_requests);
@@ -462,14 +493,13 @@ static void plan(struct klamm_consumer *c, struct kl_cpart *part, struct kl_list
 	if (node == NULL)
 		return;
 	if (!kl_node_connect(node)) {
-		if (!kl_node_may_connect(node))
-			*when = kl_min(*when, node->retry_at);
+		*when = kl_min(*when, kl_node_next_time(node));
 		return;
 	}
 	struct fetch *fetch = node->user;
 	if (fetch == NULL) {
-		if (is_fetching(c, node))
-			return;
+		if (node->busy > 0)
+			return; /* one at a time: its answer is the next event */
 		fetch = get_fetch(c);
 		if (fetch == NULL)
 			return;
@@ -479,6 +509,14 @@ static void plan(struct klamm_consumer *c, struct kl_cpart *part, struct kl_list
 		kl_list_push(building, &fetch->link);
 	}
 	add_part(fetch, part);
+}
+
+static void look_up(struct klamm_consumer *c, struct kl_cpart *part, int64_t *when)
+{
+	if (part->retry_at > now(c))
+		*when = kl_min(*when, part->retry_at);
+	else
+		kl_lookup_part(c, part);
 }
 
 void kl_fetcher_round(struct kl_task *task)
@@ -492,8 +530,8 @@ void kl_fetcher_round(struct kl_task *task)
 		return;
 	kl_list_for_safe(part, &c->parts, struct kl_cpart, link) {
 		tell_no_offset(c, part);
-		if (part->state == KL_CPART_LOOK_UP && !part->looking_up)
-			kl_lookup_part(c, part);
+		if (part->state == KL_CPART_LOOK_UP && part->lookup == NULL)
+			look_up(c, part, &when);
 		if (!is_hungry(c, part))
 			continue;
 		starved |= budget == 0;
@@ -532,14 +570,14 @@ static void on_topic(struct kl_cluster *cluster, struct kl_topic_info *info)
 		kl_results_error(c, NULL, &err);
 	}
 	kl_gate_wake(c->os, &c->gate);
-	kl_loop_post(c->loop, &c->task);
+	kl_hook_add(c->loop, &c->round_hook);
 }
 
 static void on_node(struct kl_cluster *cluster, struct kl_node *node,
 		    const struct klamm_error *err)
 {
 	struct klamm_consumer *c = kl_container(cluster, struct klamm_consumer, cluster);
-	kl_loop_post(c->loop, &c->task);
+	kl_hook_add(c->loop, &c->round_hook);
 }
 
 const struct kl_cluster_ops kl_fetcher_ops = {.topic = on_topic, .node = on_node};

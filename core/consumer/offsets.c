@@ -10,7 +10,7 @@
 /* A request and the look-ups that it carries. */
 struct list_request {
 	struct kl_request request;
-	struct kl_list link;
+	struct kl_list link; /* while it is being built */
 	struct klamm_consumer *c;
 	struct kl_node *node;
 	struct kl_list lookups;
@@ -24,7 +24,7 @@ void kl_lookup_start(struct klamm_consumer *c, struct kl_lookup *lookup)
 	lookup->leader_epoch = -1;
 	kl_ctopic_want(c, lookup->topic);
 	kl_list_push(&c->lookups, &lookup->link);
-	kl_loop_post(c->loop, &c->task);
+	kl_hook_add(c->loop, &c->round_hook);
 }
 
 void kl_lookup_cancel(struct klamm_consumer *c, struct kl_lookup *lookup)
@@ -106,11 +106,10 @@ static void on_answer(struct kl_request *r, const struct kl_response *response)
 	struct kl_lookup *lookup;
 	while ((lookup = kl_list_first(&request->lookups, struct kl_lookup, link)) != NULL)
 		fail(c, lookup, code);
-	kl_list_remove(&request->link);
 	kl_request_free(&request->request);
 	kl_arena_free(&request->arena);
 	free(request);
-	kl_loop_post(c->loop, &c->task);
+	kl_hook_add(c->loop, &c->round_hook);
 }
 
 static const void *make_body(struct kl_request *r, int version)
@@ -213,7 +212,7 @@ void kl_lookups_round(struct klamm_consumer *c, int64_t *when)
 			continue;
 		}
 		if (!kl_node_connect(node) && !kl_node_may_connect(node)) {
-			*when = kl_min(*when, node->retry_at);
+			*when = kl_min(*when, kl_node_next_time(node));
 			continue;
 		}
 		struct list_request *request = request_to(c, &building, node);
@@ -229,7 +228,6 @@ void kl_lookups_round(struct klamm_consumer *c, int64_t *when)
 	struct kl_list *link;
 	while ((link = kl_list_pop(&building)) != NULL) {
 		struct list_request *request = kl_list_entry(link, struct list_request, link);
-		kl_list_push(&c->requests, &request->link);
 		request->request.api = KL_API_LIST_OFFSETS;
 		request->request.max_version = -1;
 		request->request.prepare = make_body;
@@ -241,16 +239,17 @@ void kl_lookups_round(struct klamm_consumer *c, int64_t *when)
 
 /* --- partitions --- */
 
-struct part_lookup {
+struct kl_part_lookup {
 	struct kl_lookup lookup;
 	struct kl_cpart *part; /* with a reference */
-	unsigned generation;
 };
 
 static void tell_part(struct klamm_consumer *c, struct kl_cpart *part, int64_t offset)
 {
 	part->fetch_offset = offset;
 	part->state = KL_CPART_READY;
+	part->failures = 0;
+	part->told_error = 0;
 	struct kl_chunk *chunk = kl_chunk_get(c);
 	if (chunk == NULL)
 		return; /* the position is learned with the first batch */
@@ -261,43 +260,63 @@ static void tell_part(struct klamm_consumer *c, struct kl_cpart *part, int64_t o
 	kl_results_push(c, chunk);
 }
 
+/* Told once, and tried again: an ACL may be missing that is made in a minute. */
+static void part_failed(struct klamm_consumer *c, struct kl_cpart *part, int code)
+{
+	part->retry_at = c->loop->now + kl_backoff(c->os, c->settings->retry_backoff_ms,
+						   c->settings->retry_backoff_max_ms,
+						   part->failures++);
+	if (part->told_error == code)
+		return;
+	struct klamm_error err;
+	kl_error(&err, code, "topic %s partition %d: its offset cannot be looked up: %s: %s",
+		 part->topic->name, part->partition, klamm_err_name(code), klamm_err_text(code));
+	part->told_error = code;
+	kl_results_error(c, part, &err);
+}
+
 static void part_done(struct klamm_consumer *c, struct kl_lookup *lookup, int code)
 {
-	struct part_lookup *own = kl_container(lookup, struct part_lookup, lookup);
+	struct kl_part_lookup *own = kl_container(lookup, struct kl_part_lookup, lookup);
 	struct kl_cpart *part = own->part;
-	bool current = part->assigned && part->generation == own->generation;
-	part->looking_up = false;
-	if (current && code == 0 && lookup->offset >= 0) {
+	part->lookup = NULL;
+	if (c->stopping) {
+		/* Nobody wants to know any more. */
+	} else if (code != 0) {
+		part_failed(c, part, code);
+	} else if (lookup->offset >= 0) {
 		tell_part(c, part, lookup->offset);
-	} else if (current && code == 0) {
-		/* No record that late: the end, as the header says of seek_time(). */
+	} else { /* no record that late: the end, as the header says of seek_time() */
 		part->reset_to = KLAMM_OFFSET_END;
-	} else if (current && !c->stopping) {
-		struct klamm_error err;
-		kl_error(&err, code, "topic %s partition %d: its offset cannot be looked up: %s: %s",
-			 part->topic->name, part->partition, klamm_err_name(code),
-			 klamm_err_text(code));
-		part->state = KL_CPART_STOPPED;
-		kl_results_error(c, part, &err);
 	}
-	kl_loop_post(c->loop, &c->task);
+	kl_hook_add(c->loop, &c->round_hook);
 	kl_cpart_unref(part);
 	free(own);
 }
 
 void kl_lookup_part(struct klamm_consumer *c, struct kl_cpart *part)
 {
-	struct part_lookup *own = calloc(1, sizeof(*own));
+	struct kl_part_lookup *own = calloc(1, sizeof(*own));
 	if (own == NULL)
 		return; /* the next round tries again */
 	own->part = kl_cpart_ref(part);
-	own->generation = part->generation;
 	own->lookup.topic = part->topic;
 	own->lookup.partition = part->partition;
 	own->lookup.timestamp = part->reset_to;
 	own->lookup.done = part_done;
-	part->looking_up = true;
+	part->lookup = own;
 	kl_lookup_start(c, &own->lookup);
+}
+
+void kl_lookup_part_cancel(struct klamm_consumer *c, struct kl_cpart *part)
+{
+	struct kl_part_lookup *own = part->lookup;
+	if (own == NULL)
+		return;
+	part->lookup = NULL;
+	kl_lookup_cancel(c, &own->lookup);
+	kl_cpart_unref(part);
+	free(own);
 }
 
 void kl_lookups_free(struct klamm_consumer *c)
@@ -364,12 +383,21 @@ static int prepare(struct query *query, struct klamm_error *err)
 	for (size_t i = 0; i < query->count; i++) {
 		struct klamm_offset_query *q = &query->queries[i];
 		struct kl_lookup *lookup = &query->lookups[i];
-		q->error = 0;
-		q->offset = q->found_ms = q->leader_epoch = -1;
 		kl_list_init(&lookup->link);
-		if (q->topic == NULL || q->partition < 0)
+		if (q->size != sizeof(*q))
+			return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+					"query %zu: its size is %zu, not %zu", i, q->size,
+					sizeof(*q));
+		if (q->topic == NULL || q->topic[0] == '\0' || q->partition < 0)
 			return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 					"query %zu names no partition", i);
+		if (q->timestamp_ms < KLAMM_OFFSET_BEGINNING)
+			return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+					"query %zu: timestamp %lld: must be milliseconds since 1970, "
+					"KLAMM_OFFSET_BEGINNING or _END",
+					i, (long long)q->timestamp_ms);
+		q->error = 0;
+		q->offset = q->found_ms = q->leader_epoch = -1;
 		lookup->topic = kl_ctopic_get(query->c, q->topic);
 		if (lookup->topic == NULL)
 			return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for queries");
@@ -397,12 +425,15 @@ static void ask_why(void *arg)
 int klamm_consumer_offsets(struct klamm_consumer *c, struct klamm_offset_query *queries,
 			   size_t count, int64_t timeout_ms, struct klamm_error *err)
 {
+	int rc = kl_consumer_check(c, true, err);
+	if (rc != 0)
+		return rc;
 	struct query query = {.c = c, .queries = queries, .count = count};
 	atomic_init(&query.open, count);
 	query.lookups = calloc(count ? count : 1, sizeof(*query.lookups));
 	if (query.lookups == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for queries");
-	int rc = prepare(&query, err);
+	rc = prepare(&query, err);
 	if (rc == 0) {
 		kl_loop_call(c->loop, start_queries, &query);
 		if (!kl_loop_wait(c->loop, &c->gate, queries_done, &query,
@@ -459,6 +490,9 @@ int klamm_consumer_partitions_for(struct klamm_consumer *c, const char *topic,
 				  int64_t timeout_ms, int32_t *count_out,
 				  struct klamm_error *err)
 {
+	int rc = kl_consumer_check(c, true, err);
+	if (rc != 0)
+		return rc;
 	struct count_wait wait = {c, kl_ctopic_get(c, topic)};
 	if (wait.topic == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a topic");

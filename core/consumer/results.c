@@ -103,3 +103,44 @@ void kl_results_drop(struct klamm_consumer *c, struct kl_cpart *part)
 	while ((link = kl_list_pop(&dropped)) != NULL)
 		kl_chunk_put(c, kl_list_entry(link, struct kl_chunk, link));
 }
+
+void kl_results_done(struct klamm_consumer *c, struct kl_chunk *chunk)
+{
+	kl_mutex_lock(&c->mutex);
+	kl_list_remove(&chunk->link);
+	kl_mutex_unlock(&c->mutex);
+	kl_chunk_put(c, chunk);
+	kl_loop_post(c->loop, &c->task); /* its partition may be fetched again */
+}
+
+void kl_results_behind(struct klamm_consumer *c, struct kl_chunk *broken)
+{
+	const struct kl_cpart *part = broken->part;
+	struct kl_list own = KL_LIST_INIT(own);
+	kl_mutex_lock(&c->mutex);
+	kl_list_for_safe(chunk, &c->results, struct kl_chunk, link) {
+		if (chunk->part == part) {
+			kl_list_remove(&chunk->link);
+			kl_list_push(&own, &chunk->link);
+		}
+	}
+	kl_list_splice(&c->results, &own);
+	kl_mutex_unlock(&c->mutex);
+}
+
+void kl_results_positions(struct klamm_consumer *c)
+{
+	struct kl_list found = KL_LIST_INIT(found);
+	kl_mutex_lock(&c->mutex);
+	kl_list_for_safe(chunk, &c->results, struct kl_chunk, link) {
+		if (!chunk->look_up_done || is_stale(chunk) || chunk->part->position >= 0)
+			continue;
+		chunk->part->position = chunk->offset;
+		kl_list_remove(&chunk->link);
+		kl_list_push(&found, &chunk->link);
+	}
+	kl_mutex_unlock(&c->mutex);
+	struct kl_list *link;
+	while ((link = kl_list_pop(&found)) != NULL)
+		kl_chunk_put(c, kl_list_entry(link, struct kl_chunk, link));
+}

@@ -29,7 +29,8 @@ struct kl_ctopic *kl_ctopic_get(struct klamm_consumer *c, const char *name)
 
 void kl_ctopic_want(struct klamm_consumer *c, struct kl_ctopic *topic)
 {
-	if (topic->wants++ > 0)
+	/* Again where memory was short before. */
+	if (topic->wants++ > 0 && topic->info != NULL)
 		return;
 	topic->info = kl_cluster_want(&c->cluster, topic->name);
 	if (topic->info != NULL)
@@ -114,6 +115,7 @@ static void drop_part(struct klamm_consumer *c, struct kl_cpart *part)
 	part->assigned = false;
 	part->generation++;
 	kl_list_remove(&part->link);
+	kl_lookup_part_cancel(c, part);
 	kl_results_drop(c, part);
 	kl_ctopic_unwant(c, part->topic);
 	kl_cpart_unref(part);
@@ -151,7 +153,7 @@ static void assign_in_loop(void *arg)
 	HASH_ITER(hh, c->assigned, part, tmp)
 		if (!part->assigned)
 			take_part(c, part);
-	kl_loop_post(c->loop, &c->task);
+	kl_hook_add(c->loop, &c->round_hook);
 }
 
 static int build(struct klamm_consumer *c, const struct klamm_topic_partition *partitions,
@@ -183,11 +185,11 @@ int klamm_consumer_assign(struct klamm_consumer *c,
 			  const struct klamm_topic_partition *partitions, size_t count,
 			  struct klamm_error *err)
 {
-	if (atomic_load(c->state) != KL_CONSUMER_OPEN)
-		return kl_error(err, KLAMM_ERR_FORKED,
-				"this consumer belongs to the parent process");
+	int rc = kl_consumer_check(c, true, err);
+	if (rc != 0)
+		return rc;
 	struct assign assign = {.c = c};
-	int rc = build(c, partitions, count, &assign.next, err);
+	rc = build(c, partitions, count, &assign.next, err);
 	if (rc == 0) {
 		kl_loop_call(c->loop, assign_in_loop, &assign);
 		return 0;
@@ -217,6 +219,7 @@ static void seek_in_loop(void *arg)
 	part->retry_at = 0;
 	part->failures = 0;
 	part->told_error = 0;
+	kl_lookup_part_cancel(seek->c, part);
 	kl_results_drop(seek->c, part);
 	if (seek->to >= 0 && !seek->is_time) {
 		part->position = part->fetch_offset = seek->to;
@@ -228,14 +231,16 @@ static void seek_in_loop(void *arg)
 		if (part->reset_to == KLAMM_OFFSET_RESET)
 			kl_fetcher_reset(seek->c, part);
 	}
-	kl_loop_post(seek->c->loop, &seek->c->task);
+	kl_hook_add(seek->c->loop, &seek->c->round_hook);
 }
 
 static int seek(struct klamm_consumer *c, const char *topic, int32_t partition, int64_t to,
 		bool is_time, struct klamm_error *err)
 {
 	struct seek seek = {.c = c, .to = to, .is_time = is_time};
-	int rc = find(c, topic, partition, &seek.part, err);
+	int rc = kl_consumer_check(c, true, err);
+	if (rc == 0)
+		rc = find(c, topic, partition, &seek.part, err);
 	if (rc == 0)
 		kl_loop_call(c->loop, seek_in_loop, &seek);
 	return rc;
@@ -268,7 +273,9 @@ int klamm_consumer_pause(struct klamm_consumer *c, const char *topic, int32_t pa
 			 bool paused, struct klamm_error *err)
 {
 	struct kl_cpart *part;
-	int rc = find(c, topic, partition, &part, err);
+	int rc = kl_consumer_check(c, false, err);
+	if (rc == 0)
+		rc = find(c, topic, partition, &part, err);
 	if (rc == 0) {
 		part->paused = paused;
 		atomic_store(&part->muted, paused);
@@ -277,30 +284,41 @@ int klamm_consumer_pause(struct klamm_consumer *c, const char *topic, int32_t pa
 	return rc;
 }
 
-/* Take what look-ups found, so that positions are known without polling for data. */
-static void take_positions(struct klamm_consumer *c)
-{
-	struct kl_chunk *chunk;
-	while ((chunk = kl_results_first(c)) != NULL && chunk->look_up_done) {
-		chunk->part->position = chunk->offset;
-		kl_chunk_put(c, chunk);
-	}
-}
-
 static bool position_known(void *arg)
 {
 	struct seek *wait = arg;
-	take_positions(wait->c);
+	kl_results_positions(wait->c);
 	return wait->part->position >= 0;
+}
+
+struct look {
+	const struct kl_cpart *part;
+	bool stopped;
+};
+
+static void look_in_loop(void *arg)
+{
+	struct look *look = arg;
+	look->stopped = look->part->state == KL_CPART_STOPPED;
 }
 
 int klamm_consumer_position(struct klamm_consumer *c, const char *topic, int32_t partition,
 			    int64_t timeout_ms, int64_t *offset_out, struct klamm_error *err)
 {
 	struct seek wait = {.c = c};
-	int rc = find(c, topic, partition, &wait.part, err);
+	int rc = kl_consumer_check(c, true, err);
+	if (rc == 0)
+		rc = find(c, topic, partition, &wait.part, err);
 	if (rc != 0)
 		return rc;
+	struct look look = {wait.part, false};
+	if (!position_known(&wait))
+		kl_loop_call(c->loop, look_in_loop, &look);
+	if (look.stopped)
+		return kl_error(err, KLAMM_ERR_NO_OFFSET,
+				"topic %s partition %d has no position, and auto.offset.reset is "
+				"none",
+				topic, partition);
 	if (!kl_loop_wait(c->loop, &c->gate, position_known, &wait,
 			  kl_os_deadline_ms(c->os, timeout_ms)))
 		return kl_error(err, KLAMM_ERR_TIMED_OUT,

@@ -80,15 +80,13 @@ static int decode(struct klamm_batch *batch, const struct klamm_record_view *vie
 	return rc;
 }
 
-static int get(struct klamm_batch *batch, const struct klamm_record_view *view, bool is_key,
-	       const struct klamm_value **value_out, struct klamm_error *err)
+static int read_value(struct klamm_batch *batch, const struct klamm_record_view *view,
+		      bool is_key, const struct klamm_value **value_out, struct klamm_error *err)
 {
 	struct klamm_consumer *c = batch->consumer;
 	const char *what = is_key ? "key" : "value";
 	struct kl_role_deserializer *role = is_key ? &c->key : &c->value;
 	const struct klamm_span *in = is_key ? &view->key : &view->value;
-	if (atomic_load(c->state) != KL_CONSUMER_OPEN)
-		return fail(batch, view, KLAMM_ERR_CLOSED, what, "its consumer is closed", err);
 	struct klamm_value *value = value_new(batch);
 	if (value == NULL)
 		return fail(batch, view, KLAMM_ERR_NO_MEMORY, what, "out of memory", err);
@@ -101,12 +99,29 @@ static int get(struct klamm_batch *batch, const struct klamm_record_view *view, 
 		value->as.bytes = *in;
 	} else {
 		struct klamm_error why;
+		kl_error_clear(&why);
 		int rc = decode(batch, view, role, is_key, value, &why);
 		if (rc != 0)
 			return fail(batch, view, KLAMM_ERR_DESERIALIZE, what, why.text, err);
 	}
 	*value_out = keep(batch, value);
 	return 0;
+}
+
+/* Any thread may be here while another closes the consumer, which waits for this one. */
+static int get(struct klamm_batch *batch, const struct klamm_record_view *view, bool is_key,
+	       const struct klamm_value **value_out, struct klamm_error *err)
+{
+	struct klamm_consumer *c = batch->consumer;
+	atomic_fetch_add(&c->decoding, 1);
+	int rc = atomic_load(c->state) == KL_CONSUMER_OPEN
+			 ? read_value(batch, view, is_key, value_out, err)
+			 : fail(batch, view, KLAMM_ERR_CLOSED, is_key ? "key" : "value",
+				"its consumer is closed", err);
+	atomic_fetch_sub(&c->decoding, 1);
+	if (atomic_load(c->state) != KL_CONSUMER_OPEN)
+		kl_gate_wake(c->os, &c->gate);
+	return rc;
 }
 
 int klamm_record_key(struct klamm_batch *batch, const struct klamm_record_view *view,

@@ -224,6 +224,8 @@ static int set_up(struct klamm_producer *p, const struct klamm_conf *conf,
 	return start.rc == 0 ? 0 : kl_error_copy(err, &start.err);
 }
 
+static void tear_down(struct klamm_producer *p);
+
 int klamm_producer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 		       struct klamm_producer **producer_out, struct klamm_error *err)
 {
@@ -240,7 +242,7 @@ int klamm_producer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 	else
 		rc = kl_error(err, KLAMM_ERR_SYSTEM, "cannot make a condition variable");
 	if (rc != 0) {
-		klamm_producer_close(p, 0, NULL);
+		tear_down(p);
 		return rc;
 	}
 	*producer_out = p;
@@ -454,21 +456,8 @@ static bool nobody_inside(void *arg)
 	return atomic_load(&p->inside) == 0;
 }
 
-int klamm_producer_close(struct klamm_producer *p, int64_t timeout_ms,
-			 struct klamm_error *err)
+static void tear_down(struct klamm_producer *p)
 {
-	if (p == NULL)
-		return 0;
-	int rc = check_may_wait(p, err);
-	if (rc != 0)
-		return rc;
-	if (p->cluster_made) {
-		int64_t deadline = kl_os_deadline_ms(p->os, timeout_ms);
-		if (!flush_until(p, deadline))
-			rc = kl_error(err, KLAMM_ERR_TIMED_OUT,
-				      "the producer was closed with records that have no "
-				      "acknowledgement");
-	}
 	if (p->state != NULL)
 		atomic_store(p->state, KL_PRODUCER_CLOSED);
 	if (p->host_made)
@@ -485,6 +474,21 @@ int klamm_producer_close(struct klamm_producer *p, int64_t timeout_ms,
 	if (p->own_loop)
 		klamm_loop_free(p->loop);
 	kl_producer_unref(p);
+}
+
+int klamm_producer_close(struct klamm_producer *p, int64_t timeout_ms,
+			 struct klamm_error *err)
+{
+	if (p == NULL)
+		return 0;
+	int rc = check_may_wait(p, err);
+	if (rc != 0)
+		return rc;
+	if (!flush_until(p, kl_os_deadline_ms(p->os, timeout_ms)))
+		rc = kl_error(err, KLAMM_ERR_TIMED_OUT,
+			      "the producer was closed with records that have no "
+			      "acknowledgement");
+	tear_down(p);
 	return rc;
 }
 

@@ -448,14 +448,6 @@ static bool is_full(const struct klamm_producer *p, const struct kl_node *node)
 	return node->busy >= (unsigned)p->settings->max_in_flight_requests_per_connection;
 }
 
-/* When a node that takes nothing now may; on its way it tells itself. */
-static int64_t node_time(const struct kl_node *node)
-{
-	return node->state == KL_NODE_IDLE    ? node->retry_at
-	       : node->state == KL_NODE_READY ? node->muted_until
-					      : KL_NEVER;
-}
-
 /* The request to this node that is being built, with room for so many bytes more. NULL:
  * *again_out tells when to ask again. */
 static struct kl_produce *request_to(struct klamm_producer *p, struct kl_node *node,
@@ -495,7 +487,7 @@ static bool send_batch(struct klamm_producer *p, struct kl_partition *part,
 		return false;
 	}
 	if (!kl_node_connect(node)) {
-		*again_out = node_time(node);
+		*again_out = kl_node_next_time(node);
 		return false;
 	}
 	struct kl_produce *request = request_to(p, node, batch->size, again_out);

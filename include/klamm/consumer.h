@@ -44,8 +44,9 @@ struct klamm_record_view {
 int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 		       struct klamm_consumer **consumer_out, struct klamm_error *err);
 
-/* Stop fetching, give back what is left, free the consumer whatever happens. Batches that
- * the application still holds stay valid. */
+/* Stop fetching, give back what is left, free the consumer whatever happens (but in a forked
+ * child: FORKED). Batches that the application still holds stay valid, but their keys and
+ * values are not decoded any more. */
 int klamm_consumer_close(struct klamm_consumer *consumer, int64_t timeout_ms,
 			 struct klamm_error *err);
 
@@ -66,7 +67,7 @@ int klamm_consumer_seek_time(struct klamm_consumer *consumer, const char *topic,
 			     struct klamm_error *err);
 
 /* The offset of the next record to be handed out, waiting up to timeout_ms for one that
- * must be looked up first. */
+ * must be looked up first. NO_OFFSET: there is none, and auto.offset.reset is none. */
 int klamm_consumer_position(struct klamm_consumer *consumer, const char *topic,
 			    int32_t partition, int64_t timeout_ms, int64_t *offset_out,
 			    struct klamm_error *err);
@@ -101,9 +102,11 @@ int klamm_consumer_partitions_for(struct klamm_consumer *consumer, const char *t
 /* The next batch, or NULL in *batch_out with 0 returned when timeout_ms passed without one.
  * The caller owns one reference. Positions advance past the batch when it is handed out.
  * An error belongs to a partition (its text names it) and is told once; the next call goes
- * on with the others. NO_OFFSET: a position is gone and auto.offset.reset is none.
- * INTERRUPTED: klamm_consumer_wakeup() was called. On a loop that the caller drives, this
- * steps it. */
+ * on with the others. A batch that cannot be read stays where it is, though: each call
+ * tells of it, in turn with the other partitions, until it is sought over. NO_OFFSET: a
+ * position is gone and auto.offset.reset is none. QUEUE_FULL: batches that the application
+ * holds take all of klamm.memory.max. INTERRUPTED: klamm_consumer_wakeup() was called. On a
+ * loop that the caller drives, this steps it. */
 int klamm_consumer_poll(struct klamm_consumer *consumer, int64_t timeout_ms,
 			struct klamm_batch **batch_out, struct klamm_error *err);
 
