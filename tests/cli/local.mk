@@ -5,6 +5,7 @@ CLI_TESTS = \
 	%D%/manual.test \
 	%D%/plugin.test \
 	%D%/records.test \
+	%D%/removed.test \
 	%D%/topic.test \
 	%D%/usage.test
 TESTS += $(CLI_TESTS)
