@@ -10,7 +10,7 @@ endif
 if SHARED_codec_gzip
 plugin_LTLIBRARIES += plugins/codec_gzip.la
 plugins_codec_gzip_la_SOURCES = $(codec_gzip_sources)
-plugins_codec_gzip_la_CFLAGS = $(PLUGIN_CFLAGS) $(ZLIB_CFLAGS)
-plugins_codec_gzip_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_codec_gzip_la_CFLAGS = $(CFLAGS_OF_PLUGINS) $(ZLIB_CFLAGS)
+plugins_codec_gzip_la_LDFLAGS = $(LDFLAGS_OF_PLUGINS)
 plugins_codec_gzip_la_LIBADD = $(ZLIB_LIBS)
 endif

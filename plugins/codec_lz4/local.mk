@@ -10,7 +10,7 @@ endif
 if SHARED_codec_lz4
 plugin_LTLIBRARIES += plugins/codec_lz4.la
 plugins_codec_lz4_la_SOURCES = $(codec_lz4_sources)
-plugins_codec_lz4_la_CFLAGS = $(PLUGIN_CFLAGS) $(LZ4_CFLAGS)
-plugins_codec_lz4_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_codec_lz4_la_CFLAGS = $(CFLAGS_OF_PLUGINS) $(LZ4_CFLAGS)
+plugins_codec_lz4_la_LDFLAGS = $(LDFLAGS_OF_PLUGINS)
 plugins_codec_lz4_la_LIBADD = $(LZ4_LIBS)
 endif

@@ -9,7 +9,7 @@ endif
 if SHARED_codec_snappy
 plugin_LTLIBRARIES += plugins/codec_snappy.la
 plugins_codec_snappy_la_SOURCES = $(codec_snappy_sources)
-plugins_codec_snappy_la_CFLAGS = $(PLUGIN_CFLAGS)
-plugins_codec_snappy_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_codec_snappy_la_CFLAGS = $(CFLAGS_OF_PLUGINS)
+plugins_codec_snappy_la_LDFLAGS = $(LDFLAGS_OF_PLUGINS)
 plugins_codec_snappy_la_LIBADD = $(SNAPPY_LIBS)
 endif

@@ -10,7 +10,7 @@ endif
 if SHARED_codec_zstd
 plugin_LTLIBRARIES += plugins/codec_zstd.la
 plugins_codec_zstd_la_SOURCES = $(codec_zstd_sources)
-plugins_codec_zstd_la_CFLAGS = $(PLUGIN_CFLAGS) $(ZSTD_CFLAGS)
-plugins_codec_zstd_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_codec_zstd_la_CFLAGS = $(CFLAGS_OF_PLUGINS) $(ZSTD_CFLAGS)
+plugins_codec_zstd_la_LDFLAGS = $(LDFLAGS_OF_PLUGINS)
 plugins_codec_zstd_la_LIBADD = $(ZSTD_LIBS)
 endif

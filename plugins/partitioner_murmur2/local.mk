@@ -8,6 +8,6 @@ endif
 if SHARED_partitioner_murmur2
 plugin_LTLIBRARIES += plugins/partitioner_murmur2.la
 plugins_partitioner_murmur2_la_SOURCES = $(partitioner_murmur2_sources)
-plugins_partitioner_murmur2_la_CFLAGS = $(PLUGIN_CFLAGS)
-plugins_partitioner_murmur2_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_partitioner_murmur2_la_CFLAGS = $(CFLAGS_OF_PLUGINS)
+plugins_partitioner_murmur2_la_LDFLAGS = $(LDFLAGS_OF_PLUGINS)
 endif

@@ -8,6 +8,6 @@ endif
 if SHARED_partitioner_roundrobin
 plugin_LTLIBRARIES += plugins/partitioner_roundrobin.la
 plugins_partitioner_roundrobin_la_SOURCES = $(partitioner_roundrobin_sources)
-plugins_partitioner_roundrobin_la_CFLAGS = $(PLUGIN_CFLAGS)
-plugins_partitioner_roundrobin_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_partitioner_roundrobin_la_CFLAGS = $(CFLAGS_OF_PLUGINS)
+plugins_partitioner_roundrobin_la_LDFLAGS = $(LDFLAGS_OF_PLUGINS)
 endif

@@ -8,6 +8,6 @@ endif
 if SHARED_serializer_bytes
 plugin_LTLIBRARIES += plugins/serializer_bytes.la
 plugins_serializer_bytes_la_SOURCES = $(serializer_bytes_sources)
-plugins_serializer_bytes_la_CFLAGS = $(PLUGIN_CFLAGS)
-plugins_serializer_bytes_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_serializer_bytes_la_CFLAGS = $(CFLAGS_OF_PLUGINS)
+plugins_serializer_bytes_la_LDFLAGS = $(LDFLAGS_OF_PLUGINS)
 endif

@@ -9,6 +9,6 @@ endif
 if SHARED_serializer_json
 plugin_LTLIBRARIES += plugins/serializer_json.la
 plugins_serializer_json_la_SOURCES = $(serializer_json_sources)
-plugins_serializer_json_la_CFLAGS = $(PLUGIN_CFLAGS)
-plugins_serializer_json_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_serializer_json_la_CFLAGS = $(CFLAGS_OF_PLUGINS)
+plugins_serializer_json_la_LDFLAGS = $(LDFLAGS_OF_PLUGINS)
 endif

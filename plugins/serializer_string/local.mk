@@ -8,6 +8,6 @@ endif
 if SHARED_serializer_string
 plugin_LTLIBRARIES += plugins/serializer_string.la
 plugins_serializer_string_la_SOURCES = $(serializer_string_sources)
-plugins_serializer_string_la_CFLAGS = $(PLUGIN_CFLAGS)
-plugins_serializer_string_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_serializer_string_la_CFLAGS = $(CFLAGS_OF_PLUGINS)
+plugins_serializer_string_la_LDFLAGS = $(LDFLAGS_OF_PLUGINS)
 endif

@@ -3,7 +3,6 @@ check_PROGRAMS += %D%/test_broker
 TESTS += %D%/test_broker
 %C%_test_broker_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_broker_LDADD = libklamm-broker.la $(UNIT_LIBS)
-%C%_test_broker_LDFLAGS = $(UNIT_LDFLAGS)
 %C%_test_broker_SOURCES = \
 	%D%/peer.c %D%/peer.h \
 	%D%/test_faults.c \

@@ -8,7 +8,6 @@ check_LTLIBRARIES += %D%/libunit.la
 
 UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 UNIT_LIBS = tests/unit/libunit.la libklamm.la $(CHECK_LIBS)
-UNIT_LDFLAGS = $(AM_LDFLAGS)
 
 include tests/unit/admin/local.mk
 include tests/unit/base/local.mk

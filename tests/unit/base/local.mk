@@ -2,7 +2,6 @@ check_PROGRAMS += %D%/test_base
 TESTS += %D%/test_base
 %C%_test_base_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_base_LDADD = $(UNIT_LIBS)
-%C%_test_base_LDFLAGS = $(UNIT_LDFLAGS)
 %C%_test_base_SOURCES = \
 	%D%/test_arena.c \
 	%D%/test_buf.c \

@@ -2,7 +2,6 @@ check_PROGRAMS += %D%/test_cli
 TESTS += %D%/test_cli
 %C%_test_cli_CFLAGS = $(UNIT_CFLAGS) $(JSONC_CFLAGS)
 %C%_test_cli_LDADD = $(UNIT_LIBS) $(JSONC_LIBS)
-%C%_test_cli_LDFLAGS = $(UNIT_LDFLAGS)
 %C%_test_cli_SOURCES = \
 	%D%/test_lines.c \
 	%D%/test_place.c \

@@ -2,7 +2,6 @@ check_PROGRAMS += %D%/test_conf
 TESTS += %D%/test_conf
 %C%_test_conf_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_conf_LDADD = $(UNIT_LIBS)
-%C%_test_conf_LDFLAGS = $(UNIT_LDFLAGS)
 %C%_test_conf_SOURCES = \
 	%D%/test_conf.c \
 	%D%/test_load.c \

@@ -2,7 +2,6 @@ check_PROGRAMS += %D%/test_os
 TESTS += %D%/test_os
 %C%_test_os_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_os_LDADD = core/os/libsim.la $(UNIT_LIBS)
-%C%_test_os_LDFLAGS = $(UNIT_LDFLAGS)
 %C%_test_os_SOURCES = \
 	%D%/test_real.c \
 	%D%/test_real_files.c \

@@ -6,7 +6,6 @@ TESTS += %D%/test_plugins
 	-DBROKEN='"$(abs_builddir)/%D%/broken/.libs"' \
 	-DEXAMPLE='"$(abs_builddir)/%D%/example/.libs"'
 %C%_test_plugins_LDADD = $(UNIT_LIBS)
-%C%_test_plugins_LDFLAGS = $(UNIT_LDFLAGS)
 %C%_test_plugins_SOURCES = \
 	%D%/loaded.c %D%/loaded.h \
 	%D%/test_codecs.c \
@@ -19,7 +18,7 @@ if SHARED_MODULES
 
 # Modules that the loader must refuse, each for a reason of its own; newer is sound. -rpath
 # makes libtool build a shared object of something that is never installed.
-BROKEN_CFLAGS = $(PLUGIN_CFLAGS)
+BROKEN_CFLAGS = $(CFLAGS_OF_PLUGINS)
 BROKEN_LDFLAGS = -module -avoid-version -shared -rpath /nowhere $(AM_LDFLAGS)
 check_LTLIBRARIES += \
 	%D%/example/partitioner_region.la \

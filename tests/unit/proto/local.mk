@@ -2,7 +2,6 @@ check_PROGRAMS += %D%/test_proto
 TESTS += %D%/test_proto
 %C%_test_proto_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_proto_LDADD = $(UNIT_LIBS)
-%C%_test_proto_LDFLAGS = $(UNIT_LDFLAGS)
 %C%_test_proto_SOURCES = \
 	%D%/test_damage.c \
 	%D%/test_frame.c \

@@ -2,7 +2,6 @@ check_PROGRAMS += %D%/test_record
 TESTS += %D%/test_record
 %C%_test_record_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_record_LDADD = $(UNIT_LIBS)
-%C%_test_record_LDFLAGS = $(UNIT_LDFLAGS)
 %C%_test_record_SOURCES = \
 	%D%/record.c %D%/record.h \
 	%D%/test_legacy.c \
