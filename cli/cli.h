@@ -99,7 +99,7 @@ void cli_help(
 /* A configuration from -F, then -X, then -b; every problem of a file is told at once.
  */
 int cli_conf(const struct cli *cli, struct klamm_conf **conf_out);
-/* The same for commands that talk to a broker: one must be named. */
+/* The same for commands that talk to a broker: 127.0.0.1:9092 when none is named. */
 int cli_client_conf(const struct cli *cli, struct klamm_conf **conf_out);
 
 /* How long a question to the brokers may take. */

@@ -24,7 +24,7 @@ const struct cli_command *const cli_commands[] = {
 
 const struct cli_option cli_global_options[] = {
 	{'b', "brokers", "HOST:PORT,...", CLI_LIST, AT(brokers), 0, 0,
-	 "brokers to ask first (bootstrap.servers)"},
+	 "brokers to ask first (bootstrap.servers; 127.0.0.1:9092)"},
 	{'F', "config-file", "FILE", CLI_LIST, AT(files), 0, 0,
 	 "read a configuration file; may be repeated"},
 	{'X', "set", "KEY=VALUE", CLI_LIST, AT(pairs), 0, 0,

@@ -108,12 +108,13 @@ int cli_client_conf(const struct cli *cli, struct klamm_conf **conf_out)
 	int rc = cli_conf(cli, &conf);
 	if (rc != 0)
 		return rc;
+	/* Where klamm broker listens unless it is told otherwise. */
 	const char *servers = klamm_conf_get(conf, "bootstrap.servers");
-	if (servers == NULL || servers[0] == '\0') {
+	struct klamm_error err;
+	if ((servers == NULL || servers[0] == '\0') &&
+	    klamm_conf_set(conf, "bootstrap.servers", "127.0.0.1:9092", &err) != 0) {
 		klamm_conf_free(conf);
-		return cli_usage(
-			cli, "no broker: give -b HOST:PORT, or bootstrap.servers in a "
-			     "file with -F");
+		return cli_error(&err);
 	}
 	*conf_out = conf;
 	return 0;
