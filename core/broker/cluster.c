@@ -270,8 +270,11 @@ static void update_partition(struct kl_partition_info *known,
 static bool update_partitions(struct kl_topic_info *topic,
 			      const struct kl_metadata_response_topic *told)
 {
-	/* A topic that was deleted and made again may have fewer. */
-	if (topic->answered && !kl_uuid_equal(&topic->id, &told->topic_id))
+	/* A topic that was deleted and made again may have fewer. An answer of an old version
+	 * has no id, which says nothing. */
+	bool new_id = !kl_uuid_is_zero(&told->topic_id) &&
+		      !kl_uuid_equal(&topic->id, &told->topic_id);
+	if (new_id && !kl_uuid_is_zero(&topic->id))
 		topic->partition_count = 0;
 	int32_t told_n = kl_max(told->partitions_n, 0), last = topic->partition_count - 1;
 	for (int32_t i = 0; i < told->partitions_n; i++)
@@ -289,7 +292,8 @@ static bool update_partitions(struct kl_topic_info *topic,
 		if (index >= 0 && index < count)
 			update_partition(&topic->partitions[index], &told->partitions[i]);
 	}
-	topic->id = told->topic_id;
+	if (new_id)
+		topic->id = told->topic_id;
 	return true;
 }
 

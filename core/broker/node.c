@@ -573,7 +573,8 @@ bool kl_node_connect(struct kl_node *node)
 {
 	if (node->state != KL_NODE_IDLE)
 		return kl_node_is_ready(node);
-	if (node->retry_at > now(node)) {
+	node->wanted = node->retry_at > now(node);
+	if (node->wanted) {
 		set_timer(node);
 		return false;
 	}
@@ -599,10 +600,10 @@ static void set_timer(struct kl_node *node)
 		when = kl_min(when, request->expires);
 	kl_list_for(request, &node->waiting, struct kl_request, link)
 		when = kl_min(when, request->deadline);
+	if (node->state == KL_NODE_IDLE && (node->wanted || !kl_list_empty(&node->waiting)))
+		when = kl_min(when, node->retry_at);
 	if (!kl_list_empty(&node->waiting)) {
-		if (node->state == KL_NODE_IDLE)
-			when = kl_min(when, node->retry_at);
-		else if (node->state == KL_NODE_READY)
+		if (node->state == KL_NODE_READY)
 			when = kl_min(when, node->muted_until);
 	} else if (node->state == KL_NODE_READY && kl_list_empty(&node->in_flight) &&
 		   node->nodes->settings->connections_max_idle_ms >= 0) {
@@ -700,7 +701,7 @@ static void on_timer(struct kl_timer *timer)
 	if (expire_in_flight(node))
 		return;
 	expire_waiting(node);
-	if (!kl_list_empty(&node->waiting)) {
+	if (!kl_list_empty(&node->waiting) || node->wanted) {
 		kl_node_connect(node);
 		send_waiting(node);
 		return;

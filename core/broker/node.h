@@ -54,6 +54,7 @@ struct kl_node {
 	struct kl_timer timer; /* whatever is due next */
 	int64_t setup_deadline;
 	int64_t retry_at;       /* no attempt before */
+	bool wanted;            /* a connection was asked for before that */
 	unsigned failures;      /* in a row, of whole attempts */
 	unsigned setup_timeouts; /* in a row (KIP-601) */
 	int64_t muted_until;    /* throttled (KIP-219) */
