@@ -344,6 +344,13 @@ void kl_pbatch_finish(struct klamm_producer *p, struct kl_pbatch *batch)
 	kl_pool_submit(&p->loop->cpu, &batch->job);
 }
 
+/* The largest slab that buffer.memory can ever give. */
+static size_t largest_slab(const struct klamm_producer *p)
+{
+	size_t budget = (size_t)p->settings->buffer_memory, size = kl_slab_size(budget);
+	return size > budget ? size / 2 : size;
+}
+
 size_t kl_pbatch_limit(const struct klamm_producer *p, const struct klamm_topic *topic)
 {
 	size_t limit = (size_t)p->settings->batch_size;
@@ -353,6 +360,7 @@ size_t kl_pbatch_limit(const struct klamm_producer *p, const struct klamm_topic 
 		/* Compression may fail: the plain batch has to fit a request as well. */
 		limit = kl_min(limit, kl_max(p->record_max, (size_t)p->settings->batch_size));
 	}
+	limit = kl_min(limit, largest_slab(p));
 	return kl_max(limit, (size_t)KL_BATCH_HEAD + 64);
 }
 
