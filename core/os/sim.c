@@ -53,7 +53,8 @@ bool kl_sim_chance(struct kl_sim *sim, enum kl_sim_stream stream, uint32_t per_m
 	return per_million > 0 && kl_sim_draw(sim, stream, 1000000) < per_million;
 }
 
-int64_t kl_sim_between(struct kl_sim *sim, enum kl_sim_stream stream, int64_t min, int64_t max)
+int64_t kl_sim_between(struct kl_sim *sim, enum kl_sim_stream stream, int64_t min,
+		       int64_t max)
 {
 	if (max <= min)
 		return min;

@@ -151,6 +151,13 @@ struct kl_sim_rule {
 };
 void kl_sim_rule(struct kl_sim *sim, const struct kl_sim_rule *rule);
 
+/* Called with the bytes of each send, which it may change, just before they travel; NULL = no
+ * more. For damage that must hit a certain place. */
+void kl_sim_tamper(struct kl_sim *sim,
+		   void (*fn)(void *arg, const struct kl_sim_node *from,
+			      const struct kl_sim_node *to, uint8_t *p, size_t n),
+		   void *arg);
+
 /* A port off: its connections are reset and new ones refused, though the listener knows
  * nothing. */
 void kl_sim_port(struct kl_sim_node *node, uint16_t port, bool on);

@@ -50,6 +50,10 @@ void kl_sim_faults_draw(struct kl_sim *sim, bool corrupt, struct kl_sim_faults *
 
 /* --- outages --- */
 
+/* A clock is wrong by half an hour at most: records from further in the future are refused
+ * by brokers (message.timestamp.after.max.ms). */
+#define JUMP_MS (30 * 60 * 1000)
+
 struct outage {
 	struct kl_list link;
 	struct chaos *chaos;
@@ -97,7 +101,8 @@ static void outage_end(struct kl_sim *sim, struct kl_sim_timer *timer)
 	free(o);
 }
 
-static void outage_begin(struct chaos *chaos, uint32_t kind, const struct kl_sim_target *target)
+static void outage_begin(struct chaos *chaos, uint32_t kind,
+			 const struct kl_sim_target *target)
 {
 	struct kl_sim *sim = chaos->sim;
 	struct outage *o = kl_sim_alloc(sizeof(*o));
@@ -129,14 +134,16 @@ static void strike(struct chaos *chaos)
 	struct kl_sim *sim = chaos->sim;
 	const struct kl_sim_chaos *plan = &chaos->plan;
 	uint32_t kind = draw_kind(chaos);
-	const struct kl_sim_target *target = &plan->targets[kl_sim_below(sim, plan->target_count)];
+	const struct kl_sim_target *target =
+		&plan->targets[kl_sim_below(sim, plan->target_count)];
 	switch (kind) {
 	case KL_SIM_CHAOS_RESET:
 		kl_sim_reset(target->node, target->port);
 		break;
 	case KL_SIM_CHAOS_CLOCK:
 		kl_sim_clock_jump(plan->client,
-				  kl_sim_between(sim, KL_SIM_PLAN, -3600000, 3600000));
+				  kl_sim_between(sim, KL_SIM_PLAN, -JUMP_MS, JUMP_MS) -
+					  plan->client->wall_offset_ms);
 		break;
 	case KL_SIM_CHAOS_ACT:
 		plan->act(plan->arg, kl_sim_random(sim, KL_SIM_PLAN));

@@ -240,7 +240,8 @@ void kl_sim_conn_leave(struct kl_sock *sock, bool reset)
 		kl_sim_timer_stop(conn->sim, &conn->connect);
 	if (sock->state == SOCK_DEAD)
 		return;
-	if (reset || sock->state == SOCK_CONNECTS || !kl_sim_pipe_finish(&conn->pipes[side])) {
+	if (reset || sock->state == SOCK_CONNECTS ||
+	    !kl_sim_pipe_finish(&conn->pipes[side])) {
 		kl_sim_pipe_lose(&conn->pipes[side]);
 		kl_sim_conn_reset(conn, !side);
 	}

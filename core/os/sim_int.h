@@ -59,6 +59,9 @@ struct kl_sim {
 	struct kl_list rules;
 	struct kl_list cuts; /* links that are off */
 	struct chaos *chaos;
+	void (*tamper)(void *arg, const struct kl_sim_node *from, const struct kl_sim_node *to,
+		       uint8_t *p, size_t n);
+	void *tamper_arg;
 
 	uint64_t hash, events, switches;
 	struct kl_sim_event newest[KL_SIM_NEWEST];
@@ -127,7 +130,8 @@ uint64_t kl_sim_random(struct kl_sim *sim, enum kl_sim_stream stream);
 uint64_t kl_sim_draw(struct kl_sim *sim, enum kl_sim_stream stream, uint64_t below);
 bool kl_sim_chance(struct kl_sim *sim, enum kl_sim_stream stream, uint32_t per_million);
 /* Uniform in [min, max]. */
-int64_t kl_sim_between(struct kl_sim *sim, enum kl_sim_stream stream, int64_t min, int64_t max);
+int64_t kl_sim_between(struct kl_sim *sim, enum kl_sim_stream stream, int64_t min,
+		       int64_t max);
 /* kind: static text. */
 void kl_sim_trace(struct kl_sim *sim, const char *kind, uint64_t a, uint64_t b, uint64_t n);
 void kl_sim_trace_bytes(struct kl_sim *sim, const void *p, size_t n);

@@ -125,8 +125,9 @@ void kl_sim_address_set(struct kl_sim_node *node, unsigned address, enum kl_sim_
 void kl_sim_address_text(struct kl_sim_node *node, unsigned address,
 			 char text[static KL_ADDR_TEXT])
 {
-	snprintf(text, KL_ADDR_TEXT, node->addresses[address].ipv6 ? "fd00::%u:%u" : "10.0.%u.%u",
-		 node->id, address + 1);
+	bool ipv6 = node->addresses[address].ipv6;
+	snprintf(text, KL_ADDR_TEXT, ipv6 ? "fd00::%u:%u" : "10.0.%u.%u", node->id,
+		 address + 1);
 }
 
 /* --- looking up --- */
@@ -135,18 +136,17 @@ static bool parse_number(const char *host, struct kl_sim_addr *a)
 {
 	unsigned node, address;
 	int end = 0;
-	if (sscanf(host, "10.0.%u.%u%n", &node, &address, &end) == 2 && host[end] == '\0')
-		a->ipv6 = false;
-	else if (sscanf(host, "fd00::%u:%u%n", &node, &address, &end) == 2 && host[end] == '\0')
-		a->ipv6 = true;
-	else
+	a->ipv6 = strncmp(host, "fd00::", 6) == 0;
+	const char *form = a->ipv6 ? "fd00::%u:%u%n" : "10.0.%u.%u%n";
+	if (sscanf(host, form, &node, &address, &end) != 2 || host[end] != '\0')
 		return false;
 	a->node = node;
 	a->address = (uint16_t)(address - 1);
 	return address > 0;
 }
 
-static size_t all_of(struct kl_sim_node *node, uint16_t port, struct kl_addr *addrs, size_t max)
+static size_t all_of(struct kl_sim_node *node, uint16_t port, struct kl_addr *addrs,
+		     size_t max)
 {
 	size_t n = 0;
 	for (; n < node->address_count && n < max; n++)

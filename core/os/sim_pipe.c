@@ -82,13 +82,22 @@ static void queue_bytes(struct pipe *pipe, size_t len)
 
 /* --- the sender's end --- */
 
+static void tamper(struct pipe *pipe, uint8_t *p, size_t n)
+{
+	const struct conn *conn = pipe->conn;
+	if (conn->sim->tamper != NULL && n > 0)
+		conn->sim->tamper(conn->sim->tamper_arg, conn->nodes[pipe->from],
+				  conn->nodes[!pipe->from], p, n);
+}
+
 static void put(struct pipe *pipe, const uint8_t *p, size_t n)
 {
 	size_t at = (pipe->start + pipe->used) % pipe->window;
 	size_t first = kl_min(n, pipe->window - at);
 	memcpy(pipe->ring + at, p, first);
-	if (n > first)
-		memcpy(pipe->ring, p + first, n - first);
+	memcpy(pipe->ring, p + first, n - first);
+	tamper(pipe, pipe->ring + at, first);
+	tamper(pipe, pipe->ring, n - first);
 	pipe->used += n;
 }
 

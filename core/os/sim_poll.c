@@ -100,7 +100,8 @@ static int sim_poller_wait(struct kl_poller *poller, struct kl_event *events, in
 	/* Ready or not, others may run first. */
 	bool at_once = poller->wake || collect(poller, events, max) > 0;
 	if (kl_sim_chance(sim, KL_SIM_SCHED, sim->faults.spurious))
-		deadline = kl_min(deadline, sim->now + kl_sim_between(sim, KL_SIM_SCHED, 0, KL_MS));
+		deadline = kl_min(deadline,
+				  sim->now + kl_sim_between(sim, KL_SIM_SCHED, 0, KL_MS));
 	poller->waiter = sim->current;
 	kl_sim_block(sim, "polls", poller->id, at_once ? sim->now : deadline);
 	poller->waiter = NULL;

@@ -11,6 +11,15 @@ void kl_sim_rule(struct kl_sim *sim, const struct kl_sim_rule *what)
 	kl_list_push(&sim->rules, &rule->link);
 }
 
+void kl_sim_tamper(struct kl_sim *sim,
+		   void (*fn)(void *arg, const struct kl_sim_node *from,
+			      const struct kl_sim_node *to, uint8_t *p, size_t n),
+		   void *arg)
+{
+	sim->tamper = fn;
+	sim->tamper_arg = arg;
+}
+
 static bool matches(const struct kl_sim_rule *what, const struct conn *conn)
 {
 	return (what->from == NULL || what->from == conn->nodes[0]) &&

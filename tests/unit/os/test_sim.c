@@ -44,6 +44,15 @@ static void run(int64_t limit_us)
 		ck_abort_msg("end %d: %s", end, describe());
 }
 
+/* A member that os.h gained and this world did not. */
+START_TEST(whole_vtable)
+{
+	void *const *member = (void *const *)os;
+	for (size_t i = 0; i < sizeof(*os) / sizeof(*member); i++)
+		ck_assert_msg(member[i] != NULL, "member %zu of struct kl_os is missing", i);
+}
+END_TEST
+
 /* --- time --- */
 
 static int order[64], order_count;
@@ -153,8 +162,8 @@ static void start_and_join(void *arg)
 {
 	struct kl_thread *threads[5];
 	for (int i = 0; i < 5; i++)
-		ck_assert_int_eq(os->thread_start(os, "waiter", wait_for_value, NULL, &threads[i]),
-				 0);
+		if (os->thread_start(os, "waiter", wait_for_value, NULL, &threads[i]) != 0)
+			ck_abort();
 	while (shared.waiting < 5)
 		kl_sim_sleep(sim, 100);
 	kl_mutex_lock(&shared.mutex);
@@ -470,6 +479,7 @@ END_TEST
 UNIT_SUITE(sim)
 {
 	Suite *s = suite_create("sim");
+	unit_add_fixture(s, whole_vtable, set_up, tear_down);
 	unit_add_fixture(s, timers_fire_in_order, set_up, tear_down);
 	unit_add_fixture(s, wall_clock, set_up, tear_down);
 	unit_add_fixture(s, calls_between_fibers, set_up, tear_down);

@@ -90,7 +90,9 @@ static void echo_some(struct echo *e)
 	e->from += n > 0 ? (size_t)n : 0;
 	if (e->from == e->to)
 		e->from = e->to = 0;
-	uint32_t events = (e->to < sizeof(e->bytes) ? KL_IN : 0) | (e->from < e->to ? KL_OUT : 0);
+	uint32_t events = e->to < sizeof(e->bytes) ? KL_IN : 0;
+	if (e->from < e->to)
+		events |= KL_OUT;
 	s_os->poller_watch(server.poller, e->sock, events, e);
 }
 
@@ -375,6 +377,29 @@ START_TEST(cut_at_a_byte)
 }
 END_TEST
 
+static void damage_once(void *arg, const struct kl_sim_node *from,
+			   const struct kl_sim_node *to, uint8_t *p, size_t n)
+{
+	ck_assert_ptr_ne(from, to);
+	if (from == server_node && !*(bool *)arg) {
+		*(bool *)arg = true;
+		p[0] = (uint8_t)~p[0];
+	}
+}
+
+START_TEST(tampering)
+{
+	bool done = false;
+	kl_sim_tamper(sim, damage_once, &done);
+	struct client c = {.id = 1, .bytes = 5000, .trusting = true};
+	kl_sim_spawn_service(server_node, "server", serve, NULL);
+	kl_sim_spawn(client_node, "client", client_once, &c);
+	run(400 * KL_SECOND);
+	ck_assert(done);
+	ck_assert_uint_eq(c.wrong, 1);
+}
+END_TEST
+
 START_TEST(rule_skips)
 {
 	kl_sim_rule(sim, &(struct kl_sim_rule){.skip = 1, .cut = KL_SIM_CUT_RESET});
@@ -545,6 +570,7 @@ UNIT_SUITE(sim_net)
 	unit_add_fixture(s, port_off_and_on, set_up, tear_down);
 	unit_add_case(s, "cut_at_a_byte", cut_at_a_byte, set_up, tear_down,
 		      (int)kl_countof(cut_cases));
+	unit_add_fixture(s, tampering, set_up, tear_down);
 	unit_add_fixture(s, rule_skips, set_up, tear_down);
 	unit_add_fixture(s, link_off_delays, set_up, tear_down);
 	unit_add_case(s, "killed_server", killed_server, set_up, tear_down, 2);
