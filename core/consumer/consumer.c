@@ -249,7 +249,7 @@ int klamm_consumer_poll(struct klamm_consumer *c, int64_t timeout_ms,
 	int rc = kl_consumer_check(c, true, err);
 	if (rc != 0)
 		return rc;
-	int64_t deadline = timeout_ms == 0 ? 0 : kl_os_deadline_ms(c->os, timeout_ms);
+	int64_t deadline = -1; /* what is here already needs no clock */
 	begin_polling(c);
 	for (;;) {
 		struct klamm_error why;
@@ -258,6 +258,9 @@ int klamm_consumer_poll(struct klamm_consumer *c, int64_t timeout_ms,
 			return kl_error(err, KLAMM_ERR_INTERRUPTED,
 					"klamm_consumer_wakeup() was called");
 		if (chunk == NULL) {
+			if (deadline < 0)
+				deadline = timeout_ms == 0 ? 0
+							   : kl_os_deadline_ms(c->os, timeout_ms);
 			if (!kl_loop_wait(c->loop, &c->gate, something_to_tell, c, deadline))
 				return 0;
 			if (kl_results_first(c) == NULL && atomic_load(&c->starved) &&

@@ -239,7 +239,6 @@ void kl_watch_forget(struct klamm_loop *loop, struct kl_watch *watch)
 
 static void run_due(struct klamm_loop *loop)
 {
-	loop->now = loop->os->now(loop->os);
 	run_mailbox(loop);
 	run_timers(loop);
 	run_hooks(loop);
@@ -257,6 +256,7 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 		return false;
 	struct kl_os *os = loop->os;
 	atomic_store(&loop->asleep_until, AWAKE);
+	loop->now = os->now(os);
 	run_due(loop);
 
 	deadline = next_deadline(loop, deadline);
@@ -334,8 +334,9 @@ static bool gate_wait(struct kl_os *os, struct kl_gate *gate, bool (*ready)(void
 	kl_mutex_lock(&gate->mutex);
 	atomic_fetch_add(&gate->waiters, 1);
 	bool yes;
-	while (!(yes = ready(arg)) && os->now(os) < deadline)
-		os->cond_wait(os, &gate->cond, &gate->mutex, deadline);
+	bool in_time = deadline > 0;
+	while (!(yes = ready(arg)) && in_time)
+		in_time = os->cond_wait(os, &gate->cond, &gate->mutex, deadline);
 	atomic_fetch_sub(&gate->waiters, 1);
 	kl_mutex_unlock(&gate->mutex);
 	return yes;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Batches from opening to outcome: memory, sealing, compression. */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -113,8 +114,15 @@ static void batch_put(struct klamm_producer *p, struct kl_pbatch *batch)
 	kl_mutex_unlock(&p->mutex);
 }
 
+int64_t kl_spare_deadline(struct klamm_producer *p, struct kl_spare *spare)
+{
+	if (spare->deadline == 0)
+		spare->deadline = kl_os_deadline_ms(p->os, p->settings->max_block_ms);
+	return spare->deadline;
+}
+
 int kl_spare_get(struct klamm_producer *p, struct kl_spare *spare, size_t need,
-		 int64_t deadline, struct klamm_error *err)
+		 struct klamm_error *err)
 {
 	if (spare->slab != NULL && spare->slab->cap < need) {
 		kl_slab_unref(spare->slab);
@@ -127,7 +135,7 @@ int kl_spare_get(struct klamm_producer *p, struct kl_spare *spare, size_t need,
 			return kl_error(err, KLAMM_ERR_RECORD_TOO_LARGE,
 					"the record needs %zu bytes, more than buffer.memory (%lld)",
 					need, (long long)p->settings->buffer_memory);
-		int rc = wait_for_slab(p, need, deadline, &spare->slab, err);
+		int rc = wait_for_slab(p, need, kl_spare_deadline(p, spare), &spare->slab, err);
 		if (rc != 0)
 			return rc;
 	}
@@ -153,7 +161,25 @@ void kl_spare_put(struct klamm_producer *p, struct kl_spare *spare)
 		batch_put(p, spare->batch);
 		kl_gate_wake(p->os, &p->gate); /* a flush may have waited for it */
 	}
-	*spare = (struct kl_spare){NULL, NULL};
+	spare->slab = NULL;
+	spare->batch = NULL;
+}
+
+/* --- the partition's lock, when somebody has it --- */
+
+void kl_partition_wait(struct kl_partition *part)
+{
+	unsigned spins = 0;
+	do {
+		/* The holder encodes one record: it is gone in no time, unless it lost its CPU. */
+		do {
+			if (++spins % 128 == 0)
+				sched_yield();
+			else
+				kl_cpu_relax();
+		} while (atomic_load_explicit(&part->lock, memory_order_relaxed));
+	} while (atomic_exchange_explicit(&part->lock, 1, memory_order_acquire));
+	part->waits++;
 }
 
 /* --- opening and sealing: with the partition's lock --- */
@@ -173,7 +199,8 @@ void kl_pbatch_open(struct klamm_producer *p, struct kl_partition *part,
 	batch->maybe_written = false;
 	batch->last_code = 0;
 	atomic_store_explicit(&batch->ready, false, memory_order_relaxed);
-	*spare = (struct kl_spare){NULL, NULL};
+	spare->slab = NULL;
+	spare->batch = NULL;
 
 	part->batch = batch;
 	part->count = 0;
@@ -317,8 +344,11 @@ static void compress_job(struct kl_job *job, unsigned index)
 
 static void mark_ready(struct klamm_producer *p, struct kl_pbatch *batch)
 {
+	struct kl_partition *part = batch->partition;
 	atomic_store_explicit(&batch->ready, true, memory_order_release);
-	kl_partition_mark(p, batch->partition, INT64_MIN + 1);
+	/* While an earlier batch of the partition is under way this one cannot go: the answer
+	 * wakes the loop, and a round follows that answer in any case. */
+	kl_partition_mark(p, part, atomic_load(&part->in_flight) ? KL_NEVER : INT64_MIN + 1);
 }
 
 static void compress_done(struct kl_job *job)

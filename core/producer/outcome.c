@@ -97,22 +97,35 @@ void kl_outcome_put(struct klamm_producer *p, struct kl_outcome *o)
 	kl_gate_wake(p->os, &p->gate);
 }
 
-static void describe(const struct kl_outcome *o, uint32_t i, struct klamm_delivery *d)
+/* What the records of a batch have in common, */
+static void describe_batch(const struct kl_outcome *o, struct klamm_delivery *d)
 {
-	const struct kl_slot *slot = &o->slots[i];
 	*d = (struct klamm_delivery){
 		.size = sizeof(*d),
-		.opaque = slot->kind == KL_SLOT_PLAIN ? slot->opaque : NULL,
 		.topic = o->topic->name,
 		.partition = o->partition,
 		.error = o->error,
 		.outcome = o->outcome,
 		.retriable = o->error != 0 && klamm_err_retriable(o->error),
-		.offset = o->error == 0 && o->base_offset >= 0 ? o->base_offset + i : -1,
-		.timestamp_ms = o->append_time >= 0 ? o->append_time
-						    : o->base_timestamp + slot->time_delta,
 		.text = o->text,
 	};
+}
+
+/* and what each has of its own. */
+static inline void describe_slot(const struct kl_outcome *o, uint32_t i,
+				 struct klamm_delivery *d)
+{
+	const struct kl_slot *slot = &o->slots[i];
+	d->opaque = slot->kind == KL_SLOT_PLAIN ? slot->opaque : NULL;
+	d->offset = o->error == 0 && o->base_offset >= 0 ? o->base_offset + i : -1;
+	d->timestamp_ms = o->append_time >= 0 ? o->append_time
+					      : o->base_timestamp + slot->time_delta;
+}
+
+static void describe(const struct kl_outcome *o, uint32_t i, struct klamm_delivery *d)
+{
+	describe_batch(o, d);
+	describe_slot(o, i, d);
 }
 
 /* --- futures --- */
@@ -359,6 +372,7 @@ static size_t tell_block(struct klamm_producer *p, struct kl_outcome *o)
 {
 	size_t told = 0;
 	struct klamm_delivery d;
+	describe_batch(o, &d);
 	for (uint32_t i = 0; i < o->count; i++) {
 		struct kl_slot *slot = &o->slots[i];
 		if (slot->kind == KL_SLOT_FUTURE) {
@@ -366,7 +380,7 @@ static size_t tell_block(struct klamm_producer *p, struct kl_outcome *o)
 			*slot = (struct kl_slot){.kind = KL_SLOT_TOLD};
 			told++;
 		} else if (p->on_delivery != NULL && is_plain(p, slot)) {
-			describe(o, i, &d);
+			describe_slot(o, i, &d);
 			p->on_delivery(p->on_delivery_arg, &d);
 			told++;
 		}

@@ -8,8 +8,6 @@
 #ifndef KL_PARTITION_H
 #define KL_PARTITION_H
 
-#include <sched.h>
-
 #include <klamm/producer.h>
 
 #include "core/base/slab.h"
@@ -53,6 +51,7 @@ struct kl_partition {
 
 	/* --- under the same lock, once per batch --- */
 	_Alignas(KL_CACHE_LINE) struct kl_list sealed; /* for the loop to take */
+	uint64_t waits;   /* how often it was not free */
 	size_t last_size; /* of the slab that the last batch ended in */
 	struct kl_partition *next_dirty;
 	atomic_bool dirty;
@@ -70,7 +69,7 @@ struct kl_partition {
 	int64_t due;              /* when the open batch is */
 	uint64_t opened_id;       /* of the open batch */
 	bool is_due;              /* it waits for the one in flight */
-	bool in_flight;
+	atomic_bool in_flight; /* any thread may look */
 	int64_t retry_at;
 };
 
@@ -100,18 +99,13 @@ struct klamm_topic {
 	char name[];
 };
 
+/* Until the word was free. */
+void kl_partition_wait(struct kl_partition *part);
+
 static inline void kl_partition_lock(struct kl_partition *part)
 {
-	unsigned spins = 0;
-	while (kl_unlikely(atomic_exchange_explicit(&part->lock, 1, memory_order_acquire))) {
-		/* The holder encodes one record: it is gone in no time, unless it lost its CPU. */
-		do {
-			if (++spins % 128 == 0)
-				sched_yield();
-			else
-				kl_cpu_relax();
-		} while (atomic_load_explicit(&part->lock, memory_order_relaxed));
-	}
+	if (kl_unlikely(atomic_exchange_explicit(&part->lock, 1, memory_order_acquire)))
+		kl_partition_wait(part);
 }
 
 static inline bool kl_partition_try_lock(struct kl_partition *part)

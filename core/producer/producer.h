@@ -114,11 +114,14 @@ const char *kl_producer_lookup(void *arg, const char *key);
 struct kl_spare {
 	struct kl_slab *slab;
 	struct kl_pbatch *batch;
+	int64_t deadline; /* of waiting; 0 = nothing was waited for so far */
 };
+/* max.block.ms from the first time it is asked: most batches never wait, and need no clock. */
+int64_t kl_spare_deadline(struct klamm_producer *p, struct kl_spare *spare);
 /* Memory for a batch that takes `need` bytes at least, waiting until the deadline. For the
  * record path: between kl_producer_enter() and _leave(). */
 int kl_spare_get(struct klamm_producer *p, struct kl_spare *spare, size_t need,
-		 int64_t deadline, struct klamm_error *err);
+		 struct klamm_error *err);
 void kl_spare_put(struct klamm_producer *p, struct kl_spare *spare);
 
 /* With the partition's lock held: */

@@ -178,6 +178,7 @@ struct plan {
 	struct kl_pbatch *sealed;
 	bool opened, done;
 	uint64_t opened_id;
+	int64_t opened_at;
 	size_t need;    /* slab to get before trying again; 0 = none */
 	bool outcomes_full;
 	bool pick_again; /* a sticky record would open a batch */
@@ -203,6 +204,7 @@ static void plan_open(struct klamm_producer *p, struct kl_partition *part,
 	plan->opened = true;
 	plan->opened_id = spare->batch->id;
 	kl_pbatch_open(p, part, spare, kl_max(room, least), time);
+	plan->opened_at = part->batch->opened_at;
 }
 
 /* With the lock held, when the record did not just fit. */
@@ -249,7 +251,7 @@ static void carry_out(struct klamm_producer *p, struct kl_partition *part,
 		kl_pbatch_finish(p, plan->sealed);
 	if (!plan->opened)
 		return;
-	kl_partition_mark(p, part, p->os->now(p->os) + p->linger_us);
+	kl_partition_mark(p, part, plan->opened_at + p->linger_us);
 	/* A flush that looked before this was marked does not wait for it to be due. */
 	if (plan->opened_id <= atomic_load(&p->flush_id) || atomic_load(&p->pressure))
 		kl_loop_post(p->loop, &p->task);
@@ -295,7 +297,6 @@ static int pick_again(struct klamm_producer *p, struct klamm_topic *topic, struc
 static int append_waiting(struct klamm_producer *p, struct klamm_topic *topic, int32_t index,
 			  struct item *item, struct kl_spare *spare, struct klamm_error *err)
 {
-	int64_t deadline = kl_os_deadline_ms(p->os, p->settings->max_block_ms);
 	bool may_pick_again = item->sticky ||
 			      (item->picked && p->partitioner_plugin->partitioner.on_new_batch);
 	for (;;) {
@@ -313,9 +314,9 @@ static int append_waiting(struct klamm_producer *p, struct klamm_topic *topic, i
 			may_pick_again = false;
 			rc = pick_again(p, topic, item, &index, err);
 		} else if (plan.outcomes_full) {
-			rc = wait_for_outcomes(p, deadline, err);
+			rc = wait_for_outcomes(p, kl_spare_deadline(p, spare), err);
 		} else {
-			rc = kl_spare_get(p, spare, plan.need, deadline, err);
+			rc = kl_spare_get(p, spare, plan.need, err);
 		}
 		if (rc != 0)
 			return rc;
@@ -326,7 +327,7 @@ static int append_waiting(struct klamm_producer *p, struct klamm_topic *topic, i
 static int append_slowly(struct klamm_producer *p, struct klamm_topic *topic,
 			 int32_t index, struct item *item, struct klamm_error *err)
 {
-	struct kl_spare spare = {NULL, NULL};
+	struct kl_spare spare = {.slab = NULL};
 	if (!kl_producer_enter(p))
 		return kl_producer_state_error(p, err);
 	int rc = append_waiting(p, topic, index, item, &spare, err);
