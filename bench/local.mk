@@ -1,6 +1,6 @@
 # Not built by `make`: see docs/BENCH.md. `make bench` builds all of it; the peer needs
 # librdkafka's headers.
-bench_programs = %D%/record %D%/floor %D%/client %D%/peer
+bench_programs = %D%/record %D%/floor %D%/client %D%/count %D%/peer
 EXTRA_PROGRAMS += $(bench_programs)
 
 %C%_record_SOURCES = %D%/record.c
@@ -12,7 +12,7 @@ EXTRA_PROGRAMS += $(bench_programs)
 %C%_client_SOURCES = %D%/client.c %D%/job.c %D%/job.h %D%/load.c %D%/load.h
 %C%_client_LDADD = libklamm.la
 
-%C%_count_SOURCES =.c %D%/job.c %D%/job.h %D%/load.c %D%/load.h
+%C%_count_SOURCES = %D%/count.c %D%/job.c %D%/job.h %D%/load.c %D%/load.h
 %C%_count_LDADD = libklamm.la
 
 %C%_peer_SOURCES = %D%/peer.c %D%/job.c %D%/job.h
@@ -21,4 +21,4 @@ EXTRA_PROGRAMS += $(bench_programs)
 .PHONY: bench
 bench: $(bench_programs)
 
-EXTRA_DIST += %D%/run
+EXTRA_DIST += %D%/run %D%/gate %D%/gate.tsv
