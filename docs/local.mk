@@ -4,3 +4,4 @@ EXTRA_DIST += \
 	%D%/PLUGINS.md \
 	%D%/plugin-example/partitioner_region.c
 dist_man_MANS += %D%/klamm.1
+EXTRA_DIST += %D%/BENCH.md
