@@ -110,6 +110,7 @@ static void batch_put(struct klamm_producer *p, struct kl_pbatch *batch)
 {
 	kl_mutex_lock(&p->mutex);
 	kl_list_remove(&batch->live);
+	batch->id = 0; /* a flush may be reading it until now */
 	kl_list_push_front(&p->spare_batches, &batch->link);
 	kl_mutex_unlock(&p->mutex);
 }
@@ -157,7 +158,6 @@ void kl_spare_put(struct klamm_producer *p, struct kl_spare *spare)
 {
 	kl_slab_unref(spare->slab);
 	if (spare->batch != NULL) {
-		spare->batch->id = 0;
 		batch_put(p, spare->batch);
 		kl_gate_wake(p->os, &p->gate); /* a flush may have waited for it */
 	}
@@ -442,7 +442,6 @@ void kl_pbatch_end(struct klamm_producer *p, struct kl_pbatch *batch, int error,
 	atomic_fetch_sub_explicit(&batch->partition->queued, 1, memory_order_relaxed);
 	kl_slab_unref(batch->slab);
 	batch->slab = NULL;
-	batch->id = 0;
 	kl_list_remove(&batch->link);
 	batch_put(p, batch);
 	kl_gate_wake(p->os, &p->gate);
