@@ -298,7 +298,7 @@ START_TEST(refused_says_so)
 	ck_assert_int_eq(os->sock_connect(os, &addr, NULL, &sock), 0);
 	ck_assert_int_eq(kl_conn_start(&late.conn, loop, &ops, slabs, sock, true, NULL), 0);
 	while (late.closed == 0)
-		kl_loop_step(loop, KL_NEVER);
+		kl_loop_step(loop, kl_os_deadline_ms(os, 20));
 	ck_assert_int_eq(late.opened, 0);
 	ck_assert_int_eq(late.err.code, KLAMM_ERR_CONNECT);
 	ck_assert_ptr_nonnull(strstr(late.err.text, "refused"));

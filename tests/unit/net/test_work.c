@@ -71,7 +71,7 @@ static void run_sums(struct sum *sums)
 		kl_pool_submit(&loop->cpu, &sums[i].job);
 	}
 	while (done_count < JOBS)
-		kl_loop_step(loop, KL_NEVER);
+		kl_loop_step(loop, kl_os_deadline_ms(os, 20));
 }
 
 START_TEST(every_job_comes_back)
@@ -122,7 +122,7 @@ START_TEST(a_job_that_waits_can_be_taken_back)
 	ck_assert(!kl_pool_cancel(&loop->blocking, &jobs[kl_countof(jobs) - 1]));
 	atomic_store(&may_end, true);
 	while (done_count < kl_countof(jobs) - 1)
-		kl_loop_step(loop, KL_NEVER);
+		kl_loop_step(loop, kl_os_deadline_ms(os, 20));
 	ck_assert(!kl_pool_cancel(&loop->blocking, &jobs[0]));
 }
 END_TEST
