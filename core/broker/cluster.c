@@ -130,49 +130,61 @@ static bool update_brokers(struct kl_cluster *cluster, const struct kl_metadata_
 	return true;
 }
 
-/* Ready ones by what they have in flight, then those on their way, then those that may be
- * tried; NULL: none. */
+/* The smaller the better: ready ones first; then those on their way and those that may be tried,
+ * where nothing went wrong; last those that failed before. */
+static unsigned rank(const struct kl_node *node)
+{
+	if (kl_node_is_ready(node))
+		return 0;
+	bool coming = node->state != KL_NODE_IDLE;
+	return (node->failures > 0 ? 3 : 1) + (coming ? 0 : 1);
+}
+
 static struct kl_node *better(struct kl_node *best, struct kl_node *node)
 {
 	if (!kl_node_may_connect(node))
 		return best;
 	if (best == NULL)
 		return node;
-	bool ready = kl_node_is_ready(node), best_ready = kl_node_is_ready(best);
-	if (ready != best_ready)
-		return ready ? node : best;
-	if (ready)
+	if (rank(node) != rank(best))
+		return rank(node) < rank(best) ? node : best;
+	if (rank(node) == 0)
 		return node->in_flight_count < best->in_flight_count ? node : best;
-	bool coming = node->state != KL_NODE_IDLE, best_coming = best->state != KL_NODE_IDLE;
-	return coming && !best_coming ? node : best;
+	return node->failures < best->failures ? node : best;
+}
+
+static struct kl_node *best_broker(struct kl_cluster *cluster)
+{
+	struct kl_node *best = NULL;
+	unsigned count = HASH_COUNT(cluster->brokers);
+	if (count == 0)
+		return NULL;
+	/* From a random place on, so that equals share the work. */
+	unsigned skip = (unsigned)kl_os_random_below(os_of(cluster), count);
+	for (int pass = 0; pass < 2; pass++) {
+		unsigned i = 0;
+		struct kl_broker *broker, *tmp;
+		HASH_ITER(hh, cluster->brokers, broker, tmp) {
+			if ((i++ >= skip) == (pass == 0))
+				best = better(best, &broker->node);
+		}
+	}
+	return best;
 }
 
 struct kl_node *kl_cluster_any_node(struct kl_cluster *cluster)
 {
-	struct kl_node *best = NULL;
-	unsigned count = HASH_COUNT(cluster->brokers);
-	if (count > 0) {
-		/* From a random place on, so that equals share the work. */
-		unsigned skip = (unsigned)kl_os_random_below(os_of(cluster), count);
-		for (int pass = 0; pass < 2; pass++) {
-			unsigned i = 0;
-			struct kl_broker *broker, *tmp;
-			HASH_ITER(hh, cluster->brokers, broker, tmp) {
-				if ((i++ >= skip) == (pass == 0))
-					best = better(best, &broker->node);
-			}
-		}
-	}
-	/* KIP-899: no known broker is usable, so begin at the beginning. */
+	struct kl_node *best = best_broker(cluster);
+	/* KIP-899: no known broker seems to be of use, so begin at the beginning. */
 	bool bootstrap = !cluster->brokers_known ||
 			 cluster->settings->metadata_recovery_strategy ==
 				 KL_RECOVERY_REBOOTSTRAP;
-	if (best == NULL && bootstrap && cluster->bootstrap_count > 0) {
-		size_t skip = kl_os_random_below(os_of(cluster), cluster->bootstrap_count);
-		for (size_t i = 0; i < cluster->bootstrap_count; i++)
-			best = better(best, &cluster->bootstrap[(i + skip) %
-								cluster->bootstrap_count]);
-	}
+	if (!bootstrap || cluster->bootstrap_count == 0 || (best != NULL && rank(best) < 3))
+		return best;
+	size_t skip = kl_os_random_below(os_of(cluster), cluster->bootstrap_count);
+	for (size_t i = 0; i < cluster->bootstrap_count; i++)
+		best = better(best,
+			      &cluster->bootstrap[(i + skip) % cluster->bootstrap_count]);
 	return best;
 }
 

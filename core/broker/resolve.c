@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/broker/resolve.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "core/base/error.h"
@@ -48,26 +49,12 @@ static void address_ready(struct kl_task *task)
 	tell(kl_container(task, struct kl_resolve, ready));
 }
 
-/* Four numbers up to 255. */
-static bool is_ipv4(const char *text)
-{
-	for (int part = 0; part < 4; part++) {
-		unsigned value = 0, digits = 0;
-		for (; *text >= '0' && *text <= '9' && digits < 4; text++, digits++)
-			value = value * 10 + (unsigned)(*text - '0');
-		if (digits == 0 || digits > 3 || value > 255 || *text != (part < 3 ? '.' : '\0'))
-			return false;
-		text++;
-	}
-	return true;
-}
-
-/* One that getaddrinfo() reads without asking anybody; a name would make it wait. */
+/* One that getaddrinfo() reads without asking anybody; a name would make it wait.
+ * (inet_pton() is arithmetic, not a system call.) */
 static bool is_address(const char *host)
 {
-	if (strchr(host, ':') != NULL)
-		return host[strspn(host, "0123456789abcdefABCDEF:.")] == '\0';
-	return is_ipv4(host);
+	uint8_t bytes[16];
+	return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
 int kl_resolve_start(struct klamm_loop *loop, const char *host, uint16_t port,

@@ -11,6 +11,7 @@ UNIT_LIBS = tests/unit/libunit.la libklamm.la $(CHECK_LIBS)
 
 include tests/unit/admin/local.mk
 include tests/unit/base/local.mk
+include tests/unit/broker/local.mk
 include tests/unit/net/local.mk
 include tests/unit/cli/local.mk
 include tests/unit/conf/local.mk

@@ -1,0 +1,13 @@
+# Nodes and the cluster against a scripted peer.
+check_PROGRAMS += %D%/test_broker
+TESTS += %D%/test_broker
+%C%_test_broker_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_broker_LDADD = $(UNIT_LIBS)
+%C%_test_broker_SOURCES = \
+	tests/client/script.c tests/client/script.h \
+	%D%/bench.c %D%/bench.h \
+	%D%/test_backoff.c \
+	%D%/test_cluster.c \
+	%D%/test_hostile.c \
+	%D%/test_node.c \
+	%D%/test_resolve.c
