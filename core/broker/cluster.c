@@ -601,6 +601,26 @@ int kl_cluster_timed_out(const struct kl_cluster *cluster, struct klamm_error *e
 	return KLAMM_ERR_TIMED_OUT;
 }
 
+struct why {
+	const struct kl_cluster *cluster;
+	struct klamm_error *err;
+	const char *what;
+};
+
+static void tell_why(void *arg)
+{
+	const struct why *why = arg;
+	kl_cluster_timed_out(why->cluster, why->err, why->what);
+}
+
+int kl_cluster_ask_why(struct kl_cluster *cluster, struct klamm_error *err, const char *what)
+{
+	struct klamm_error last;
+	struct why why = {cluster, &last, what};
+	kl_loop_call(cluster->nodes.loop, tell_why, &why);
+	return kl_error_copy(err, &last);
+}
+
 int kl_cluster_init(struct kl_cluster *cluster, struct klamm_loop *loop,
 		    const struct kl_settings *settings, const struct kl_log *log,
 		    struct kl_slab_pool *slabs, const struct kl_cluster_ops *ops,

@@ -111,5 +111,7 @@ struct kl_node *kl_cluster_any_node(struct kl_cluster *cluster);
  * error, or what is being waited for: for calls that gave up waiting. */
 int kl_cluster_timed_out(const struct kl_cluster *cluster, struct klamm_error *err,
 			 const char *what);
+/* The same from an application's thread: the last error may only be read in the loop. */
+int kl_cluster_ask_why(struct kl_cluster *cluster, struct klamm_error *err, const char *what);
 
 #endif

@@ -8,6 +8,7 @@ libklamm_la_SOURCES += \
 	%D%/object.h \
 	%D%/properties.c %D%/properties.h \
 	%D%/reset.c \
+	%D%/role_plugin.c %D%/role_plugin.h \
 	%D%/rows_common.c \
 	%D%/rows_consumer.c \
 	%D%/rows_klamm.c \

@@ -8,60 +8,28 @@
 /* Free slabs kept for the next frames: fresh pages cost more than the copy into them. */
 #define SLABS_KEEP (64 << 20)
 
-const char *kl_consumer_lookup(void *arg, const char *key)
-{
-	return kl_conf_lookup(((struct klamm_consumer *)arg)->conf, key);
-}
-
-static int read_secret(void *arg, const char *key, char **text_out, struct klamm_error *err)
-{
-	return kl_conf_read_secret(((struct klamm_consumer *)arg)->conf, key, text_out, err);
-}
-
 /* --- making --- */
-
-static int open_deserializer(struct klamm_consumer *c, const char *name, const char *role,
-			     struct kl_role_deserializer *to, struct klamm_error *err)
-{
-	if (name == NULL)
-		return 0;
-	struct kl_plugin_search search = {
-		.own = kl_conf_plugins(c->conf),
-		.dirs = c->settings->plugin_path.v,
-		.dir_count = c->settings->plugin_path.n,
-	};
-	int rc = kl_plugin_load(KLAMM_KIND_SERIALIZER, name, &search, &to->plugin, err);
-	if (rc == 0)
-		rc = kl_plugin_open(to->plugin, &c->host, role, kl_consumer_lookup, c,
-				    &to->instance, err);
-	return rc;
-}
 
 static int open_plugins(struct klamm_consumer *c, struct klamm_error *err)
 {
 	const struct kl_settings *s = c->settings;
-	int rc = kl_host_init(&c->host, c->os, &c->log, c->loop, s->client_id, err);
+	int rc = kl_conf_host(c->conf, s, c->os, &c->log, c->loop, &c->host, err);
 	if (rc != 0)
 		return rc;
 	c->host_made = true;
-	c->host.secret = read_secret;
-	c->host.secret_arg = c;
-	c->host.quota.max = (size_t)s->klamm_memory_max;
-	rc = open_deserializer(c, s->key_deserializer, "key.deserializer", &c->key, err);
+	rc = kl_role_open(c->conf, s, KLAMM_KIND_SERIALIZER, s->key_deserializer, &c->host,
+			  "key.deserializer", &c->key, err);
 	if (rc == 0)
-		rc = open_deserializer(c, s->value_deserializer, "value.deserializer", &c->value,
-				       err);
+		rc = kl_role_open(c->conf, s, KLAMM_KIND_SERIALIZER, s->value_deserializer,
+				  &c->host, "value.deserializer", &c->value, err);
 	return rc;
 }
 
 static void close_plugins(struct klamm_consumer *c)
 {
 	kl_decode_close(c);
-	kl_plugin_close(&c->key.instance);
-	kl_plugin_close(&c->value.instance);
-	kl_plugin_free(c->key.plugin);
-	kl_plugin_free(c->value.plugin);
-	c->key.plugin = c->value.plugin = NULL;
+	kl_role_close(&c->key);
+	kl_role_close(&c->value);
 }
 
 static void on_timer(struct kl_timer *timer)

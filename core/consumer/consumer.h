@@ -13,8 +13,7 @@
 #include <klamm/serializer.h>
 
 #include "core/broker/cluster.h"
-#include "core/conf/conf.h"
-#include "core/plugin.h"
+#include "core/conf/role_plugin.h"
 #include "core/record/batch_read.h"
 
 enum {
@@ -101,12 +100,6 @@ struct kl_aborted {
 	bool open;
 };
 
-struct kl_role_deserializer {
-	struct kl_plugin *plugin;
-	struct kl_instance instance;
-	struct kl_mutex mutex;
-};
-
 struct klamm_batch {
 	struct kl_list link; /* spare */
 	atomic_uint refs;
@@ -134,7 +127,7 @@ struct klamm_consumer {
 	struct kl_log log;
 	struct kl_host host;
 	bool host_made, loop_made, cluster_made;
-	struct kl_role_deserializer key, value;
+	struct kl_role_plugin key, value; /* deserializers; none = bytes as they are */
 
 	/* --- any thread --- */
 	atomic_uint *state;
@@ -172,7 +165,6 @@ struct klamm_consumer {
 };
 
 /* --- consumer.c --- */
-const char *kl_consumer_lookup(void *arg, const char *key);
 void kl_consumer_unref(struct klamm_consumer *c);
 /* 0, CLOSED or FORKED; for calls that wait also WOULD_BLOCK. */
 int kl_consumer_check(const struct klamm_consumer *c, bool waits, struct klamm_error *err);

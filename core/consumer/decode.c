@@ -51,15 +51,11 @@ static int load(struct klamm_consumer *c, int wire_id, struct klamm_error *err)
 	const char *name = plugin_name(c->settings, wire_id);
 	if (name == NULL)
 		return kl_error(err, KLAMM_ERR_CODEC, "no codec has the wire id %d", wire_id);
-	struct kl_plugin_search search = {
-		.own = kl_conf_plugins(c->conf),
-		.dirs = c->settings->plugin_path.v,
-		.dir_count = c->settings->plugin_path.n,
-	};
-	int rc = kl_plugin_load(KLAMM_KIND_CODEC, name, &search, &c->codecs[wire_id].plugin, err);
+	int rc = kl_conf_load_plugin(c->conf, c->settings, KLAMM_KIND_CODEC, name,
+				     &c->codecs[wire_id].plugin, err);
 	if (rc == 0)
-		rc = kl_plugin_open(c->codecs[wire_id].plugin, &c->host, "compression.type",
-				    kl_consumer_lookup, c, &c->codecs[wire_id].instance, err);
+		rc = kl_conf_open_plugin(c->conf, c->codecs[wire_id].plugin, &c->host,
+					 "compression.type", &c->codecs[wire_id].instance, err);
 	if (rc != 0) {
 		kl_plugin_free(c->codecs[wire_id].plugin);
 		c->codecs[wire_id].plugin = NULL;

@@ -409,19 +409,6 @@ static int prepare(struct query *query, struct klamm_error *err)
 	return 0;
 }
 
-/* The cluster's last error may only be read in the loop. */
-struct why {
-	struct klamm_consumer *c;
-	struct klamm_error *err;
-	const char *what;
-};
-
-static void ask_why(void *arg)
-{
-	struct why *why = arg;
-	kl_cluster_timed_out(&why->c->cluster, why->err, why->what);
-}
-
 int klamm_consumer_offsets(struct klamm_consumer *c, struct klamm_offset_query *queries,
 			   size_t count, int64_t timeout_ms, struct klamm_error *err)
 {
@@ -440,8 +427,7 @@ int klamm_consumer_offsets(struct klamm_consumer *c, struct klamm_offset_query *
 				  kl_os_deadline_ms(c->os, timeout_ms))) {
 			kl_loop_call(c->loop, cancel_queries, &query);
 			struct klamm_error late;
-			struct why why = {c, &late, "offsets of partitions"};
-			kl_loop_call(c->loop, ask_why, &why);
+			kl_cluster_ask_why(&c->cluster, &late, "offsets of partitions");
 			if (query.last_code != 0 && late.stage != KLAMM_STAGE_TCP)
 				kl_error(&late, KLAMM_ERR_TIMED_OUT,
 					 "offsets of partitions: timed out; the broker says %s",
@@ -500,9 +486,8 @@ int klamm_consumer_partitions_for(struct klamm_consumer *c, const char *topic,
 	bool ready = kl_loop_wait(c->loop, &c->gate, count_ready, &wait,
 				  kl_os_deadline_ms(c->os, timeout_ms));
 	struct klamm_error late;
-	struct why why = {c, &late, "metadata of a topic"};
 	if (!ready)
-		kl_loop_call(c->loop, ask_why, &why);
+		kl_cluster_ask_why(&c->cluster, &late, "metadata of a topic");
 	kl_loop_call(c->loop, count_end, &wait);
 	if (!ready)
 		return kl_error_copy(err, &late);

@@ -48,7 +48,7 @@ static int fail(const struct klamm_batch *batch, const struct klamm_record_view 
 }
 
 static int decode(struct klamm_batch *batch, const struct klamm_record_view *view,
-		  struct kl_role_deserializer *role, bool is_key, struct klamm_value *value,
+		  struct kl_role_plugin *role, bool is_key, struct klamm_value *value,
 		  struct klamm_error *err)
 {
 	const struct klamm_span *in = is_key ? &view->key : &view->value;
@@ -85,7 +85,7 @@ static int read_value(struct klamm_batch *batch, const struct klamm_record_view 
 {
 	struct klamm_consumer *c = batch->consumer;
 	const char *what = is_key ? "key" : "value";
-	struct kl_role_deserializer *role = is_key ? &c->key : &c->value;
+	struct kl_role_plugin *role = is_key ? &c->key : &c->value;
 	const struct klamm_span *in = is_key ? &view->key : &view->value;
 	struct klamm_value *value = value_new(batch);
 	if (value == NULL)

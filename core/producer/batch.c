@@ -272,8 +272,8 @@ static struct kl_codec_worker *codec_worker(struct klamm_producer *p, unsigned i
 	struct kl_codec_worker *worker = &p->codecs[index];
 	if (worker->opened)
 		return worker;
-	if (kl_plugin_open(p->codec_plugin, &p->host, "compression.type", kl_producer_lookup, p,
-			   &worker->instance, err) != 0)
+	if (kl_conf_open_plugin(p->conf, p->codec_plugin, &p->host, "compression.type",
+				&worker->instance, err) != 0)
 		return NULL;
 	worker->opened = true;
 	kl_sink_init(&worker->sink, 0, NULL);

@@ -9,52 +9,7 @@
 /* Free slabs that are kept beside those in use. */
 #define ANSWERS_KEEP (1 << 20)
 
-const char *kl_producer_lookup(void *arg, const char *key)
-{
-	return kl_conf_lookup(((struct klamm_producer *)arg)->conf, key);
-}
-
-static int read_secret(void *arg, const char *key, char **text_out, struct klamm_error *err)
-{
-	return kl_conf_read_secret(((struct klamm_producer *)arg)->conf, key, text_out, err);
-}
-
 /* --- plugins --- */
-
-static int load(struct klamm_producer *p, int32_t kind, const char *name,
-		struct kl_plugin **plugin_out, struct klamm_error *err)
-{
-	struct kl_plugin_search search = {
-		.own = kl_conf_plugins(p->conf),
-		.dirs = p->settings->plugin_path.v,
-		.dir_count = p->settings->plugin_path.n,
-	};
-	return kl_plugin_load(kind, name, &search, plugin_out, err);
-}
-
-static int open_serializer(struct klamm_producer *p, const char *name, const char *role,
-			   struct kl_role_serializer *serializer, struct klamm_error *err)
-{
-	if (name == NULL)
-		return 0;
-	int rc = load(p, KLAMM_KIND_SERIALIZER, name, &serializer->plugin, err);
-	if (rc == 0)
-		rc = kl_plugin_open(serializer->plugin, &p->host, role, kl_producer_lookup, p,
-				    &serializer->instance, err);
-	return rc;
-}
-
-static int open_partitioner(struct klamm_producer *p, struct klamm_error *err)
-{
-	int rc = load(p, KLAMM_KIND_PARTITIONER, p->settings->partitioner_class,
-		      &p->partitioner_plugin, err);
-	if (rc == 0)
-		rc = kl_plugin_open(p->partitioner_plugin, &p->host, "partitioner.class",
-				    kl_producer_lookup, p, &p->partitioner, err);
-	if (rc == 0)
-		p->partitioner_flags = p->partitioner_plugin->partitioner.flags;
-	return rc;
-}
 
 /* compression.type names the plugin, or a wire format that codec.<format> gives to another. */
 static const char *codec_name(const struct kl_settings *s)
@@ -76,35 +31,47 @@ static const char *codec_name(const struct kl_settings *s)
 	return name;
 }
 
+static int open_codec(struct klamm_producer *p, const char *name, struct klamm_error *err)
+{
+	if (name == NULL)
+		return 0;
+	int rc = kl_conf_load_plugin(p->conf, p->settings, KLAMM_KIND_CODEC, name,
+				     &p->codec_plugin, err);
+	if (rc != 0)
+		return rc;
+	/* The first worker's instance is made now, to hear of a bad option now. */
+	struct kl_codec_worker *worker = &p->codecs[0];
+	rc = kl_conf_open_plugin(p->conf, p->codec_plugin, &p->host, "compression.type",
+				 &worker->instance, err);
+	worker->opened = rc == 0;
+	kl_sink_init(&worker->sink, 0, NULL);
+	return rc;
+}
+
 static int open_plugins(struct klamm_producer *p, struct klamm_error *err)
 {
 	const struct kl_settings *s = p->settings;
-	const char *codec = codec_name(s);
-	int rc = kl_host_init(&p->host, p->os, &p->log, p->loop, s->client_id, err);
+	int rc = kl_conf_host(p->conf, s, p->os, &p->log, p->loop, &p->host, err);
 	if (rc != 0)
 		return rc;
 	p->host_made = true;
-	p->host.secret = read_secret;
-	p->host.secret_arg = p;
-	p->host.quota.max = (size_t)s->klamm_memory_max;
-	if (codec != NULL)
-		rc = load(p, KLAMM_KIND_CODEC, codec, &p->codec_plugin, err);
-	/* An instance is made now to hear of a bad option now. */
-	if (rc == 0 && codec != NULL) {
-		struct kl_codec_worker *worker = &p->codecs[0];
-		rc = kl_plugin_open(p->codec_plugin, &p->host, "compression.type",
-				    kl_producer_lookup, p, &worker->instance, err);
-		worker->opened = rc == 0;
-		kl_sink_init(&worker->sink, 0, NULL);
-	}
+	const struct {
+		int32_t kind;
+		const char *name, *role;
+		struct kl_role_plugin *to;
+	} roles[] = {
+		{KLAMM_KIND_PARTITIONER, s->partitioner_class, "partitioner.class",
+		 &p->partitioner},
+		{KLAMM_KIND_SERIALIZER, s->key_serializer, "key.serializer", &p->key_serializer},
+		{KLAMM_KIND_SERIALIZER, s->value_serializer, "value.serializer",
+		 &p->value_serializer},
+	};
+	rc = open_codec(p, codec_name(s), err);
+	for (size_t i = 0; rc == 0 && i < kl_countof(roles); i++)
+		rc = kl_role_open(p->conf, s, roles[i].kind, roles[i].name, &p->host,
+				  roles[i].role, roles[i].to, err);
 	if (rc == 0)
-		rc = open_partitioner(p, err);
-	if (rc == 0)
-		rc = open_serializer(p, s->key_serializer, "key.serializer", &p->key_serializer,
-				     err);
-	if (rc == 0)
-		rc = open_serializer(p, s->value_serializer, "value.serializer",
-				     &p->value_serializer, err);
+		p->partitioner_flags = p->partitioner.plugin->partitioner.flags;
 	return rc;
 }
 
@@ -114,15 +81,13 @@ static void close_plugins(struct klamm_producer *p)
 		kl_plugin_close(&p->codecs[i].instance);
 		kl_sink_free(&p->codecs[i].sink);
 	}
-	kl_plugin_close(&p->partitioner);
-	kl_plugin_close(&p->key_serializer.instance);
-	kl_plugin_close(&p->value_serializer.instance);
 	kl_plugin_free(p->codec_plugin);
-	kl_plugin_free(p->partitioner_plugin);
-	kl_plugin_free(p->key_serializer.plugin);
-	kl_plugin_free(p->value_serializer.plugin);
-	kl_mutex_destroy(&p->key_serializer.mutex);
-	kl_mutex_destroy(&p->value_serializer.mutex);
+	struct kl_role_plugin *const roles[] = {&p->partitioner, &p->key_serializer,
+						&p->value_serializer};
+	for (size_t i = 0; i < kl_countof(roles); i++) {
+		kl_role_close(roles[i]);
+		kl_mutex_destroy(&roles[i]->mutex);
+	}
 	if (p->host_made)
 		kl_host_free(&p->host);
 }
@@ -158,7 +123,7 @@ static void start_in_loop(void *arg)
 static void init_any_thread(struct klamm_producer *p)
 {
 	kl_mutex_init(&p->mutex);
-	kl_mutex_init(&p->partitioner_mutex);
+	kl_mutex_init(&p->partitioner.mutex);
 	kl_list_init(&p->live);
 	kl_list_init(&p->spare_batches);
 	kl_list_init(&p->spare_outcomes);
@@ -507,7 +472,6 @@ void kl_producer_unref(struct klamm_producer *p)
 	p->os->fork_page_free(p->os, p->state);
 	kl_gate_destroy(p->os, &p->gate);
 	kl_mutex_destroy(&p->mutex);
-	kl_mutex_destroy(&p->partitioner_mutex);
 	klamm_conf_free(p->conf);
 	free(p);
 }

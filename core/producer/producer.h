@@ -6,8 +6,7 @@
 #include <klamm/producer.h>
 
 #include "core/broker/cluster.h"
-#include "core/conf/conf.h"
-#include "core/plugin.h"
+#include "core/conf/role_plugin.h"
 #include "core/producer/outcome.h"
 #include "core/producer/partition.h"
 
@@ -16,13 +15,6 @@ enum {
 	KL_PRODUCER_FORKED = 0,
 	KL_PRODUCER_OPEN = 1,
 	KL_PRODUCER_CLOSED = 2,
-};
-
-/* A serializer in its role. */
-struct kl_role_serializer {
-	struct kl_plugin *plugin; /* NULL = bytes as they are */
-	struct kl_instance instance;
-	struct kl_mutex mutex; /* only for a SERIAL one */
 };
 
 struct klamm_producer {
@@ -36,11 +28,9 @@ struct klamm_producer {
 	struct kl_host host;            /* what plugins see */
 	bool host_made, sender_made, cluster_made; /* what close() has to undo */
 	struct kl_plugin *codec_plugin; /* NULL = no compression */
-	struct kl_role_serializer key_serializer, value_serializer;
-	struct kl_plugin *partitioner_plugin; /* never NULL */
-	struct kl_instance partitioner;
+	struct kl_role_plugin key_serializer, value_serializer; /* none = bytes as they are */
+	struct kl_role_plugin partitioner;                      /* always there */
 	uint32_t partitioner_flags;
-	struct kl_mutex partitioner_mutex; /* only for a SERIAL one */
 	size_t record_max;  /* max.request.size, less what a request adds */
 	uint32_t linger_us;
 
@@ -104,9 +94,6 @@ bool kl_producer_enter(struct klamm_producer *p);
 void kl_producer_leave(struct klamm_producer *p);
 /* CLOSED or FORKED. */
 int kl_producer_state_error(const struct klamm_producer *p, struct klamm_error *err);
-
-/* kl_lookup_fn for the producer's plugins; arg is the producer. */
-const char *kl_producer_lookup(void *arg, const char *key);
 
 /* --- batch.c: opening, sealing, compressing; any thread --- */
 

@@ -39,23 +39,23 @@ static int32_t ask_partitioner(struct klamm_producer *p, struct klamm_topic *top
 		.value = item->value,
 		.slot = &topic->slot,
 	};
-	const struct klamm_partitioner_plugin *plugin = &p->partitioner_plugin->partitioner;
+	const struct klamm_partitioner_plugin *plugin = &p->partitioner.plugin->partitioner;
 	bool serial = (flags & KLAMM_PARTITIONER_SERIAL) != 0;
 	bool available = (flags & KLAMM_PARTITIONER_NEEDS_AVAILABLE) != 0;
 	if (serial)
-		kl_mutex_lock(&p->partitioner_mutex);
+		kl_mutex_lock(&p->partitioner.mutex);
 	if (available) {
 		kl_mutex_lock(&topic->available_mutex);
 		pick.available = topic->available;
 		pick.available_count = (uint32_t)topic->available_count;
 	}
 	if (previous >= 0)
-		plugin->on_new_batch(p->partitioner.self, &pick, previous);
-	int32_t choice = plugin->pick(p->partitioner.self, &pick);
+		plugin->on_new_batch(p->partitioner.instance.self, &pick, previous);
+	int32_t choice = plugin->pick(p->partitioner.instance.self, &pick);
 	if (available)
 		kl_mutex_unlock(&topic->available_mutex);
 	if (serial)
-		kl_mutex_unlock(&p->partitioner_mutex);
+		kl_mutex_unlock(&p->partitioner.mutex);
 	return choice;
 }
 
@@ -75,11 +75,11 @@ static int bad_choice(const struct klamm_producer *p, const struct klamm_topic *
 {
 	if (choice <= -1000)
 		return kl_error(err, choice, "partitioner %s failed for topic %s: %s",
-				p->partitioner_plugin->head.name, topic->name,
+				p->partitioner.plugin->head.name, topic->name,
 				klamm_err_name(choice));
 	return kl_error(err, KLAMM_ERR_PARTITION,
 			"partitioner %s chose partition %d of topic %s, which has %d",
-			p->partitioner_plugin->head.name, choice, topic->name, count);
+			p->partitioner.plugin->head.name, choice, topic->name, count);
 }
 
 /* --- appending --- */
@@ -298,7 +298,7 @@ static int append_waiting(struct klamm_producer *p, struct klamm_topic *topic, i
 			  struct item *item, struct kl_spare *spare, struct klamm_error *err)
 {
 	bool may_pick_again = item->sticky ||
-			      (item->picked && p->partitioner_plugin->partitioner.on_new_batch);
+			      (item->picked && p->partitioner.plugin->partitioner.on_new_batch);
 	for (;;) {
 		struct kl_partition *part = atomic_load(&topic->partitions)[index];
 		struct plan plan = {0};

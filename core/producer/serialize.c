@@ -85,7 +85,7 @@ static int as_bytes(const struct klamm_value *value, const char *what,
 }
 
 struct side {
-	struct kl_role_serializer *serializer;
+	struct kl_role_plugin *serializer;
 	bool is_key;
 	const struct klamm_value *value; /* as the application gave it, or NULL */
 	struct klamm_span raw;           /* else these bytes */

@@ -332,19 +332,6 @@ static bool topic_ready(void *arg)
 	       is_missing(wait) || atomic_load(wait->p->state) != KL_PRODUCER_OPEN;
 }
 
-/* The cluster's last error may only be read in the loop. */
-struct why {
-	struct klamm_producer *p;
-	struct klamm_error *err;
-	const char *what;
-};
-
-static void ask_why(void *arg)
-{
-	struct why *why = arg;
-	kl_cluster_timed_out(&why->p->cluster, why->err, why->what);
-}
-
 static int explain(struct klamm_producer *p, const struct topic_wait *wait,
 		   struct klamm_error *err)
 {
@@ -362,10 +349,7 @@ static int explain(struct klamm_producer *p, const struct topic_wait *wait,
 				name, wait->partition, count);
 	char what[320];
 	snprintf(what, sizeof(what), "metadata of topic %s within max.block.ms", name);
-	struct klamm_error why_err;
-	struct why why = {p, &why_err, what};
-	kl_loop_call(p->loop, ask_why, &why);
-	return kl_error_copy(err, &why_err);
+	return kl_cluster_ask_why(&p->cluster, err, what);
 }
 
 int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t partition,
