@@ -27,8 +27,8 @@ struct job {
 	bool driven;   /* client: no thread; else the loop has its own */
 	const char *settings[JOB_SETTINGS_MAX]; /* key=value */
 	int setting_count;
-	/* May be NULL. Called where measuring begins and where it ends; topic is the producer's,
-	 * NULL for a consumer. */
+	/* May be NULL. Called where measuring begins and where it ends; topic is the
+	 * producer's, NULL for a consumer. */
 	void (*mark)(struct job *job, struct klamm_topic *topic);
 	int64_t cpu_from, wall_from;
 };

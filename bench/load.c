@@ -130,7 +130,8 @@ static int read_some(struct consuming *c, int64_t until)
 		if (klamm_consumer_poll(c->consumer, WAIT_MS, &batch, &err) != 0)
 			return job_fail(c->job, "%s", err.text);
 		if (batch == NULL)
-			return job_fail(c->job, "no more records after %lld", (long long)c->seen);
+			return job_fail(c->job, "no more records after %lld",
+					(long long)c->seen);
 		int rc = read_batch(c, batch);
 		klamm_batch_unref(batch);
 		if (rc != 0)

@@ -32,7 +32,8 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 		peer->delivered++;
 	} else if (!peer->failed) {
 		peer->failed = true;
-		job_fail(peer->job, "a record was not delivered: %s", rd_kafka_err2str(message->err));
+		job_fail(peer->job, "a record was not delivered: %s",
+			 rd_kafka_err2str(message->err));
 	}
 }
 
@@ -81,8 +82,9 @@ static int send_some(struct peer *peer, int64_t count)
 {
 	int64_t before = peer->delivered;
 	for (int64_t i = 0; i < count; i++) {
-		while (rd_kafka_produce(peer->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-					peer->value, (size_t)peer->job->size, NULL, 0, peer) != 0) {
+		while (rd_kafka_produce(peer->topic, RD_KAFKA_PARTITION_UA,
+					RD_KAFKA_MSG_F_COPY, peer->value,
+					(size_t)peer->job->size, NULL, 0, peer) != 0) {
 			if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL)
 				return job_fail(peer->job, "%s",
 						rd_kafka_err2str(rd_kafka_last_error()));
@@ -127,7 +129,8 @@ static int read_some(struct peer *peer, rd_kafka_queue_t *queue, int64_t count)
 	while (seen < count) {
 		ssize_t n = rd_kafka_consume_batch_queue(queue, WAIT_MS, messages, TAKE);
 		if (n <= 0)
-			return job_fail(peer->job, "no more records after %lld", (long long)seen);
+			return job_fail(peer->job, "no more records after %lld",
+					(long long)seen);
 		for (ssize_t i = 0; i < n; i++) {
 			if (messages[i]->err == 0) {
 				if (messages[i]->len != (size_t)peer->job->size)
@@ -136,7 +139,8 @@ static int read_some(struct peer *peer, rd_kafka_queue_t *queue, int64_t count)
 				seen++;
 			} else if (!peer->failed) {
 				peer->failed = true;
-				job_fail(peer->job, "%s", rd_kafka_message_errstr(messages[i]));
+				job_fail(peer->job, "%s",
+					 rd_kafka_message_errstr(messages[i]));
 			}
 			rd_kafka_message_destroy(messages[i]);
 		}

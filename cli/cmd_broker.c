@@ -164,9 +164,10 @@ const struct cli_command cli_broker = {
 	.name = "broker",
 	.args = "",
 	.summary = "run a small Kafka in memory, for tests",
-	.about = "In production use Apache Kafka. This one forgets everything when it ends, with\n"
-		 "SIGINT or SIGTERM; docs/DEVBROKER.md says what it does not do. It prints the\n"
-		 "address of its nodes, for -b, when clients may come. Port 0 means free ports.\n",
+	.about = "In production use Apache Kafka. This one forgets everything when it ends,\n"
+		 "with SIGINT or SIGTERM; docs/DEVBROKER.md says what it does not do. It\n"
+		 "prints the address of its nodes, for -b, when clients may come. Port 0\n"
+		 "means free ports.\n",
 	.options = rows,
 	.defaults = &defaults,
 	.size = sizeof(struct options),

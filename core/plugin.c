@@ -154,8 +154,9 @@ int kl_plugin_load(int32_t kind, const char *name, const struct kl_plugin_search
 	const char *word = file_word(name, buf);
 	if (word == NULL)
 		return kl_error(err, KLAMM_ERR_PLUGIN,
-				"no plugin for %s %.80s: a name is made of 1 to %d of a-z, 0-9, "
-				"'_', '-' and '.'", kl_kind_word(kind), name, WORD_MAX);
+				"no plugin for %s %.80s: a name is made of 1 to %d of a-z, "
+				"0-9, '_', '-' and '.'",
+				kl_kind_word(kind), name, WORD_MAX);
 	for (const struct kl_conf_plugin *own = search->own; own != NULL; own = own->next) {
 		if (own->kind != kind || !is_called(own->descriptor, word))
 			continue;

@@ -77,7 +77,8 @@ static int check_kind(int32_t kind, const struct klamm_plugin_head *head, const 
 	const struct kind *want = &kinds[kind];
 	const char *is = kl_kind_word((int32_t)(head->abi >> 16));
 	if (head->abi >> 16 != (uint32_t)kind)
-		return kl_error(err, KLAMM_ERR_PLUGIN, "plugin %s is of the kind %s, not %s", origin,
+		return kl_error(err, KLAMM_ERR_PLUGIN,
+				"plugin %s is of the kind %s, not %s", origin,
 				is != NULL ? is : "(none known)", want->word);
 	if (head->abi != want->abi)
 		return kl_error(err, KLAMM_ERR_PLUGIN,
@@ -86,7 +87,8 @@ static int check_kind(int32_t kind, const struct klamm_plugin_head *head, const 
 				want->word, want->abi & 0xffff);
 	if (head->size < sizeof(*head))
 		return kl_error(err, KLAMM_ERR_PLUGIN,
-				"plugin %s has a descriptor of %u bytes; the head alone takes %zu",
+				"plugin %s has a descriptor of %u bytes; the head alone "
+				"takes %zu",
 				origin, head->size, sizeof(*head));
 	return 0;
 }
@@ -130,7 +132,8 @@ static int check_options(const struct kl_plugin *plugin, struct klamm_error *err
 	if (head->option_size < sizeof(struct klamm_option) ||
 	    head->option_size % _Alignof(struct klamm_option) != 0)
 		return kl_error(err, KLAMM_ERR_PLUGIN,
-				"plugin %s has option rows of %zu bytes; they take %zu or more",
+				"plugin %s has option rows of %zu bytes; they take %zu or "
+				"more",
 				plugin->origin, head->option_size,
 				sizeof(struct klamm_option));
 	const struct klamm_option *row;
@@ -155,7 +158,8 @@ static int check_all(const struct kl_plugin *plugin, const char *word,
 	int rc = check_members(plugin, err);
 	if (rc == 0 && (name[0] == '\0' || name[strspn(name, allowed)] != '\0'))
 		rc = kl_error(err, KLAMM_ERR_PLUGIN,
-			      "plugin %s calls itself \"%.64s\"; a name is made of a-z, 0-9 and _",
+			      "plugin %s calls itself \"%.64s\"; a name is made of a-z, "
+			      "0-9 and _",
 			      plugin->origin, name);
 	if (rc == 0 && word != NULL && strcmp(name, word) != 0)
 		rc = kl_error(err, KLAMM_ERR_PLUGIN, "plugin %s calls itself %.64s, not %s",

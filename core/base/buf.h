@@ -54,7 +54,8 @@ struct kl_refs {
 	size_t count, cap;
 	size_t bytes; /* sum of n */
 };
-bool kl_refs_add(struct kl_refs *refs, size_t at, const void *p, size_t n); /* false: no memory */
+/* false: no memory */
+bool kl_refs_add(struct kl_refs *refs, size_t at, const void *p, size_t n);
 void kl_refs_free(struct kl_refs *refs); /* and reset to empty */
 
 /* --- reader --- */

@@ -3,8 +3,10 @@
 
 #include <ctype.h>
 
-static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char base64[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64url[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /* The length of a sequence by its first byte and the range of its second, which rules out
  * long forms, surrogates and what lies above Unicode. 0: no such first byte. */
@@ -63,8 +65,8 @@ void kl_buf_base64(struct kl_buf *b, const void *data, size_t n)
 	if (n == 0)
 		return;
 	uint32_t v = (uint32_t)p[0] << 16 | (n == 2 ? (uint32_t)p[1] << 8 : 0);
-	char four[] = {base64[v >> 18], base64[v >> 12 & 63], n == 2 ? base64[v >> 6 & 63] : '=',
-		       '='};
+	char four[] = {base64[v >> 18], base64[v >> 12 & 63],
+		       n == 2 ? base64[v >> 6 & 63] : '=', '='};
 	kl_buf_put(b, four, 4);
 }
 

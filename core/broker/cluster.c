@@ -112,7 +112,8 @@ static bool update_broker(struct kl_cluster *cluster,
 		return false;
 	broker->listed = true;
 	free(broker->rack);
-	broker->rack = told->rack.len > 0 ? strndup(told->rack.p, (size_t)told->rack.len) : NULL;
+	broker->rack = told->rack.len > 0 ? strndup(told->rack.p, (size_t)told->rack.len)
+					  : NULL;
 	return true;
 }
 
@@ -130,8 +131,8 @@ static bool update_brokers(struct kl_cluster *cluster, const struct kl_metadata_
 	return true;
 }
 
-/* The smaller the better: ready ones first; then those on their way and those that may be tried,
- * where nothing went wrong; last those that failed before. */
+/* The smaller the better: ready ones first; then those on their way and those that may be
+ * tried, where nothing went wrong; last those that failed before. */
 static unsigned rank(const struct kl_node *node)
 {
 	if (kl_node_is_ready(node))
@@ -296,8 +297,10 @@ static bool update_partitions(struct kl_topic_info *topic,
 	if (!reserve_partitions(topic, count))
 		return false;
 	for (int32_t i = topic->partition_count; i < count; i++)
-		topic->partitions[i] = (struct kl_partition_info){
-			.leader = -1, .leader_epoch = -1, .error = KLAMM_ERR_LEADER_NOT_AVAILABLE};
+		topic->partitions[i] =
+			(struct kl_partition_info){.leader = -1,
+						   .leader_epoch = -1,
+						   .error = KLAMM_ERR_LEADER_NOT_AVAILABLE};
 	topic->partition_count = count;
 	for (int32_t i = 0; i < told->partitions_n; i++) {
 		int32_t index = told->partitions[i].partition_index;
@@ -572,7 +575,8 @@ static int still_waiting(const struct kl_cluster *cluster, struct klamm_error *e
 		node = &cluster->bootstrap[i];
 		doing = kl_node_doing(node, &stage);
 	}
-	for (struct kl_broker *b = cluster->brokers; doing == NULL && b != NULL; b = b->hh.next) {
+	for (struct kl_broker *b = cluster->brokers; doing == NULL && b != NULL;
+	     b = b->hh.next) {
 		node = &b->node;
 		doing = kl_node_doing(node, &stage);
 	}

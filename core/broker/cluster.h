@@ -76,7 +76,7 @@ struct kl_cluster {
 	struct kl_task bury_task;
 	int64_t next_at;   /* not before, after a failure or an empty answer */
 	int64_t max_age_at;
-	int64_t trying_since; /* no answer that was any good since then; KL_NEVER = not trying */
+	int64_t trying_since; /* no good answer since then; KL_NEVER = not trying */
 	unsigned failures;
 	bool stopped;
 	struct klamm_error last_error; /* why the last attempt got nothing */
@@ -107,8 +107,8 @@ struct kl_node *kl_cluster_controller(struct kl_cluster *cluster); /* may be NUL
  * address has to wait for its backoff. */
 struct kl_node *kl_cluster_any_node(struct kl_cluster *cluster);
 
-/* "...; last error: broker 3 (h:p): cannot connect: Connection refused", with the stage of that
- * error, or what is being waited for: for calls that gave up waiting. */
+/* "...; last error: broker 3 (h:p): cannot connect: Connection refused", with the stage of
+ * that error, or what is being waited for: for calls that gave up waiting. */
 int kl_cluster_timed_out(const struct kl_cluster *cluster, struct klamm_error *err,
 			 const char *what);
 /* The same from an application's thread: the last error may only be read in the loop. */

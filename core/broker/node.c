@@ -43,8 +43,9 @@ static void fail_request(struct kl_node *node, struct kl_request *request,
 	struct klamm_error err = *why;
 	err.api = request->api;
 	err.node = node->id;
-	finish(request, &(struct kl_response){
-				.code = err.code, .err = &err, .maybe_applied = request->gone});
+	finish(request, &(struct kl_response){.code = err.code,
+					      .err = &err,
+					      .maybe_applied = request->gone});
 }
 
 /* Done callbacks may queue new requests here: only those that are there now end. */
@@ -153,9 +154,9 @@ static void on_sent(struct kl_out *out, struct kl_conn *conn)
 static void trace(const struct kl_node *node, const struct kl_request *request)
 {
 	if (kl_log_on(&node->nodes->log, KL_LOG_TRACE))
-		kl_log(&node->nodes->log, KL_LOG_TRACE, node->where, "%s v%d, %zu bytes, id %d",
-		       kl_api_name(request->api), request->version, request->out.left,
-		       request->correlation);
+		kl_log(&node->nodes->log, KL_LOG_TRACE, node->where,
+		       "%s v%d, %zu bytes, id %d", kl_api_name(request->api),
+		       request->version, request->out.left, request->correlation);
 }
 
 static void transmit(struct kl_node *node, struct kl_request *request)
@@ -253,7 +254,8 @@ void kl_node_cancel(struct kl_node *node, struct kl_request *request)
 	}
 	node->in_flight_count--;
 	struct klamm_error err;
-	kl_error(&err, KLAMM_ERR_DISCONNECTED, "the connection was closed to cancel a request");
+	kl_error(&err, KLAMM_ERR_DISCONNECTED,
+		 "the connection was closed to cancel a request");
 	give_up(node, &err, false);
 }
 
@@ -288,8 +290,8 @@ static int read_answer(const struct kl_request *request, struct kl_reader *reade
 		return kl_error(err, KLAMM_ERR_PROTOCOL,
 				"its correlation id is %d, expected was %d", id,
 				request->correlation);
-	int rc = kl_frame_read_response(kl_msg_response(request->api), request->version, reader,
-					arena, body_out, err);
+	int rc = kl_frame_read_response(kl_msg_response(request->api), request->version,
+					reader, arena, body_out, err);
 	if (rc == 0 && kl_reader_left(reader) > 0)
 		rc = kl_error(err, KLAMM_ERR_PROTOCOL, "%zu bytes follow it",
 			      kl_reader_left(reader));
@@ -388,15 +390,16 @@ static void on_closed(struct kl_conn *conn, const struct klamm_error *why)
 	err.node = node->id;
 	if (node->state == KL_NODE_VERSIONS && err.code == KLAMM_ERR_DISCONNECTED &&
 	    !node->no_api_versions && !node->versions_answered) {
-		/* A broker before 0.10 closes on a request it does not know. A broker that is going
-		 * down does too, so this holds for one connection only. */
+		/* A broker before 0.10 closes on a request it does not know. A broker that
+		 * is going down does too, so this holds for one connection only. */
 		node->no_api_versions = true;
 		kl_error_prefix(&err, "closed on ApiVersions");
 		give_up(node, &err, false);
 		return;
 	}
 	if (node->no_api_versions && !node->answered)
-		kl_error_prefix(&err, "it answers nothing: a listener that wants TLS, or no Kafka");
+		kl_error_prefix(&err,
+				"it answers nothing: a listener that wants TLS, or no Kafka");
 	node->no_api_versions = false;
 	/* A connection that was idle and is closed by the broker is nothing to wait for. */
 	bool idle = node->state == KL_NODE_READY && kl_list_empty(&node->in_flight);
@@ -548,8 +551,8 @@ static void resolved(void *owner, unsigned count, const struct kl_addr *addrs,
 		give_up(node, &why, true);
 		return;
 	}
-	/* Something may listen at the first address and not be a broker: each attempt begins with
-	 * the next one. */
+	/* Something may listen at the first address and not be a broker: each attempt
+	 * begins with the next one. */
 	node->addr_count = kl_min(count, (unsigned)KL_NODE_ADDRS);
 	for (unsigned i = 0; i < node->addr_count; i++)
 		node->addrs[i] = addrs[(i + node->failures) % node->addr_count];
@@ -638,7 +641,8 @@ static void setup_timed_out(struct kl_node *node)
 	int32_t stage;
 	const char *doing = kl_node_doing(node, &stage);
 	kl_error(&err, KLAMM_ERR_TIMED_OUT,
-		 "%s: timed out while %s (socket.connection.setup.timeout.ms)", node->where, doing);
+		 "%s: timed out while %s (socket.connection.setup.timeout.ms)", node->where,
+		 doing);
 	err.stage = stage;
 	err.node = node->id;
 	node->setup_timeouts++;
@@ -659,9 +663,10 @@ static bool expire_in_flight(struct kl_node *node)
 		if (request->expires > now(node))
 			continue;
 		struct klamm_error err;
-		kl_error(&err, KLAMM_ERR_TIMED_OUT, "%s did not answer %s in time%s", node->where,
-			 kl_api_name(request->api),
-			 request->expires < request->deadline ? " (request.timeout.ms)" : "");
+		kl_error(&err, KLAMM_ERR_TIMED_OUT, "%s did not answer %s in time%s",
+			 node->where, kl_api_name(request->api),
+			 request->expires < request->deadline ? " (request.timeout.ms)"
+							      : "");
 		err.node = node->id;
 		err.stage = KLAMM_STAGE_API;
 		give_up(node, &err, true);
@@ -685,7 +690,8 @@ static void expire_waiting(struct kl_node *node)
 		kl_error(&err, KLAMM_ERR_TIMED_OUT, "no connection to %s in time; last: %s",
 			 node->where, node->last_error.text);
 	else
-		kl_error(&err, KLAMM_ERR_TIMED_OUT, "no connection to %s in time", node->where);
+		kl_error(&err, KLAMM_ERR_TIMED_OUT, "no connection to %s in time",
+			 node->where);
 	struct kl_list *link;
 	while ((link = kl_list_pop(&ended)) != NULL)
 		fail_request(node, kl_list_entry(link, struct kl_request, link), &err);
@@ -741,9 +747,11 @@ int kl_node_init(struct kl_node *node, struct kl_nodes *nodes, int32_t id, const
 	if (node->host == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a broker");
 	if (id >= 0)
-		snprintf(node->where, sizeof(node->where), "broker %d (%.60s:%u)", id, host, port);
+		snprintf(node->where, sizeof(node->where), "broker %d (%.60s:%u)", id, host,
+			 port);
 	else
-		snprintf(node->where, sizeof(node->where), "bootstrap server %.60s:%u", host, port);
+		snprintf(node->where, sizeof(node->where), "bootstrap server %.60s:%u",
+			 host, port);
 	int rc = kl_timer_init(nodes->loop, &node->timer, on_timer, err);
 	if (rc != 0)
 		free(node->host);

@@ -16,8 +16,9 @@ struct kl_response {
 	/* The bytes may have reached the broker, so it may have acted on them. */
 	bool maybe_applied;
 	int version;
-	/* The decoded message, NULL with an error or when there is no answer (acks=0). Borrowed for
-	 * the call; its strings and bytes live in slab, as long as a reference on that is held. */
+	/* The decoded message, NULL with an error or when there is no answer (acks=0).
+	 * Borrowed for the call; its strings and bytes live in slab, as long as a reference
+	 * on that is held. */
 	const void *body;
 	struct kl_slab *slab;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Opening the plugins that a client's configuration names: what every client does alike. On the
- * thread that makes the client; codecs also where they are first needed. */
+/* Opening the plugins that a client's configuration names: what every client does alike. On
+ * the thread that makes the client; codecs also where they are first needed. */
 #ifndef KL_ROLE_PLUGIN_H
 #define KL_ROLE_PLUGIN_H
 

@@ -10,8 +10,9 @@ static struct klamm_batch *batch_get(struct klamm_consumer *c)
 	kl_mutex_lock(&c->mutex);
 	struct kl_list *link = kl_list_pop(&c->spare_batches);
 	kl_mutex_unlock(&c->mutex);
-	struct klamm_batch *batch = link != NULL ? kl_list_entry(link, struct klamm_batch, link)
-						 : malloc(sizeof(*batch));
+	struct klamm_batch *batch = link != NULL
+					    ? kl_list_entry(link, struct klamm_batch, link)
+					    : malloc(sizeof(*batch));
 	if (batch == NULL)
 		return NULL;
 	*batch = (struct klamm_batch){.consumer = c};
@@ -199,7 +200,8 @@ int kl_batch_take(struct klamm_consumer *c, struct kl_chunk *chunk,
 		const uint8_t *p = chunk->p + chunk->at;
 		/* Whole ones only: the fetcher has hopped over them. */
 		if (kl_batch_peek(p, chunk->n - chunk->at, &head) < KL_BATCH_WHOLE)
-			return broken(chunk, &head, KLAMM_ERR_CORRUPT_BATCH, err, "it is damaged");
+			return broken(chunk, &head, KLAMM_ERR_CORRUPT_BATCH, err,
+				      "it is damaged");
 		int rc = 0;
 		if (!is_skipped(chunk, p, &head))
 			rc = make_batch(c, chunk, p, &head, batch_out, err);

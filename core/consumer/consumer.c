@@ -151,8 +151,8 @@ int kl_consumer_check(const struct klamm_consumer *c, bool waits, struct klamm_e
 		return waits ? kl_loop_may_wait(c->os, err) : 0;
 	case KL_CONSUMER_FORKED:
 		return kl_error(err, KLAMM_ERR_FORKED,
-				"this consumer belongs to the parent process: make a new one after "
-				"fork()");
+				"this consumer belongs to the parent process: make a new "
+				"one after fork()");
 	default:
 		return kl_error(err, KLAMM_ERR_CLOSED, "the consumer is closed");
 	}
@@ -161,7 +161,8 @@ int kl_consumer_check(const struct klamm_consumer *c, bool waits, struct klamm_e
 static bool something_to_tell(void *arg)
 {
 	struct klamm_consumer *c = arg;
-	return kl_results_first(c) != NULL || atomic_load(&c->woken) || atomic_load(&c->starved);
+	return kl_results_first(c) != NULL || atomic_load(&c->woken) ||
+	       atomic_load(&c->starved);
 }
 
 enum taken {
@@ -197,9 +198,10 @@ static enum taken take(struct klamm_consumer *c, struct kl_chunk *chunk,
 static int tell_starved(struct klamm_consumer *c, struct klamm_error *err)
 {
 	return kl_error(err, KLAMM_ERR_QUEUE_FULL,
-			"nothing can be fetched: %zu of %lld bytes are held by batches that were "
-			"not unreferenced (klamm.memory.max)",
-			kl_slab_pool_used(c->slabs), (long long)c->settings->klamm_memory_max);
+			"nothing can be fetched: %zu of %lld bytes are held by batches "
+			"that were not unreferenced (klamm.memory.max)",
+			kl_slab_pool_used(c->slabs),
+			(long long)c->settings->klamm_memory_max);
 }
 
 static void begin_polling(struct klamm_consumer *c)
@@ -227,8 +229,9 @@ int klamm_consumer_poll(struct klamm_consumer *c, int64_t timeout_ms,
 					"klamm_consumer_wakeup() was called");
 		if (chunk == NULL) {
 			if (deadline < 0)
-				deadline = timeout_ms == 0 ? 0
-							   : kl_os_deadline_ms(c->os, timeout_ms);
+				deadline = timeout_ms == 0
+						   ? 0
+						   : kl_os_deadline_ms(c->os, timeout_ms);
 			if (!kl_loop_wait(c->loop, &c->gate, something_to_tell, c, deadline))
 				return 0;
 			if (kl_results_first(c) == NULL && atomic_load(&c->starved) &&
@@ -242,8 +245,9 @@ int klamm_consumer_poll(struct klamm_consumer *c, int64_t timeout_ms,
 		case TAKEN_NOTHING:
 			break;
 		case TAKEN_BROKEN:
-			/* The partition's position is before it, and each poll tells of it, after
-			 * the other partitions had their turn, until it is sought over. */
+			/* The partition's position is before it, and each poll tells of it,
+			 * after the other partitions had their turn, until it is sought
+			 * over. */
 			kl_results_behind(c, chunk);
 			return kl_error_copy(err, &why);
 		case TAKEN_ERROR:

@@ -55,7 +55,7 @@ struct kl_cpart {
 
 	/* --- told by the loop, read by any thread --- */
 	_Atomic int64_t high_watermark; /* -1 = not known */
-	_Atomic int64_t end;            /* what can be read up to: high watermark or last stable */
+	_Atomic int64_t end; /* what can be read up to: high watermark or last stable */
 	_Atomic int64_t start;          /* log start offset, -1 = not known */
 	_Atomic uint64_t queued_bytes;
 

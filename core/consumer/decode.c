@@ -55,7 +55,8 @@ static int load(struct klamm_consumer *c, int wire_id, struct klamm_error *err)
 				     &c->codecs[wire_id].plugin, err);
 	if (rc == 0)
 		rc = kl_conf_open_plugin(c->conf, c->codecs[wire_id].plugin, &c->host,
-					 "compression.type", &c->codecs[wire_id].instance, err);
+					 "compression.type", &c->codecs[wire_id].instance,
+					 err);
 	if (rc != 0) {
 		kl_plugin_free(c->codecs[wire_id].plugin);
 		c->codecs[wire_id].plugin = NULL;
@@ -84,8 +85,8 @@ int kl_decode(struct klamm_consumer *c, const struct kl_batch_head *head,
 		own.slab = kl_slab_get(c->slabs, KL_SLAB_MIN);
 	if (own.slab == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY,
-				"no memory to decompress a batch: %zu of %lld bytes are in use "
-				"(klamm.memory.max); unreference batches",
+				"no memory to decompress a batch: %zu of %lld bytes are in "
+				"use (klamm.memory.max); unreference batches",
 				kl_slab_pool_used(c->slabs),
 				(long long)c->settings->klamm_memory_max);
 	own.out = (struct klamm_out){

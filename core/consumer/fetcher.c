@@ -42,8 +42,8 @@ static void tell(struct klamm_consumer *c, struct kl_cpart *part, int code, cons
 	if (part->told_error == code)
 		return;
 	part->told_error = code;
-	kl_error(&err, code, "topic %s partition %d: %s: %s", part->topic->name, part->partition,
-		 what, klamm_err_text(code));
+	kl_error(&err, code, "topic %s partition %d: %s: %s", part->topic->name,
+		 part->partition, what, klamm_err_text(code));
 	kl_results_error(c, part, &err);
 }
 
@@ -74,7 +74,8 @@ static void tell_no_offset(struct klamm_consumer *c, struct kl_cpart *part)
 {
 	if (part->state == KL_CPART_STOPPED && part->reset_to == KLAMM_OFFSET_RESET &&
 	    c->polled)
-		tell(c, part, KLAMM_ERR_NO_OFFSET, "no position, and auto.offset.reset is none");
+		tell(c, part, KLAMM_ERR_NO_OFFSET,
+		     "no position, and auto.offset.reset is none");
 }
 
 /* --- answers --- */
@@ -132,7 +133,8 @@ static int by_first_offset(const void *a, const void *b)
 static bool copy_aborted(struct klamm_consumer *c, struct kl_chunk *chunk,
 			 const struct kl_fetch_response_partition *told)
 {
-	if (c->settings->isolation_level != KL_READ_COMMITTED || told->aborted_transactions_n <= 0)
+	if (c->settings->isolation_level != KL_READ_COMMITTED ||
+	    told->aborted_transactions_n <= 0)
 		return true;
 	size_t n = (size_t)told->aborted_transactions_n;
 	chunk->aborted = calloc(n, sizeof(*chunk->aborted));
@@ -173,8 +175,10 @@ static void on_data(struct klamm_consumer *c, struct fetch_part *fp, struct kl_s
 	if (rc != 0 && span.batches == 0) {
 		later(c, part);
 		struct klamm_error err;
-		kl_error(&err, rc, "topic %s partition %d: what the broker has at offset %lld is not "
-			 "a batch", part->topic->name, part->partition, (long long)fp->offset);
+		kl_error(&err, rc,
+			 "topic %s partition %d: what the broker has at offset %lld is not "
+			 "a batch",
+			 part->topic->name, part->partition, (long long)fp->offset);
 		if (part->told_error != rc)
 			kl_results_error(c, part, &err);
 		part->told_error = rc;
@@ -262,7 +266,8 @@ static void on_topics(struct fetch *fetch, const struct kl_response *response)
 						     topic->partitions[i].partition_index,
 						     response->version);
 			if (fp != NULL)
-				on_partition(fetch->c, fp, response->slab, &topic->partitions[i]);
+				on_partition(fetch->c, fp, response->slab,
+					     &topic->partitions[i]);
 		}
 	}
 }
@@ -376,7 +381,8 @@ static const void *make_body(struct kl_request *r, int version)
 			topic->partitions_n = 0;
 			last = own;
 		}
-		put_part(fetch->c, &fetch->parts[i], &topic->partitions[topic->partitions_n++]);
+		put_part(fetch->c, &fetch->parts[i],
+			 &topic->partitions[topic->partitions_n++]);
 	}
 	return body;
 }
@@ -447,7 +453,8 @@ static int32_t answer_budget(struct klamm_consumer *c)
 /* A partition is fetched ahead by what one answer brings for it. */
 static bool is_hungry(const struct klamm_consumer *c, const struct kl_cpart *part)
 {
-	return part->state == KL_CPART_READY && !part->in_flight && !atomic_load(&part->muted) &&
+	return part->state == KL_CPART_READY && !part->in_flight &&
+	       !atomic_load(&part->muted) &&
 	       atomic_load(&part->queued_bytes) <
 		       (uint64_t)c->settings->max_partition_fetch_bytes;
 }

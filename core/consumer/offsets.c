@@ -130,7 +130,8 @@ static const void *make_body(struct kl_request *r, int version)
 	body->timeout_ms = request->c->settings->request_timeout_ms;
 	body->topics = topics;
 	body->topics_n = 0;
-	/* One entry per look-up: a topic may stand there more than once, which brokers take. */
+	/* One entry per look-up: a topic may stand there more than once, which brokers
+	 * take. */
 	kl_list_for(lookup, &request->lookups, struct kl_lookup, link) {
 		struct kl_list_offsets_request_topic *topic = &topics[body->topics_n];
 		topic->name = kl_str(lookup->topic->name);
@@ -269,8 +270,10 @@ static void part_failed(struct klamm_consumer *c, struct kl_cpart *part, int cod
 	if (part->told_error == code)
 		return;
 	struct klamm_error err;
-	kl_error(&err, code, "topic %s partition %d: its offset cannot be looked up: %s: %s",
-		 part->topic->name, part->partition, klamm_err_name(code), klamm_err_text(code));
+	kl_error(&err, code,
+		 "topic %s partition %d: its offset cannot be looked up: %s: %s",
+		 part->topic->name, part->partition, klamm_err_name(code),
+		 klamm_err_text(code));
 	part->told_error = code;
 	kl_results_error(c, part, &err);
 }
@@ -393,8 +396,8 @@ static int prepare(struct query *query, struct klamm_error *err)
 					"query %zu names no partition", i);
 		if (q->timestamp_ms < KLAMM_OFFSET_BEGINNING)
 			return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
-					"query %zu: timestamp %lld: must be milliseconds since 1970, "
-					"KLAMM_OFFSET_BEGINNING or _END",
+					"query %zu: timestamp %lld: must be milliseconds "
+					"since 1970, KLAMM_OFFSET_BEGINNING or _END",
 					i, (long long)q->timestamp_ms);
 		q->error = 0;
 		q->offset = q->found_ms = q->leader_epoch = -1;
@@ -430,7 +433,8 @@ int klamm_consumer_offsets(struct klamm_consumer *c, struct klamm_offset_query *
 			kl_cluster_ask_why(&c->cluster, &late, "offsets of partitions");
 			if (query.last_code != 0 && late.stage != KLAMM_STAGE_TCP)
 				kl_error(&late, KLAMM_ERR_TIMED_OUT,
-					 "offsets of partitions: timed out; the broker says %s",
+					 "offsets of partitions: timed out; the broker "
+					 "says %s",
 					 klamm_err_name(query.last_code));
 			rc = kl_error_copy(err, &late);
 		}

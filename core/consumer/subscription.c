@@ -64,8 +64,8 @@ static int find(const struct klamm_consumer *c, const char *topic, int32_t parti
 	*part_out = kl_cpart_find(c, topic, partition);
 	if (*part_out == NULL)
 		return kl_error(err, KLAMM_ERR_STATE,
-				"topic %s partition %d is not assigned to this consumer", topic,
-				partition);
+				"topic %s partition %d is not assigned to this consumer",
+				topic, partition);
 	return 0;
 }
 
@@ -163,8 +163,9 @@ static int build(struct klamm_consumer *c, const struct klamm_topic_partition *p
 		const struct klamm_topic_partition *tp = &partitions[i];
 		if (tp->topic == NULL || tp->topic[0] == '\0' || tp->partition < 0)
 			return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
-					"entry %zu of the assignment: topic \"%s\" partition %d", i,
-					tp->topic ? tp->topic : "(null)", tp->partition);
+					"entry %zu of the assignment: topic \"%s\" "
+					"partition %d",
+					i, tp->topic ? tp->topic : "(null)", tp->partition);
 		struct kl_ctopic *topic = kl_ctopic_get(c, tp->topic);
 		struct kl_cpart *part = topic ? part_new(topic, tp->partition) : NULL;
 		if (part == NULL)
@@ -251,8 +252,8 @@ int klamm_consumer_seek(struct klamm_consumer *c, const char *topic, int32_t par
 {
 	if (offset < KLAMM_OFFSET_RESET)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
-				"offset %lld: must be 0 or more, or KLAMM_OFFSET_BEGINNING, _END or "
-				"_RESET",
+				"offset %lld: must be 0 or more, or "
+				"KLAMM_OFFSET_BEGINNING, _END or _RESET",
 				(long long)offset);
 	return seek(c, topic, partition, offset, false, err);
 }
@@ -316,14 +317,14 @@ int klamm_consumer_position(struct klamm_consumer *c, const char *topic, int32_t
 		kl_loop_call(c->loop, look_in_loop, &look);
 	if (look.stopped)
 		return kl_error(err, KLAMM_ERR_NO_OFFSET,
-				"topic %s partition %d has no position, and auto.offset.reset is "
-				"none",
+				"topic %s partition %d has no position, and "
+				"auto.offset.reset is none",
 				topic, partition);
 	if (!kl_loop_wait(c->loop, &c->gate, position_known, &wait,
 			  kl_os_deadline_ms(c->os, timeout_ms)))
 		return kl_error(err, KLAMM_ERR_TIMED_OUT,
-				"the position of topic %s partition %d is not known yet", topic,
-				partition);
+				"the position of topic %s partition %d is not known yet",
+				topic, partition);
 	*offset_out = wait.part->position;
 	return 0;
 }

@@ -7,7 +7,8 @@
 static void *arena_get(struct klamm_batch *batch, size_t n)
 {
 	if (batch->arena.lent.alloc == NULL)
-		kl_lent_arena_init(&batch->arena, (size_t)batch->consumer->settings->klamm_decompress_max,
+		kl_lent_arena_init(&batch->arena,
+				   (size_t)batch->consumer->settings->klamm_decompress_max,
 				   &batch->consumer->host.quota);
 	return batch->arena.lent.alloc(&batch->arena.lent, n);
 }
@@ -40,11 +41,13 @@ void kl_batch_drop_values(struct klamm_batch *batch)
 		kl_lent_arena_free(&batch->arena);
 }
 
-static int fail(const struct klamm_batch *batch, const struct klamm_record_view *view, int code,
-		const char *what, const char *why, struct klamm_error *err)
+static int fail(const struct klamm_batch *batch, const struct klamm_record_view *view,
+		int code, const char *what, const char *why, struct klamm_error *err)
 {
-	return kl_error(err, code, "topic %s partition %d offset %lld: cannot read the %s: %s",
-			batch->topic->name, batch->partition, (long long)view->offset, what, why);
+	return kl_error(err, code,
+			"topic %s partition %d offset %lld: cannot read the %s: %s",
+			batch->topic->name, batch->partition, (long long)view->offset, what,
+			why);
 }
 
 static int decode(struct klamm_batch *batch, const struct klamm_record_view *view,
@@ -81,7 +84,8 @@ static int decode(struct klamm_batch *batch, const struct klamm_record_view *vie
 }
 
 static int read_value(struct klamm_batch *batch, const struct klamm_record_view *view,
-		      bool is_key, const struct klamm_value **value_out, struct klamm_error *err)
+		      bool is_key, const struct klamm_value **value_out,
+		      struct klamm_error *err)
 {
 	struct klamm_consumer *c = batch->consumer;
 	const char *what = is_key ? "key" : "value";

@@ -204,16 +204,17 @@ static void explain_size(struct klamm_error *err, const uint8_t *p, int32_t size
 			 "(security.protocol=SSL or SASL_SSL)");
 	else if (size < 0)
 		kl_error(err, KLAMM_ERR_PROTOCOL,
-			 "the peer sent a frame of negative size %d: not a Kafka listener, or one "
-			 "that wants TLS",
+			 "the peer sent a frame of negative size %d: not a Kafka listener, "
+			 "or one that wants TLS",
 			 size);
 	else
 		kl_error(err, KLAMM_ERR_FRAME_TOO_LARGE,
-			 "the peer announced a frame of %d bytes; at most %zu are taken here", size,
-			 max);
+			 "the peer announced a frame of %d bytes; at most %zu are taken here",
+			 size, max);
 }
 
-/* The size of the frame at in_at: 1 = known, 0 = not here yet, -1 = the connection is closed. */
+/* The size of the frame at in_at: 1 = known, 0 = not here yet, -1 = the connection is
+ * closed. */
 static int frame_size(struct kl_conn *conn, size_t *size_out)
 {
 	if (conn->in_end - conn->in_at < 4)
@@ -308,7 +309,8 @@ static void receive(struct kl_conn *conn)
 		if (n == 0) {
 			fail(conn, KLAMM_ERR_DISCONNECTED,
 			     conn->in_end > conn->in_at
-				     ? "the peer closed the connection in the middle of an answer"
+				     ? "the peer closed the connection in the middle of an "
+				       "answer"
 				     : "the peer closed the connection",
 			     0);
 			return;

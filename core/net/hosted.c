@@ -44,7 +44,8 @@ static void timer_change(struct kl_task *task)
 	if (!timer->has_timer) {
 		struct klamm_error err;
 		if (kl_timer_init(timer->loop, &timer->timer, timer_due, &err) != 0) {
-			kl_log(&timer->loop->log, KL_LOG_ERROR, "plugin timer", "%s", err.text);
+			kl_log(&timer->loop->log, KL_LOG_ERROR, "plugin timer", "%s",
+			       err.text);
 			return;
 		}
 		timer->has_timer = true;

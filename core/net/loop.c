@@ -275,8 +275,8 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 	run_events(loop, &round);
 	run_due(loop);
 
-	/* Between steps an application waits on the descriptor: wake it as if it slept. A thread
-	 * of the loop's own begins the next step at once. */
+	/* Between steps an application waits on the descriptor: wake it as if it slept. A
+	 * thread of the loop's own begins the next step at once. */
 	if (!loop->started) {
 		atomic_store(&loop->asleep_until, next_deadline(loop, KL_NEVER));
 		if (atomic_load(&loop->mailbox) != NULL)
@@ -450,7 +450,8 @@ int klamm_loop_new(const struct klamm_conf *conf, struct klamm_loop **loop_out,
 		   struct klamm_error *err)
 {
 	struct klamm_loop *loop;
-	int rc = kl_loop_new(kl_os_real(), conf != NULL ? kl_conf_log(conf) : NULL, &loop, err);
+	int rc = kl_loop_new(kl_os_real(), conf != NULL ? kl_conf_log(conf) : NULL, &loop,
+			     err);
 	if (rc != 0)
 		return rc;
 	if (conf != NULL)
@@ -468,7 +469,8 @@ static bool is_forked(const struct klamm_loop *loop)
 static int check_fork(const struct klamm_loop *loop, struct klamm_error *err)
 {
 	if (is_forked(loop))
-		return kl_error(err, KLAMM_ERR_FORKED, "this loop belongs to the parent process");
+		return kl_error(err, KLAMM_ERR_FORKED,
+				"this loop belongs to the parent process");
 	return 0;
 }
 

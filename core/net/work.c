@@ -86,7 +86,8 @@ static bool add_worker(struct kl_pool *pool)
 		if (worker->thread != NULL) /* it is past its last lock: no wait */
 			os->thread_join(os, worker->thread);
 		*worker = (struct kl_worker){.pool = pool};
-		if (os->thread_start(os, pool->name, worker_main, worker, &worker->thread) == 0)
+		if (os->thread_start(os, pool->name, worker_main, worker,
+				     &worker->thread) == 0)
 			return true;
 		worker->thread = NULL;
 		return any;

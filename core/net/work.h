@@ -36,9 +36,9 @@ struct kl_pool {
 /* Lives in its owner, which keeps it until done() ran. */
 struct kl_job {
 	struct kl_list link;
-	/* On a worker; index is the worker's number, 0..KL_POOL_MAX: what is kept per worker (a
-	 * codec's self) is found by it. KL_POOL_MAX = the submitter's own thread, when no other
-	 * could be started. */
+	/* On a worker; index is the worker's number, 0..KL_POOL_MAX: what is kept per
+	 * worker (a codec's self) is found by it. KL_POOL_MAX = the submitter's own thread,
+	 * when no other could be started. */
 	void (*run)(struct kl_job *job, unsigned index);
 	/* Then, inside the loop. May free the job. */
 	void (*done)(struct kl_job *job);

@@ -22,13 +22,15 @@ static int check_writers(const struct stat *st, const char *what, const char *pa
 	const char *slash = name[0] != '\0' ? "/" : "";
 	if (st->st_uid != 0 && st->st_uid != geteuid())
 		return kl_error(err, KLAMM_ERR_PLUGIN,
-				"%s %s%s%s belongs to user %u, who is neither root nor the user of "
-				"this process (%u)", what, path, slash, name,
-				(unsigned)st->st_uid, (unsigned)geteuid());
+				"%s %s%s%s belongs to user %u, who is neither root nor the "
+				"user of this process (%u)",
+				what, path, slash, name, (unsigned)st->st_uid,
+				(unsigned)geteuid());
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
 		return kl_error(err, KLAMM_ERR_PLUGIN,
-				"%s %s%s%s is writable by %s (mode %04o): only root and its owner "
-				"may write to it", what, path, slash, name,
+				"%s %s%s%s is writable by %s (mode %04o): only root and "
+				"its owner may write to it",
+				what, path, slash, name,
 				st->st_mode & S_IWOTH ? "everyone" : "its group",
 				(unsigned)st->st_mode & 07777);
 	return 0;
@@ -62,8 +64,9 @@ static int open_failed(const char *what, const char *dir, const char *file,
 		return -ENOENT;
 	if (errno == ELOOP)
 		return kl_error(err, KLAMM_ERR_PLUGIN,
-				"plugin %s/%s is a symbolic link: put the file itself there, or "
-				"its folder into plugin.path", dir, file);
+				"plugin %s/%s is a symbolic link: put the file itself "
+				"there, or its folder into plugin.path",
+				dir, file);
 	return kl_error(err, KLAMM_ERR_PLUGIN, "cannot open %s %s%s%s: %s", what, dir,
 			file[0] != '\0' ? "/" : "", file, strerror(errno));
 }

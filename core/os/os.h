@@ -70,7 +70,8 @@ struct kl_os {
 
 	/* --- time: microseconds since some start; never goes back --- */
 	int64_t (*now)(struct kl_os *os);
-	/* Milliseconds since 1970, exact; and to the kernel's tick (1 to 10 ms), much cheaper. */
+	/* Milliseconds since 1970, exact; and to the kernel's tick (1 to 10 ms), much
+	 * cheaper. */
 	int64_t (*wall_ms)(struct kl_os *os);
 	int64_t (*wall_coarse_ms)(struct kl_os *os);
 
@@ -78,7 +79,8 @@ struct kl_os {
 	void (*random)(struct kl_os *os, void *p, size_t n);
 
 	/* --- threads --- */
-	/* Signals are blocked in it, except the ones a fault raises. -EAGAIN: no more threads. */
+	/* Signals are blocked in it, except the ones a fault raises. -EAGAIN: no more
+	 * threads. */
 	int (*thread_start)(struct kl_os *os, const char *name, void (*fn)(void *), void *arg,
 			    struct kl_thread **thread_out);
 	void (*thread_join)(struct kl_os *os, struct kl_thread *thread); /* blocks; frees it */
@@ -89,20 +91,20 @@ struct kl_os {
 			  int64_t deadline);
 	void (*cond_broadcast)(struct kl_os *os, struct kl_cond *cond);
 
-	/* A page of zeros that reads as zeros again in a forked child: how a client notices that
-	 * it is in one. NULL: none to be had. */
+	/* A page of zeros that reads as zeros again in a forked child: how a client notices
+	 * that it is in one. NULL: none to be had. */
 	void *(*fork_page)(struct kl_os *os);
 	void (*fork_page_free)(struct kl_os *os, void *page);
 
-	/* A number of the calling thread's own, 0 at first: how many callbacks of the application
-	 * it is inside of. See kl_loop_in_callback(). */
+	/* A number of the calling thread's own, 0 at first: how many callbacks of the
+	 * application it is inside of. See kl_loop_in_callback(). */
 	unsigned *(*callback_depth)(struct kl_os *os);
 
 	/* --- names; blocks, so only on the blocking pool --- */
 	/* Fills addrs[0..max), both families, in the resolver's order; the number of them, or
 	 * < 0. *why_out: static text of what the resolver said. */
-	int (*resolve)(struct kl_os *os, const char *host, uint16_t port, struct kl_addr *addrs,
-		       size_t max, const char **why_out);
+	int (*resolve)(struct kl_os *os, const char *host, uint16_t port,
+		       struct kl_addr *addrs, size_t max, const char **why_out);
 
 	/* --- stream sockets, never blocking --- */
 	/* Begins to connect; writable when decided, then connect_result() is 0 or < 0. */
@@ -131,8 +133,8 @@ struct kl_os {
 	/* events 0 = forget the socket. */
 	int (*poller_watch)(struct kl_poller *poller, struct kl_sock *sock, uint32_t events,
 			    void *tag);
-	/* Blocks until something is ready, poller_wake() or the deadline. The number of events;
-	 * a wake-up alone gives 0. */
+	/* Blocks until something is ready, poller_wake() or the deadline. The number of
+	 * events; a wake-up alone gives 0. */
 	int (*poller_wait)(struct kl_poller *poller, struct kl_event *events, int max,
 			   int64_t deadline);
 	/* Any thread, or a signal handler. Wakes the current or else the next wait. */
@@ -140,7 +142,8 @@ struct kl_os {
 	int (*poller_fd)(const struct kl_poller *poller); /* -1 in the simulation */
 
 	/* --- files; they may block for as long as a disk does --- */
-	int (*file_open)(struct kl_os *os, const char *path, int flags, struct kl_file **file_out);
+	int (*file_open)(struct kl_os *os, const char *path, int flags,
+			 struct kl_file **file_out);
 	void (*file_close)(struct kl_file *file);
 	ssize_t (*file_pread)(struct kl_file *file, void *p, size_t n, int64_t offset);
 	ssize_t (*file_pwrite)(struct kl_file *file, const void *p, size_t n, int64_t offset);

@@ -92,7 +92,8 @@ static int real_thread_start(struct kl_os *os, const char *name, void (*fn)(void
 	/* The application's signals belong to its own threads; a fault must stay visible. */
 	sigset_t blocked, before;
 	sigfillset(&blocked);
-	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+	static const int faults[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL,
+				     SIGABRT, SIGTRAP, SIGSYS};
 	for (size_t i = 0; i < kl_countof(faults); i++)
 		sigdelset(&blocked, faults[i]);
 	pthread_sigmask(SIG_SETMASK, &blocked, &before);
@@ -152,7 +153,8 @@ static void *real_fork_page(struct kl_os *os)
 			  -1, 0);
 	if (page == MAP_FAILED)
 		return NULL;
-	madvise(page, FORK_PAGE, MADV_WIPEONFORK); /* Linux 4.14; before, a child is not seen */
+	/* Linux 4.14; before, a child is not seen */
+	madvise(page, FORK_PAGE, MADV_WIPEONFORK);
 	return page;
 }
 
@@ -428,7 +430,8 @@ static int wait_until(int epoll_fd, struct epoll_event *evs, int max, int64_t de
 		return epoll_wait(epoll_fd, evs, max, 0);
 	struct timespec ts = {.tv_sec = left / KL_SECOND, .tv_nsec = left % KL_SECOND * 1000};
 	int n = epoll_pwait2(epoll_fd, evs, max, &ts, NULL);
-	/* EPERM: what the system call filters of older containers say to a call they do not know. */
+	/* EPERM: what the system call filters of older containers say to a call they do not
+	 * know. */
 	if (n < 0 && (errno == ENOSYS || errno == EPERM))
 		n = epoll_wait(epoll_fd, evs, max,
 			       (int)kl_min((left + KL_MS - 1) / KL_MS, (int64_t)INT32_MAX));
@@ -481,7 +484,9 @@ struct kl_file {
 static int real_file_open(struct kl_os *os, const char *path, int flags,
 			  struct kl_file **file_out)
 {
-	int how = (flags & KL_FILE_WRITE) ? (flags & KL_FILE_READ ? O_RDWR : O_WRONLY) : O_RDONLY;
+	int how = flags & KL_FILE_READ ? O_RDWR : O_WRONLY;
+	if (!(flags & KL_FILE_WRITE))
+		how = O_RDONLY;
 	how |= O_CLOEXEC;
 	how |= flags & KL_FILE_CREATE ? O_CREAT : 0;
 	how |= flags & KL_FILE_TRUNCATE ? O_TRUNC : 0;

@@ -64,8 +64,8 @@ static int wait_for_slab(struct klamm_producer *p, size_t need, int64_t deadline
 {
 	if (kl_loop_in_callback(p->os))
 		return kl_error(err, KLAMM_ERR_QUEUE_FULL,
-				"no buffer memory is free, and a callback must not wait for it "
-				"(buffer.memory)");
+				"no buffer memory is free, and a callback must not wait "
+				"for it (buffer.memory)");
 	struct memory_wait wait = {.p = p, .need = need};
 	join_waiters(p, &wait);
 	kl_loop_wait(p->loop, &p->gate, memory_ready, &wait, deadline);
@@ -77,8 +77,8 @@ static int wait_for_slab(struct klamm_producer *p, size_t need, int64_t deadline
 	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
 		return kl_error(err, KLAMM_ERR_CLOSED, "the producer was closed");
 	return kl_error(err, KLAMM_ERR_QUEUE_FULL,
-			"no buffer memory was freed within max.block.ms: %zu of %lld bytes are in "
-			"use (buffer.memory)",
+			"no buffer memory was freed within max.block.ms: %zu of %lld bytes "
+			"are in use (buffer.memory)",
 			kl_slab_pool_used(p->slabs), (long long)p->settings->buffer_memory);
 }
 
@@ -134,9 +134,11 @@ int kl_spare_get(struct klamm_producer *p, struct kl_spare *spare, size_t need,
 	if (spare->slab == NULL) {
 		if (need > (size_t)p->settings->buffer_memory)
 			return kl_error(err, KLAMM_ERR_RECORD_TOO_LARGE,
-					"the record needs %zu bytes, more than buffer.memory (%lld)",
+					"the record needs %zu bytes, more than "
+					"buffer.memory (%lld)",
 					need, (long long)p->settings->buffer_memory);
-		int rc = wait_for_slab(p, need, kl_spare_deadline(p, spare), &spare->slab, err);
+		int rc = wait_for_slab(p, need, kl_spare_deadline(p, spare), &spare->slab,
+				       err);
 		if (rc != 0)
 			return rc;
 	}
@@ -171,7 +173,8 @@ void kl_partition_wait(struct kl_partition *part)
 {
 	unsigned spins = 0;
 	do {
-		/* The holder encodes one record: it is gone in no time, unless it lost its CPU. */
+		/* The holder encodes one record: it is gone in no time, unless it lost its
+		 * CPU. */
 		do {
 			if (++spins % 128 == 0)
 				sched_yield();
@@ -233,7 +236,8 @@ struct kl_pbatch *kl_pbatch_seal(struct klamm_producer *p, struct kl_partition *
 void kl_partition_mark(struct klamm_producer *p, struct kl_partition *part, int64_t when)
 {
 	if (!atomic_exchange(&part->dirty, true)) {
-		struct kl_partition *head = atomic_load_explicit(&p->dirty, memory_order_relaxed);
+		struct kl_partition *head = atomic_load_explicit(&p->dirty,
+								 memory_order_relaxed);
 		do
 			part->next_dirty = head;
 		while (!atomic_compare_exchange_weak(&p->dirty, &head, part));
@@ -302,7 +306,8 @@ static void replace_records(struct klamm_producer *p, struct kl_pbatch *batch,
  * costs more than one that is too small. */
 static void learn_ratio(struct klamm_topic *topic, size_t plain, size_t packed)
 {
-	uint32_t seen = (uint32_t)kl_min(plain * 256 / kl_max(packed, (size_t)1), (size_t)65536);
+	uint32_t seen = (uint32_t)kl_min(plain * 256 / kl_max(packed, (size_t)1),
+					 (size_t)65536);
 	uint32_t known = atomic_load_explicit(&topic->ratio, memory_order_relaxed);
 	uint32_t next = seen < known ? seen : known + (seen - known) / 8;
 	atomic_store_explicit(&topic->ratio, kl_max(next, 256u), memory_order_relaxed);
@@ -329,7 +334,8 @@ static void compress_records(struct klamm_producer *p, struct kl_pbatch *batch,
 			replace_records(p, batch, out);
 	}
 	learn_ratio(batch->partition->topic, plain, batch->size - KL_BATCH_HEAD);
-	/* What does not get smaller is better sent as it is; so is what cannot be compressed. */
+	/* What does not get smaller is better sent as it is; so is what cannot be
+	 * compressed. */
 	if (rc != 0 && rc != KLAMM_ERR_LIMIT)
 		kl_log(&p->log, KL_LOG_WARN, "producer", "sending a batch uncompressed: %s",
 		       err.text);

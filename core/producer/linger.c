@@ -132,8 +132,9 @@ static void take_all_dirty(struct klamm_producer *p)
 int64_t kl_linger_round(struct klamm_producer *p)
 {
 	take_all_dirty(p);
-	/* The list is in order of due times, so what follows one that is not due is not either;
-	 * but for a flush, and senders that wait for memory, which do not ask for the time. */
+	/* The list is in order of due times, so what follows one that is not due is not
+	 * either; but for a flush, and senders that wait for memory, which do not ask for
+	 * the time. */
 	uint64_t flush_id = atomic_load(&p->flush_id);
 	bool all = flush_id != p->flush_seen || atomic_load(&p->pressure);
 	p->flush_seen = flush_id;

@@ -187,7 +187,8 @@ void klamm_future_free(struct klamm_future *future)
 		future_unref(future);
 }
 
-static void future_complete(struct klamm_future *future, const struct kl_outcome *o, uint32_t i)
+static void future_complete(struct klamm_future *future, const struct kl_outcome *o,
+			    uint32_t i)
 {
 	describe(o, i, &future->delivery);
 	snprintf(future->topic, sizeof(future->topic), "%s", o->topic->name);

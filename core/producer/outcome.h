@@ -37,7 +37,7 @@ struct kl_outcome {
 	uint32_t at;     /* the next one to be told */
 	uint32_t cap;
 	bool futures;    /* some slot is one that was not told yet */
-	bool plain;      /* some slot is for the callback, or for klamm_producer_deliveries() */
+	bool plain;      /* some slot is for the callback, or for _deliveries() */
 	int64_t base_offset;
 	int64_t base_timestamp;
 	int64_t append_time; /* -1 = the records' own timestamps hold */
@@ -45,8 +45,8 @@ struct kl_outcome {
 	char text[KLAMM_ERROR_TEXT];
 };
 
-/* Those in use may take as much as buffer.memory, beside it: else whoever never asks what became
- * of his records would fill the memory with it. */
+/* Those in use may take as much as buffer.memory, beside it: else whoever never asks what
+ * became of his records would fill the memory with it. */
 bool kl_outcome_full(struct klamm_producer *producer);
 /* With room for some slots; NULL = out of memory. */
 struct kl_outcome *kl_outcome_get(struct klamm_producer *producer);

@@ -62,7 +62,8 @@ static int open_plugins(struct klamm_producer *p, struct klamm_error *err)
 	} roles[] = {
 		{KLAMM_KIND_PARTITIONER, s->partitioner_class, "partitioner.class",
 		 &p->partitioner},
-		{KLAMM_KIND_SERIALIZER, s->key_serializer, "key.serializer", &p->key_serializer},
+		{KLAMM_KIND_SERIALIZER, s->key_serializer, "key.serializer",
+		 &p->key_serializer},
 		{KLAMM_KIND_SERIALIZER, s->value_serializer, "value.serializer",
 		 &p->value_serializer},
 	};
@@ -141,8 +142,8 @@ static int get_memory(struct klamm_producer *p, struct klamm_error *err)
 	size_t budget = (size_t)p->settings->buffer_memory;
 	p->state = p->os->fork_page(p->os);
 	p->slabs = kl_slab_pool_new(budget, budget, memory_freed, p);
-	p->answers = kl_slab_pool_new((size_t)p->settings->klamm_memory_max, ANSWERS_KEEP, NULL,
-				      NULL);
+	p->answers = kl_slab_pool_new((size_t)p->settings->klamm_memory_max, ANSWERS_KEEP,
+				      NULL, NULL);
 	if (p->state == NULL || p->slabs == NULL || p->answers == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a producer");
 	atomic_store(p->state, KL_PRODUCER_OPEN);
@@ -219,7 +220,8 @@ int klamm_producer_on_delivery(struct klamm_producer *p, klamm_delivery_fn fn, v
 {
 	if (atomic_load(&p->next_id) != 0)
 		return kl_error(err, KLAMM_ERR_STATE,
-				"the delivery callback must be set before the first record is sent");
+				"the delivery callback must be set before the first record "
+				"is sent");
 	p->on_delivery = fn;
 	p->on_delivery_arg = arg;
 	p->deliver_all = all;
@@ -232,8 +234,8 @@ int kl_producer_state_error(const struct klamm_producer *p, struct klamm_error *
 {
 	if (atomic_load(p->state) == KL_PRODUCER_FORKED)
 		return kl_error(err, KLAMM_ERR_FORKED,
-				"this producer belongs to the parent process: make a new one after "
-				"fork()");
+				"this producer belongs to the parent process: make a new "
+				"one after fork()");
 	return kl_error(err, KLAMM_ERR_CLOSED, "the producer is closed");
 }
 
@@ -308,9 +310,11 @@ int klamm_producer_deliveries(struct klamm_producer *p, int64_t timeout_ms,
 		return rc;
 	if (p->on_delivery != NULL)
 		return kl_error(err, KLAMM_ERR_STATE,
-				"deliveries go to the callback of klamm_producer_on_delivery()");
+				"deliveries go to the callback of "
+				"klamm_producer_on_delivery()");
 	if (kl_loop_is_driven(p->loop) || timeout_ms != 0)
-		kl_loop_wait(p->loop, &p->gate, deliveries_ready, p, deadline_of(p, timeout_ms));
+		kl_loop_wait(p->loop, &p->gate, deliveries_ready, p,
+			     deadline_of(p, timeout_ms));
 	*count_out = kl_outcome_fill(p, deliveries, max);
 	return 0;
 }

@@ -268,11 +268,12 @@ static int wait_for_outcomes(struct klamm_producer *p, int64_t deadline,
 {
 	if (!kl_loop_in_callback(p->os) &&
 	    kl_loop_wait(p->loop, &p->gate, outcomes_have_room, p, deadline))
-		return atomic_load(p->state) == KL_PRODUCER_OPEN ? 0
-								 : kl_producer_state_error(p, err);
+		return atomic_load(p->state) == KL_PRODUCER_OPEN
+			       ? 0
+			       : kl_producer_state_error(p, err);
 	return kl_error(err, KLAMM_ERR_QUEUE_FULL,
-			"deliveries are not being polled: what became of earlier records takes as "
-			"much memory as buffer.memory allows (%lld bytes)",
+			"deliveries are not being polled: what became of earlier records "
+			"takes as much memory as buffer.memory allows (%lld bytes)",
 			(long long)p->settings->buffer_memory);
 }
 
@@ -298,7 +299,8 @@ static int append_waiting(struct klamm_producer *p, struct klamm_topic *topic, i
 			  struct item *item, struct kl_spare *spare, struct klamm_error *err)
 {
 	bool may_pick_again = item->sticky ||
-			      (item->picked && p->partitioner.plugin->partitioner.on_new_batch);
+			      (item->picked &&
+			       p->partitioner.plugin->partitioner.on_new_batch);
 	for (;;) {
 		struct kl_partition *part = atomic_load(&topic->partitions)[index];
 		struct plan plan = {0};
@@ -367,7 +369,8 @@ static int too_large(const struct klamm_producer *p, const struct item *item,
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 				"a header of the record has no name, or is too long");
 	return kl_error(err, KLAMM_ERR_RECORD_TOO_LARGE,
-			"the record takes up to %zu bytes, more than max.request.size (%d) allows",
+			"the record takes up to %zu bytes, more than max.request.size (%d) "
+			"allows",
 			item->bound + KL_BATCH_HEAD, p->settings->max_request_size);
 }
 
@@ -375,7 +378,8 @@ static int check_record(const struct klamm_record *record, struct klamm_error *e
 {
 	if (record->size != sizeof(*record))
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
-				"the record's size is %zu, not %zu: begin with KLAMM_RECORD_INIT",
+				"the record's size is %zu, not %zu: begin with "
+				"KLAMM_RECORD_INIT",
 				record->size, sizeof(*record));
 	if (record->partition < KLAMM_PARTITION_NONE)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
@@ -383,7 +387,8 @@ static int check_record(const struct klamm_record *record, struct klamm_error *e
 				"KLAMM_PARTITION_NONE",
 				record->partition);
 	return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
-			"timestamp %lld: must be milliseconds since 1970 or KLAMM_TIMESTAMP_NOW",
+			"timestamp %lld: must be milliseconds since 1970 or "
+			"KLAMM_TIMESTAMP_NOW",
 			(long long)record->timestamp_ms);
 }
 
@@ -563,7 +568,8 @@ static int prepare_run(struct klamm_producer *p, struct klamm_topic *topic,
 }
 
 /* The sticky choice moves on while the run is appended. */
-static inline int32_t index_of(const struct klamm_topic *topic, const struct run *run, size_t i)
+static inline int32_t index_of(const struct klamm_topic *topic, const struct run *run,
+			       size_t i)
 {
 	return run->items[i].sticky
 		       ? atomic_load_explicit(&topic->sticky, memory_order_relaxed)

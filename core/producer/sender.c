@@ -169,8 +169,9 @@ static void fail_or_retry(struct klamm_producer *p, struct kl_pbatch *batch, int
 	if (may_retry(p, batch, code) && expires_at(p, batch) <= now(p)) {
 		expire_batch(p, part, batch);
 	} else if (may_retry(p, batch, code)) {
-		kl_log(&p->log, KL_LOG_DEBUG, "producer", "topic %s partition %d: %s; trying again",
-		       part->topic->name, part->index, text);
+		kl_log(&p->log, KL_LOG_DEBUG, "producer",
+		       "topic %s partition %d: %s; trying again", part->topic->name,
+		       part->index, text);
 		retry_later(p, part, batch);
 		atomic_fetch_add(&p->sealed_bytes, batch->plain_size);
 	} else {
@@ -338,7 +339,8 @@ static bool add_batch(struct kl_produce *request, struct kl_pbatch *batch)
 {
 	if (request->count == request->cap) {
 		size_t cap = request->cap ? request->cap * 2 : 16;
-		struct kl_pbatch **batches = reallocarray(request->batches, cap, sizeof(*batches));
+		struct kl_pbatch **batches = reallocarray(request->batches, cap,
+							  sizeof(*batches));
 		if (batches == NULL)
 			return false;
 		request->batches = batches;
@@ -392,7 +394,8 @@ static const void *make_body(struct kl_request *r, int version)
 	struct kl_produce_request_topic *topic = NULL;
 	for (size_t i = 0; i < request->count; i++) {
 		const struct kl_pbatch *batch = request->batches[i];
-		if (i == 0 || batch->partition->topic != request->batches[i - 1]->partition->topic) {
+		if (i == 0 ||
+		    batch->partition->topic != request->batches[i - 1]->partition->topic) {
 			topic = add_topic(body, batch);
 			topic->partition_data = &partitions[i];
 		}
@@ -595,8 +598,10 @@ static void abandon_partition(struct klamm_producer *p, struct kl_partition *par
 	kl_list_remove(&part->lingering);
 	kl_list_remove(&part->sendable);
 	char text[KLAMM_ERROR_TEXT];
-	snprintf(text, sizeof(text), "topic %s partition %d: the producer was closed before it "
-		 "was acknowledged", part->topic->name, part->index);
+	snprintf(text, sizeof(text),
+		 "topic %s partition %d: the producer was closed before it "
+		 "was acknowledged",
+		 part->topic->name, part->index);
 	struct kl_pbatch *batch;
 	while ((batch = first_batch(part)) != NULL)
 		end_batch(p, batch, KLAMM_ERR_CLOSED, text);

@@ -125,15 +125,17 @@ static int encode(struct klamm_producer *p, const struct klamm_topic *topic,
 	if (serial)
 		kl_mutex_unlock(&side->serializer->mutex);
 	if (rc != 0) {
-		kl_error_prefix(err, "topic %s: serializer %s cannot write the %s", topic->name,
-				plugin->head.name, side->is_key ? "key" : "value");
+		kl_error_prefix(err, "topic %s: serializer %s cannot write the %s",
+				topic->name, plugin->head.name,
+				side->is_key ? "key" : "value");
 		return rc;
 	}
 	const struct klamm_out *out = &side->sink->out;
 	if ((out->flags & KLAMM_OUT_NULL) != 0)
 		*span_out = (struct klamm_span){NULL, 0};
 	else
-		*span_out = (struct klamm_span){out->data ? out->data : (const void *)"", out->len};
+		*span_out = (struct klamm_span){out->data ? out->data : (const void *)"",
+						out->len};
 	return 0;
 }
 
@@ -144,7 +146,8 @@ static int one_side(struct klamm_producer *p, const struct klamm_topic *topic,
 {
 	if (side->serializer->plugin == NULL) {
 		if (side->value != NULL)
-			return as_bytes(side->value, side->is_key ? "key" : "value", span_out, err);
+			return as_bytes(side->value, side->is_key ? "key" : "value",
+					span_out, err);
 		*span_out = side->raw;
 		return 0;
 	}
@@ -162,7 +165,8 @@ int kl_serialize(struct klamm_producer *p, const struct klamm_topic *topic,
 {
 	*s = (struct kl_serialized){
 		.headers = record->headers, .header_count = record->header_count};
-	struct side key = {&p->key_serializer, true, record->key_value, record->key, &s->key_out};
+	struct side key = {&p->key_serializer, true, record->key_value, record->key,
+			   &s->key_out};
 	struct side value = {&p->value_serializer, false, record->value_value, record->value,
 			     &s->value_out};
 	int rc = one_side(p, topic, record, &key, s, &s->key, err);

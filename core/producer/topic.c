@@ -22,11 +22,12 @@ static int check_name(const char *name, struct klamm_error *err)
 				   "0123456789._-");
 	if (len == 0 || len > TOPIC_NAME_MAX)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
-				"topic name of %zu bytes: must be 1 to %d", len, TOPIC_NAME_MAX);
+				"topic name of %zu bytes: must be 1 to %d", len,
+				TOPIC_NAME_MAX);
 	if (good != len)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
-				"topic name \"%.100s\": only letters, digits, '.', '_' and '-' are "
-				"allowed",
+				"topic name \"%.100s\": only letters, digits, '.', '_' and "
+				"'-' are allowed",
 				name);
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
@@ -345,8 +346,9 @@ static int explain(struct klamm_producer *p, const struct topic_wait *wait,
 		return kl_error(err, error, "topic %s: %s: %s", name, klamm_err_name(error),
 				klamm_err_text(error));
 	if (count > 0)
-		return kl_error(err, KLAMM_ERR_PARTITION, "topic %s has no partition %d: it has %d",
-				name, wait->partition, count);
+		return kl_error(err, KLAMM_ERR_PARTITION,
+				"topic %s has no partition %d: it has %d", name,
+				wait->partition, count);
 	char what[320];
 	snprintf(what, sizeof(what), "metadata of topic %s within max.block.ms", name);
 	return kl_cluster_ask_why(&p->cluster, err, what);
@@ -360,8 +362,8 @@ int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t p
 		return 0;
 	if (kl_loop_in_callback(p->os))
 		return kl_error(err, KLAMM_ERR_QUEUE_FULL,
-				"topic %s: metadata is not here yet, and a callback must not wait "
-				"for it",
+				"topic %s: metadata is not here yet, and a callback must "
+				"not wait for it",
 				topic->name);
 	if (!kl_producer_enter(p))
 		return kl_error(err, KLAMM_ERR_CLOSED, "the producer is closed");
@@ -385,7 +387,8 @@ int klamm_producer_partitions_for(struct klamm_producer *p, const char *name,
 		rc = klamm_producer_topic(p, name, &topic, err);
 	if (rc != 0)
 		return rc;
-	rc = kl_topic_wait(p, topic, 0, kl_os_deadline_ms(p->os, p->settings->max_block_ms), err);
+	rc = kl_topic_wait(p, topic, 0, kl_os_deadline_ms(p->os, p->settings->max_block_ms),
+			   err);
 	if (rc == 0)
 		*count_out = atomic_load(&topic->partition_count);
 	klamm_topic_unref(topic);
@@ -442,12 +445,14 @@ int32_t kl_topic_pick_sticky(struct klamm_topic *topic, int32_t count)
 	/* Another than the last, where that is possible. */
 	int32_t choice = (int32_t)(random % (uint64_t)count);
 	if (total == 0) {
-		if (last >= 0 && last < count && weight(p, table[last], longest, stuck_before) > 0)
+		if (last >= 0 && last < count &&
+		    weight(p, table[last], longest, stuck_before) > 0)
 			choice = last;
 	} else {
 		uint64_t at = random % total;
 		for (int32_t i = 0; i < count; i++) {
-			uint64_t w = i != last ? weight(p, table[i], longest, stuck_before) : 0;
+			uint64_t w = i != last ? weight(p, table[i], longest, stuck_before)
+					       : 0;
 			if (at < w) {
 				choice = i;
 				break;

@@ -270,9 +270,9 @@ static int explain(const struct dec *d, struct klamm_error *err)
 	if (d->no_memory)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "no memory to decode %s",
 				d->msg->name);
-	return kl_error(err, KLAMM_ERR_PROTOCOL, "%s version %d: %s of %s is not valid at byte %zu",
-			d->msg->name, d->version,
-			d->bad_field ? d->bad_field->name : "the tag section",
+	return kl_error(err, KLAMM_ERR_PROTOCOL,
+			"%s version %d: %s of %s is not valid at byte %zu", d->msg->name,
+			d->version, d->bad_field ? d->bad_field->name : "the tag section",
 			d->bad_field ? d->bad_type->name : d->msg->name,
 			(size_t)(d->r->p - d->start));
 }

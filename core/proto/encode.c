@@ -47,7 +47,8 @@ static int put_string(struct enc *e, const struct kl_field *field, struct kl_str
 	/* Kafka has this limit for compact strings too. */
 	if (s.len > INT16_MAX)
 		return refuse(e, "is longer than 32767 bytes");
-	if (s.len < 0 && (kl_field_is_array(field) || !kl_field_may_be_null(field, e->version)))
+	if (s.len < 0 &&
+	    (kl_field_is_array(field) || !kl_field_may_be_null(field, e->version)))
 		return refuse_null(e);
 	int32_t n = kl_max(s.len, -1);
 	if (compact(e, field))
@@ -61,7 +62,8 @@ static int put_string(struct enc *e, const struct kl_field *field, struct kl_str
 
 static int put_bytes(struct enc *e, const struct kl_field *field, struct kl_bytes b)
 {
-	if (b.len < 0 && (kl_field_is_array(field) || !kl_field_may_be_null(field, e->version)))
+	if (b.len < 0 &&
+	    (kl_field_is_array(field) || !kl_field_may_be_null(field, e->version)))
 		return refuse_null(e);
 	put_count(e, field, kl_max(b.len, -1));
 	if (b.len <= 0)

@@ -94,8 +94,8 @@ int kl_frame_read_request(struct kl_reader *reader, struct kl_frame_header *head
 		return kl_error(err, KLAMM_ERR_UNSUPPORTED, "API key %d (%s) is not served",
 				h.api, kl_api_name(h.api));
 	if (h.version < h.msg->min || h.version > h.msg->max)
-		return kl_error(err, KLAMM_ERR_UNSUPPORTED, "%s has no version %d", h.msg->name,
-				h.version);
+		return kl_error(err, KLAMM_ERR_UNSUPPORTED, "%s has no version %d",
+				h.msg->name, h.version);
 	if (kl_msg_flexible(h.msg, h.version) && !skip_tags(reader))
 		return kl_error(err, KLAMM_ERR_PROTOCOL, "%s without a whole header",
 				h.msg->name);

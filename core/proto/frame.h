@@ -18,7 +18,8 @@ struct kl_frame {
 
 /* Append the whole frame; its size counts what refs hold. On failure buf is cut to where it
  * was; refs may hold entries that are void then. Errors are those of kl_msg_encode(). */
-int kl_frame_request(const struct kl_frame *frame, struct kl_buf *buf, struct klamm_error *err);
+int kl_frame_request(const struct kl_frame *frame, struct kl_buf *buf,
+		     struct klamm_error *err);
 int kl_frame_response(const struct kl_frame *frame, struct kl_buf *buf,
 		      struct klamm_error *err);
 

@@ -126,7 +126,7 @@ struct kl_msg {
 	uint8_t flexible;  /* the first flexible version; 255 = none is */
 };
 
-/* --- finding a description; `&kl_msg_metadata_request` of gen/messages.h is the usual way --- */
+/* --- finding a description; usually it is `&kl_msg_metadata_request` of gen/messages.h --- */
 
 const struct kl_msg *kl_msg_request(int api);  /* NULL: klamm has no such message */
 const struct kl_msg *kl_msg_response(int api);

@@ -55,8 +55,10 @@ static bool fill_bytes(struct gen *g, struct kl_bytes *to)
 
 static bool fill_string(struct gen *g, struct kl_str *to)
 {
-	static const char *const pieces[] = {"a", "Z", "0", ".", "-", "_", " ", "\"", "\\", "\n",
-					     "\x01", "\u00e4", "\u20ac", "\U0001f680"};
+	static const char *const pieces[] = {
+		"a",  "Z",  "0",  ".",    "-",      "_",      " ",
+		"\"", "\\", "\n", "\x01", "\u00e4", "\u20ac", "\U0001f680",
+	};
 	uint32_t n = length(g), len = 0;
 	char *p = kl_arena_alloc(g->arena, (size_t)n * 4);
 	if (p == NULL)
@@ -148,7 +150,8 @@ static bool fill_field(struct gen *g, const struct kl_field *field, uint8_t *obj
 static bool fill_tags(struct gen *g, const struct kl_type *type, uint8_t *obj)
 {
 	uint32_t n = 1 + below(g, 3);
-	struct kl_tags *tags = kl_arena_alloc(g->arena, sizeof(*tags) + n * sizeof(tags->list[0]));
+	struct kl_tags *tags =
+		kl_arena_alloc(g->arena, sizeof(*tags) + n * sizeof(tags->list[0]));
 	if (tags == NULL)
 		return false;
 	*(struct kl_tags **)(obj + type->tags_offset) = tags;
@@ -191,7 +194,8 @@ int kl_msg_random(const struct kl_msg *msg, int version, uint64_t seed,
 	};
 	void *obj = kl_arena_alloc(arena, msg->type->size);
 	if (obj == NULL || !fill_struct(&g, msg->type, obj))
-		return kl_error(err, KLAMM_ERR_NO_MEMORY, "no memory to make up %s", msg->name);
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "no memory to make up %s",
+				msg->name);
 	*obj_out = obj;
 	return 0;
 }

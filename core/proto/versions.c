@@ -35,7 +35,8 @@ void kl_versions_learn(struct kl_versions *versions,
 /* Releases from before ApiVersions (0.10.0), and that one itself; -1 = not there yet. */
 static const struct {
 	int release; /* 0.8.2 is 802 */
-	int8_t max[KL_API_API_VERSIONS + 1]; /* Produce, Fetch, ListOffsets, ... by API key; min is 0 */
+	/* Produce, Fetch, ListOffsets, ... by API key; min is 0 */
+	int8_t max[KL_API_API_VERSIONS + 1];
 } releases[] = {
 	{800,  {0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}},
 	{801,  {0, 0, 0, 0, -1, -1, -1, -1, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1}},
@@ -90,6 +91,6 @@ int kl_versions_retry(const struct kl_api_versions_response *response)
 	/* Brokers from 2.4 on say what they have (KIP-511), older ones nothing. */
 	struct kl_versions versions;
 	kl_versions_learn(&versions, response);
-	return kl_max(kl_versions_pick(&versions, &kl_msg_api_versions_request, KL_VERSION_ANY),
-		      0);
+	int max = kl_versions_pick(&versions, &kl_msg_api_versions_request, KL_VERSION_ANY);
+	return kl_max(max, 0);
 }

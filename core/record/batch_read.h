@@ -42,7 +42,8 @@ struct klamm_span kl_batch_records(const uint8_t *p, const struct kl_batch_head 
  * timestamp is the records' own. INVALID_RECORD. */
 int kl_batch_validate(const struct kl_batch_head *head, struct klamm_span records,
 		      int64_t *max_timestamp_out, struct klamm_error *err);
-/* What the head alone tells of that, as Kafka's LogValidator asks it: for compressed batches. */
+/* What the head alone tells of that, as Kafka's LogValidator asks it: for compressed
+ * batches. */
 int kl_batch_validate_head(const struct kl_batch_head *head, struct klamm_error *err);
 
 /* The record of a control batch, which no application sees. */

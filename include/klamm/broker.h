@@ -37,7 +37,7 @@ struct klamm_broker_options {
 	const char *advertise;
 	int32_t nodes;             /* virtual brokers, with ids from 1; 0 = 1, at most 1000 */
 	int32_t partitions;        /* of topics that do not say how many; 0 = 1 */
-	int32_t replicas;          /* of topics that do not say how many; 0 = nodes, at most 3 */
+	int32_t replicas;          /* likewise; 0 = nodes, at most 3 */
 	int32_t message_max_bytes; /* largest batch; 0 = Kafka's 1048588 */
 	int64_t memory_max;        /* bytes of records; 0 = 1 GiB */
 	bool no_auto_create;       /* do not make topics because a client asked for them */
@@ -106,7 +106,7 @@ enum klamm_broker_action {
 	KLAMM_BROKER_ERROR = 1,      /* do nothing and answer with `error` */
 	KLAMM_BROKER_DROP = 2,       /* do nothing and close the connection */
 	KLAMM_BROKER_DROP_AFTER = 3, /* do it, then close instead of answering */
-	KLAMM_BROKER_SILENCE = 4,    /* do nothing, and never answer on this connection again */
+	KLAMM_BROKER_SILENCE = 4,    /* do nothing; never answer on this connection again */
 };
 
 struct klamm_broker_fault {
@@ -115,7 +115,7 @@ struct klamm_broker_fault {
 	int32_t api;       /* Kafka's number; -1 = any */
 	int32_t node;      /* asked of this node; 0 = any */
 	const char *topic; /* that name this topic; NULL = any; copied */
-	int32_t partition; /* and this partition of it; -1 = any; not looked at without topic */
+	int32_t partition; /* and this partition of it; -1 = any; needs a topic */
 	int32_t skip;      /* let that many pass first */
 	int32_t count;     /* then act on so many; 0 = 1; -1 = on all to come */
 	/* What happens to them. */

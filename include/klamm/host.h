@@ -90,7 +90,7 @@ struct klamm_arena {
 /* How long one call may take. */
 struct klamm_call {
 	size_t size;
-	int64_t wait_ms; /* it may wait so long from its beginning; 0 = not at all, -1 = forever */
+	int64_t wait_ms; /* it may wait so long from its start; 0 = not at all, -1 = forever */
 	/* Becomes non-zero when nobody wants the result any more. Never NULL; read it with
 	 * klamm_cancelled(). Borrowed for the call. */
 	const int32_t *cancelled;

@@ -78,10 +78,12 @@ static int append(struct lz4 *lz4, size_t n, size_t in_len, struct klamm_out *ou
 		  struct klamm_error *err)
 {
 	if (LZ4F_isError(n))
-		return klamm_fail(err, KLAMM_ERR_CODEC, "lz4 failed: %s", LZ4F_getErrorName(n));
+		return klamm_fail(err, KLAMM_ERR_CODEC, "lz4 failed: %s",
+				  LZ4F_getErrorName(n));
 	int rc = klamm_out_append(out, lz4->packed, n);
 	if (rc == KLAMM_ERR_LIMIT)
-		return klamm_fail(err, rc, "%zu bytes do not pack into %zu", in_len, out->limit);
+		return klamm_fail(err, rc, "%zu bytes do not pack into %zu", in_len,
+				  out->limit);
 	return rc == 0 ? 0 : klamm_fail(err, rc, "out of memory");
 }
 

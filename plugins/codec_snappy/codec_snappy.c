@@ -112,9 +112,10 @@ static int decompress_snappy(void *self, const struct klamm_span *in, size_t lim
 			continue;
 		}
 		if (end - p < 4)
-			return klamm_fail(err, KLAMM_ERR_CODEC, "the snappy data is cut short");
-		uint32_t n = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 |
-			     (uint32_t)p[3];
+			return klamm_fail(err, KLAMM_ERR_CODEC,
+					  "the snappy data is cut short");
+		uint32_t n = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+			     (uint32_t)p[2] << 8 | (uint32_t)p[3];
 		p += 4;
 		if (n > (size_t)(end - p))
 			return klamm_fail(err, KLAMM_ERR_CODEC,

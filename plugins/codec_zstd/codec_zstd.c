@@ -71,12 +71,13 @@ static int zstd_compress(void *self, const struct klamm_span *in, struct klamm_o
 	}
 	switch (ZSTD_getErrorCode(n)) {
 	case ZSTD_error_dstSize_tooSmall:
-		return klamm_fail(err, KLAMM_ERR_LIMIT, "%zu bytes do not pack into %zu", in->len,
-				  room);
+		return klamm_fail(err, KLAMM_ERR_LIMIT, "%zu bytes do not pack into %zu",
+				  in->len, room);
 	case ZSTD_error_memory_allocation:
 		return klamm_fail(err, KLAMM_ERR_NO_MEMORY, "out of memory");
 	default:
-		return klamm_fail(err, KLAMM_ERR_CODEC, "zstd failed: %s", ZSTD_getErrorName(n));
+		return klamm_fail(err, KLAMM_ERR_CODEC, "zstd failed: %s",
+				  ZSTD_getErrorName(n));
 	}
 }
 
@@ -103,7 +104,8 @@ static int unpack(ZSTD_DCtx *ctx, const struct klamm_span *in, struct room *r,
 		more = ZSTD_decompressStream(ctx, &to, &from);
 		if (ZSTD_isError(more))
 			return klamm_fail(err,
-					  ZSTD_getErrorCode(more) == ZSTD_error_memory_allocation
+					  ZSTD_getErrorCode(more) ==
+							  ZSTD_error_memory_allocation
 						  ? KLAMM_ERR_NO_MEMORY
 						  : KLAMM_ERR_CODEC,
 					  "the zstd data is damaged: %s",

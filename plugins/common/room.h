@@ -15,8 +15,8 @@ struct room {
 	size_t begin, limit; /* what this call may add, and from where */
 	uint8_t *p;          /* the next n bytes go here */
 	size_t n;
-	/* With the limit reached there is one byte more than allowed: the stream may still end,
-	 * but if this byte gets written it holds too much. */
+	/* With the limit reached there is one byte more than allowed: the stream may still
+	 * end, but if this byte gets written it holds too much. */
 	uint8_t spare;
 	bool is_full;
 };

@@ -261,7 +261,8 @@ static int next_element(struct reader *r, uint8_t close)
 		return 0;
 	}
 	if (r->p == r->end || *r->p != ',')
-		return fault(r, close == ']' ? "',' or ']' is missing" : "',' or '}' is missing");
+		return fault(r, close == ']' ? "',' or ']' is missing"
+					     : "',' or '}' is missing");
 	r->p++;
 	skip_space(r);
 	return 1;
@@ -369,7 +370,8 @@ static int read_value(struct reader *r, struct klamm_value *value)
 		return read_nested(r, value);
 	case 't':
 		return read_word(r, "true", value,
-				 (struct klamm_value){.type = KLAMM_VALUE_BOOL, .as.boolean = 1});
+				 (struct klamm_value){.type = KLAMM_VALUE_BOOL,
+						      .as.boolean = 1});
 	case 'f':
 		return read_word(r, "false", value,
 				 (struct klamm_value){.type = KLAMM_VALUE_BOOL});

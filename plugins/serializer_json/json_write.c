@@ -89,7 +89,8 @@ static int put_uuid(struct writer *w, const struct klamm_uuid *uuid)
 	char text[40], *to = text;
 	*to++ = '"';
 	for (int i = 0; i < 16; i++)
-		to += snprintf(to, 4, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+		to += snprintf(to, 4, "%s%02x",
+			       i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
 			       uuid->bytes[i]);
 	*to++ = '"';
 	return put(w, text, (size_t)(to - text));

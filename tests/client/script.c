@@ -229,7 +229,8 @@ static struct kl_list_offsets_response *usual_offsets(const struct script_reques
 					     request->arena, (size_t)from->partitions_n);
 		to->partitions_n = from->partitions_n;
 		for (int32_t i = 0; i < from->partitions_n; i++) {
-			to->partitions[i].partition_index = from->partitions[i].partition_index;
+			to->partitions[i].partition_index =
+				from->partitions[i].partition_index;
 			to->partitions[i].timestamp = -1;
 			to->partitions[i].offset =
 				from->partitions[i].timestamp == -1 ? request->script->log_end
@@ -280,7 +281,8 @@ static void refuse_versions(const struct script_request *request, int max)
 {
 	struct kl_api_versions_response *body = SCRIPT_BODY(api_versions, request);
 	body->error_code = KLAMM_ERR_UNSUPPORTED_VERSION;
-	body->api_keys = kl_type_new(&kl_type_api_versions_response_api_key, request->arena, 1);
+	body->api_keys = kl_type_new(&kl_type_api_versions_response_api_key, request->arena,
+				     1);
 	body->api_keys_n = 1;
 	body->api_keys[0].api_key = KL_API_API_VERSIONS;
 	body->api_keys[0].max_version = (int16_t)max;
@@ -385,7 +387,8 @@ static void *run(void *arg)
 		fds[0] = (struct pollfd){.fd = script->wake[0], .events = POLLIN};
 		fds[1] = (struct pollfd){.fd = script->listener, .events = POLLIN};
 		for (int i = 0; i < SCRIPT_CONNS; i++)
-			fds[2 + i] = (struct pollfd){.fd = script->conns[i].fd, .events = POLLIN};
+			fds[2 + i] = (struct pollfd){.fd = script->conns[i].fd,
+						     .events = POLLIN};
 		if (poll(fds, SCRIPT_CONNS + 2, -1) < 0)
 			continue;
 		if (fds[0].revents != 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A peer that does as it is told: a listener on loopback with a thread of its own, which speaks
- * Kafka well enough to be taken for a broker of one node, until a test takes over one kind of
- * request, or the bytes themselves.
+/* A peer that does as it is told: a listener on loopback with a thread of its own, which
+ * speaks Kafka well enough to be taken for a broker of one node, until a test takes over one
+ * kind of request, or the bytes themselves.
  */
 #ifndef SCRIPT_H
 #define SCRIPT_H
@@ -27,9 +27,9 @@ struct script_request {
 };
 
 struct script {
-	/* --- set before script_start(), those that are atomic later too; each may be NULL --- */
-	/* Instead of everything else: the connection is the test's, closed when this returns. It
-	 * blocks all others meanwhile. */
+	/* --- set before script_start(), atomic ones later too; each may be NULL --- */
+	/* Instead of everything else: the connection is the test's, closed when this
+	 * returns. It blocks all others meanwhile. */
 	void (*_Atomic raw)(struct script *script, int fd);
 	/* false: answer as usual. */
 	bool (*_Atomic handle)(const struct script_request *request);
@@ -64,7 +64,8 @@ void script_answer(const struct script_request *request, const void *body);
 /* The same with another correlation id. */
 void script_answer_as(const struct script_request *request, const void *body, int32_t id);
 /* The bytes of an answer, its size included; freed by the caller. */
-uint8_t *script_encode(const struct script_request *request, const void *body, size_t *len_out);
+uint8_t *script_encode(const struct script_request *request, const void *body,
+		       size_t *len_out);
 void script_send(int fd, const void *p, size_t n);
 /* Close the connection that the request came on. */
 void script_hang_up(const struct script_request *request);

@@ -27,7 +27,8 @@ public class Place {
 				byte[] key = HexFormat.of().parseHex(line);
 				List<Future<RecordMetadata>> row = new ArrayList<>();
 				for (int i = 1; i < args.length; i++) {
-					var record = new ProducerRecord<>(args[i], key, new byte[0]);
+					var record =
+						new ProducerRecord<>(args[i], key, new byte[0]);
 					row.add(producer.send(record));
 				}
 				rows.add(row);

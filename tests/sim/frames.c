@@ -217,8 +217,9 @@ static void client_frame(struct kl_conn *conn, struct kl_slab *slab, const uint8
 	for (size_t i = 0; good && i < n; i++)
 		good = p[i] == byte_of(c, c->answered, i);
 	if (!good)
-		kl_buf_printf(&c->run->why, "client %u: answer %u of %zu bytes is not its frame\n",
-			      c->id, c->answered, n);
+		kl_buf_printf(&c->run->why,
+			      "client %u: answer %u of %zu bytes is not its frame\n", c->id,
+			      c->answered, n);
 	c->answered++;
 	client_fill(c);
 }

@@ -89,8 +89,8 @@ void history_done(struct history *h, uint64_t id, int error, int outcome, int32_
 		  int64_t offset)
 {
 	if (id >= h->count) {
-		complain(h, &h->early, "an outcome for record %" PRIu64 ", which nobody sent\n",
-			 id);
+		complain(h, &h->early,
+			 "an outcome for record %" PRIu64 ", which nobody sent\n", id);
 		return;
 	}
 	struct record *r = &h->records[id];
@@ -104,7 +104,8 @@ void history_done(struct history *h, uint64_t id, int error, int outcome, int32_
 	struct partition *p = &h->partitions[partition];
 	if (r->order != 0 && r->order <= p->last_done)
 		complain(h, &h->early,
-			 "record %" PRIu64 ": its outcome was told after that of a later one of "
+			 "record %" PRIu64
+			 ": its outcome was told after that of a later one of "
 			 "partition %d\n",
 			 id, partition);
 	p->last_done = kl_max(p->last_done, r->order);
@@ -113,12 +114,14 @@ void history_done(struct history *h, uint64_t id, int error, int outcome, int32_
 void history_read(struct history *h, int32_t partition, int64_t offset, uint64_t id)
 {
 	if (partition < 0 || (unsigned)partition >= h->partition_count) {
-		complain(h, &h->early, "read from partition %d, which is not there\n", partition);
+		complain(h, &h->early, "read from partition %d, which is not there\n",
+			 partition);
 		return;
 	}
 	struct partition *p = &h->partitions[partition];
 	if (offset != (int64_t)p->len) {
-		complain(h, &h->early, "partition %d: offset %" PRId64 " was read when %zu was next\n",
+		complain(h, &h->early,
+			 "partition %d: offset %" PRId64 " was read when %zu was next\n",
 			 partition, offset, p->len);
 		return;
 	}
@@ -128,7 +131,8 @@ void history_read(struct history *h, int32_t partition, int64_t offset, uint64_t
 	}
 	p->log[p->len++] = id;
 	if (id >= h->count) {
-		complain(h, &h->early, "%d/%" PRId64 ": a record that nobody sent, or damaged\n",
+		complain(h, &h->early,
+			 "%d/%" PRId64 ": a record that nobody sent, or damaged\n",
 			 partition, offset);
 		return;
 	}
@@ -183,7 +187,8 @@ static void check_record(struct history *h, uint64_t id, const struct history_wa
 	const struct record *r = &h->records[id];
 	if (r->refused || r->order == 0) {
 		if (r->outcomes > 0 || r->reads > 0)
-			complain(h, why, "record %" PRIu64 ": not sent, yet told of or read\n", id);
+			complain(h, why,
+				 "record %" PRIu64 ": not sent, yet told of or read\n", id);
 		return;
 	}
 	if (r->outcomes != 1) {
@@ -196,7 +201,8 @@ static void check_record(struct history *h, uint64_t id, const struct history_wa
 		complain(h, why, "record %" PRIu64 ": failed with %s\n", id,
 			 klamm_err_name(r->error));
 	if (r->error != 0 && r->outcome == KLAMM_OUTCOME_NOT_WRITTEN && r->reads > 0)
-		complain(h, why, "record %" PRIu64 ": surely not written, yet at %d/%" PRId64 "\n",
+		complain(h, why,
+			 "record %" PRIu64 ": surely not written, yet at %d/%" PRId64 "\n",
 			 id, r->read_partition, r->read_offset);
 	if (want->no_duplicates && r->reads > 1)
 		complain(h, why, "record %" PRIu64 ": %u times in the log\n", id, r->reads);

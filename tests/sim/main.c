@@ -58,7 +58,8 @@ static void run_once(const struct scenario *s, uint64_t seed, const struct optio
 	v->events = run.events;
 	v->took_us = run.took_us;
 	snprintf(v->text, sizeof(v->text), "%s", v->good ? "" : kl_buf_text(&run.why));
-	snprintf(v->note, sizeof(v->note), "%s", run.note.len == 0 ? "" : kl_buf_text(&run.note));
+	snprintf(v->note, sizeof(v->note), "%s",
+		 run.note.len == 0 ? "" : kl_buf_text(&run.note));
 	kl_buf_free(&run.why);
 	kl_buf_free(&run.note);
 }
@@ -154,15 +155,15 @@ static void print_failure(const struct scenario *s, uint64_t seed, const struct 
 		printf("#   %.*s\n", (int)n, p);
 		p += n + (p[n] == '\n');
 	}
-	printf("# again: build/tests/sim/sim%s --seed %" PRIu64 " %s\n", o->calm ? " --calm" : "",
-	       seed, s->name);
+	printf("# again: build/tests/sim/sim%s --seed %" PRIu64 " %s\n",
+	       o->calm ? " --calm" : "", seed, s->name);
 }
 
 static void print_verdict(uint64_t seed, const struct verdict *v)
 {
-	printf("# seed %" PRIu64 ": trace %016" PRIx64 ", %" PRIu64 " events, %.3f s%s%s\n", seed,
-	       v->hash, v->events, (double)v->took_us / KL_SECOND, v->note[0] ? ", " : "",
-	       v->note);
+	printf("# seed %" PRIu64 ": trace %016" PRIx64 ", %" PRIu64 " events, %.3f s%s%s\n",
+	       seed, v->hash, v->events, (double)v->took_us / KL_SECOND,
+	       v->note[0] ? ", " : "", v->note);
 }
 
 /* Seeds [from, from + count) as one line of TAP. */

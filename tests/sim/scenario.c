@@ -24,9 +24,10 @@ bool scenario_go(struct scenario_run *run, struct kl_sim *sim, int64_t limit_us)
 	if (end == KL_SIM_DONE)
 		return true;
 	kl_buf_printf(&run->why, "%s\n",
-		      end == KL_SIM_DEADLOCK ? "deadlock: everybody waits, and for nothing that "
-					       "will come"
-					     : "no end within the virtual time");
+		      end == KL_SIM_DEADLOCK
+			      ? "deadlock: everybody waits, and for nothing that "
+				"will come"
+			      : "no end within the virtual time");
 	kl_sim_describe(sim, &run->why);
 	return false;
 }

@@ -16,7 +16,8 @@
 /* Seconds a test may take: Check's own 4 are too few under sanitizers on a busy machine. */
 #define TIMEOUT "120"
 
-/* Sanitizers end the program where malloc would answer NULL; tests ask for too much on purpose. */
+/* Sanitizers end the program where malloc would answer NULL; tests ask for too much on
+ * purpose. */
 const char *__asan_default_options(void);
 const char *__tsan_default_options(void);
 
@@ -90,7 +91,8 @@ void unit_check_hex(const void *p, size_t n, const char *hex)
 	print_hex(got_text, sizeof(got_text), p, n);
 	print_hex(want_text, sizeof(want_text), want, want_n);
 	ck_assert_msg(n == want_n && (n == 0 || memcmp(p, want, n) == 0),
-		      "%zu bytes\n%s\nshould be %zu bytes\n%s", n, got_text, want_n, want_text);
+		      "%zu bytes\n%s\nshould be %zu bytes\n%s", n, got_text, want_n,
+		      want_text);
 	free(want);
 }
 

@@ -59,7 +59,8 @@ public final class Oracle {
         long seed = Long.parseLong(args[0]);
         int count = Integer.parseInt(args[1]);
         String filter = args.length > 2 ? args[2] : "";
-        PrintStream out = new PrintStream(new BufferedOutputStream(System.out, 1 << 16), false, "UTF-8");
+        PrintStream out = new PrintStream(
+            new BufferedOutputStream(System.out, 1 << 16), false, "UTF-8");
         for (Map.Entry<String, Class<?>> entry : classes().entrySet()) {
             if (!entry.getKey().startsWith(filter))
                 continue;
@@ -154,7 +155,8 @@ public final class Oracle {
             throws Exception {
         Field fields = TaggedFields.class.getDeclaredField("fields");
         fields.setAccessible(true);
-        return ((Map<Integer, org.apache.kafka.common.protocol.types.Field>) fields.get(tagged)).values();
+        return ((Map<Integer, org.apache.kafka.common.protocol.types.Field>) fields.get(tagged))
+            .values();
     }
 
     private void addUnknownTags(Message message) {
@@ -181,8 +183,8 @@ public final class Oracle {
     private void fillArray(Message message, Field member, Type element) throws Exception {
         Class<?> type = elementClass(member.getGenericType());
         Collection<Object> array = Collection.class.cast(
-            member.getType() == List.class ? new ArrayList<>()
-                                           : member.getType().getDeclaredConstructor().newInstance());
+            member.getType() == List.class
+                ? new ArrayList<>() : member.getType().getDeclaredConstructor().newInstance());
         int n = random.nextInt(5) == 0 ? 0 : 1 + random.nextInt(3);
         if (element instanceof Schema)
             n = Math.min(n, Math.max(budget, 0));

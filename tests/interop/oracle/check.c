@@ -52,7 +52,8 @@ static struct json_object *member(struct json_object *of, const char *name, bool
 	return value;
 }
 
-static bool same_objects(const char *path, struct json_object *ours, struct json_object *theirs)
+static bool same_objects(const char *path, struct json_object *ours,
+			 struct json_object *theirs)
 {
 	struct json_object *base64;
 	if (json_object_object_length(ours) == 1 &&
@@ -100,7 +101,8 @@ static bool same(const char *path, struct json_object *ours, struct json_object 
 	if (type == json_type_null || theirs == NULL)
 		return ours == theirs || fail("null on one side only", path);
 	if (type == json_type_string)
-		return strcmp(json_object_get_string(ours), json_object_get_string(theirs)) == 0 ||
+		return strcmp(json_object_get_string(ours),
+			      json_object_get_string(theirs)) == 0 ||
 		       fail("another string", path);
 	if (type == json_type_double || json_object_is_type(theirs, json_type_double))
 		return json_object_get_double(ours) == json_object_get_double(theirs) ||

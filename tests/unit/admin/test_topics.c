@@ -249,7 +249,8 @@ START_TEST(silent_broker)
 	ck_assert_int_ge(now_ms() - start, 190);
 	ck_assert_int_lt(now_ms() - start, 2000);
 	ck_assert_int_eq(errors[0].code, KLAMM_ERR_TIMED_OUT);
-	ck_assert_msg(strstr(err.text, "deleting topics: timed out; ") != NULL, "%s", err.text);
+	ck_assert_msg(strstr(err.text, "deleting topics: timed out; ") != NULL, "%s",
+		      err.text);
 	ck_assert_ptr_nonnull(strstr(err.text, "127.0.0.1:"));
 	/* Request and call end at the same time: whichever is seen first. */
 	ck_assert(strstr(err.text, ": waiting for an answer") != NULL ||

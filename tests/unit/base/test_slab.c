@@ -100,7 +100,8 @@ START_TEST(many_threads)
 	struct kl_slab_pool *pool = kl_slab_pool_new(200000, 100000, NULL, NULL);
 	struct kl_thread *threads[THREADS];
 	for (int i = 0; i < THREADS; i++)
-		ck_assert_int_eq(os->thread_start(os, "slabs", take_and_give, pool, &threads[i]),
+		ck_assert_int_eq(os->thread_start(os, "slabs", take_and_give, pool,
+						  &threads[i]),
 				 0);
 	for (int i = 0; i < THREADS; i++)
 		os->thread_join(os, threads[i]);

@@ -29,8 +29,14 @@ END_TEST
 START_TEST(base64)
 {
 	static const char *const pairs[][2] = {
-		{"", ""},         {"f", "Zg=="},        {"fo", "Zm8="},        {"foo", "Zm9v"},
-		{"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xff\xef", "/+8="},
+		{"", ""},
+		{"f", "Zg=="},
+		{"fo", "Zm8="},
+		{"foo", "Zm9v"},
+		{"foob", "Zm9vYg=="},
+		{"fooba", "Zm9vYmE="},
+		{"foobar", "Zm9vYmFy"},
+		{"\xff\xef", "/+8="},
 	};
 	for (size_t i = 0; i < kl_countof(pairs); i++) {
 		struct kl_buf buf = {0};

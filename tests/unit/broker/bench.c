@@ -34,7 +34,8 @@ void bench_set(const char *pair, ...)
 	va_start(pairs, pair);
 	for (; pair != NULL; pair = va_arg(pairs, const char *)) {
 		struct klamm_error err;
-		ck_assert_msg(klamm_conf_set_pair(bench_conf, pair, &err) == 0, "%s", err.text);
+		ck_assert_msg(klamm_conf_set_pair(bench_conf, pair, &err) == 0, "%s",
+			      err.text);
 	}
 	va_end(pairs);
 }
@@ -53,7 +54,8 @@ bool bench_until(bool (*ready)(void *arg), void *arg, int ms)
 		if (bench_os.now(&bench_os) >= deadline)
 			return false;
 		/* Not longer: what a node waits for is its client's to look after. */
-		kl_loop_step(bench_loop, kl_min(deadline, bench_os.now(&bench_os) + 5 * KL_MS));
+		kl_loop_step(bench_loop,
+			     kl_min(deadline, bench_os.now(&bench_os) + 5 * KL_MS));
 	}
 	return true;
 }

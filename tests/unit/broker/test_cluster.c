@@ -34,7 +34,8 @@ static bool answer(const struct script_request *request)
 		body->brokers_n = 0;
 	if (says.other_id != 0) {
 		struct kl_metadata_response_broker own = body->brokers[0];
-		body->brokers = kl_type_new(&kl_type_metadata_response_broker, request->arena, 2);
+		body->brokers = kl_type_new(&kl_type_metadata_response_broker,
+					    request->arena, 2);
 		body->brokers[0] = own;
 		body->brokers[1] = own;
 		body->brokers[1].node_id = says.other_id;
@@ -53,7 +54,9 @@ static bool answer(const struct script_request *request)
 				.partition_index = k,
 				.leader_id = says.leader,
 				.leader_epoch = says.epoch,
-				.error_code = says.leader < 0 ? KLAMM_ERR_LEADER_NOT_AVAILABLE : 0,
+				.error_code = says.leader < 0
+						      ? KLAMM_ERR_LEADER_NOT_AVAILABLE
+						      : 0,
 			};
 	}
 	script_answer(request, body);
@@ -74,7 +77,8 @@ static void start(void)
 	bench_script.handle = answer;
 	script_start(&bench_script);
 	char servers[64];
-	snprintf(servers, sizeof(servers), "bootstrap.servers=127.0.0.1:%d", bench_script.port);
+	snprintf(servers, sizeof(servers), "bootstrap.servers=127.0.0.1:%d",
+		 bench_script.port);
 	bench_set(servers, NULL);
 	bench_configure(role);
 	int rc = kl_cluster_init(&cluster, bench_loop, bench_settings, NULL, bench_slabs, &ops,
@@ -118,7 +122,8 @@ static void wait_told(int times)
 static bool is_settled(void *arg)
 {
 	const struct kl_topic_info *topic = arg;
-	return topic->error == 0 && topic->partition_count > 0 && topic->partitions[0].error == 0;
+	return topic->error == 0 && topic->partition_count > 0 &&
+	       topic->partitions[0].error == 0;
 }
 
 static void wait_settled(struct kl_topic_info *topic)
@@ -294,7 +299,8 @@ START_TEST(requests_to_a_lost_broker_come_back)
 	body.topics_n = body.forgotten_topics_data_n = 0;
 	call.request.body = &body;
 	call.request.max_version = 12;
-	ck_assert(bench_until(knows_broker, NULL, 5000)); /* so that it is asked, not the other */
+	/* So that it is asked, not the other. */
+	ck_assert(bench_until(knows_broker, NULL, 5000));
 	kl_node_request(kl_cluster_node(&cluster, 2), &call.request);
 	if (_i == 0)
 		says.other_id = 0;
@@ -349,13 +355,14 @@ START_TEST(opt_bootstrap_servers)
 	char servers[128];
 	script_start(&bench_script);
 	snprintf(servers, sizeof(servers),
-		 "bootstrap.servers=127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d", script_dead_port(),
-		 bench_script.port, script_dead_port());
+		 "bootstrap.servers=127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d",
+		 script_dead_port(), bench_script.port, script_dead_port());
 	bench_script.handle = answer;
 	bench_set(servers, "retry.backoff.ms=10", "reconnect.backoff.ms=10", NULL);
 	bench_configure(KLAMM_ROLE_PRODUCER);
-	ck_assert_int_eq(kl_cluster_init(&cluster, bench_loop, bench_settings, NULL, bench_slabs,
-					 &ops, NULL), 0);
+	ck_assert_int_eq(kl_cluster_init(&cluster, bench_loop, bench_settings, NULL,
+					 bench_slabs, &ops, NULL),
+			 0);
 	kl_cluster_want(&cluster, "t");
 	wait_told(1);
 }
@@ -466,14 +473,16 @@ static int start_over(const char *strategy, const char *trigger, int ms)
 	bench_script.handle = answer;
 	script_start(&bench_script);
 	char servers[64];
-	snprintf(servers, sizeof(servers), "bootstrap.servers=127.0.0.1:%d", bench_script.port);
+	snprintf(servers, sizeof(servers), "bootstrap.servers=127.0.0.1:%d",
+		 bench_script.port);
 	bench_set(servers, strategy, trigger, "retry.backoff.ms=20", "retry.backoff.max.ms=40",
 		  "reconnect.backoff.ms=10", "reconnect.backoff.max.ms=20",
 		  "metadata.max.age.ms=50", NULL);
 	bench_configure(KLAMM_ROLE_PRODUCER);
 	bench_script.advertise = first.port; /* where metadata points to */
-	ck_assert_int_eq(kl_cluster_init(&cluster, bench_loop, bench_settings, NULL, bench_slabs,
-					 &ops, NULL), 0);
+	ck_assert_int_eq(kl_cluster_init(&cluster, bench_loop, bench_settings, NULL,
+					 bench_slabs, &ops, NULL),
+			 0);
 	kl_cluster_want(&cluster, "t");
 	wait_told(1);
 	wait_told(told + 2);
@@ -510,7 +519,8 @@ START_TEST(opt_metadata_recovery_rebootstrap_trigger_ms)
 	bench_script.handle = answer;
 	script_start(&bench_script);
 	char servers[64];
-	snprintf(servers, sizeof(servers), "bootstrap.servers=127.0.0.1:%d", bench_script.port);
+	snprintf(servers, sizeof(servers), "bootstrap.servers=127.0.0.1:%d",
+		 bench_script.port);
 	bench_set(servers, "metadata.recovery.strategy=rebootstrap",
 		  _i == 0 ? "metadata.recovery.rebootstrap.trigger.ms=250"
 			  : "metadata.recovery.rebootstrap.trigger.ms=60000",
@@ -519,8 +529,9 @@ START_TEST(opt_metadata_recovery_rebootstrap_trigger_ms)
 		  "request.timeout.ms=100", NULL);
 	bench_configure(KLAMM_ROLE_PRODUCER);
 	bench_script.advertise = stuck.port;
-	ck_assert_int_eq(kl_cluster_init(&cluster, bench_loop, bench_settings, NULL, bench_slabs,
-					 &ops, NULL), 0);
+	ck_assert_int_eq(kl_cluster_init(&cluster, bench_loop, bench_settings, NULL,
+					 bench_slabs, &ops, NULL),
+			 0);
 	kl_cluster_want(&cluster, "t");
 	wait_told(2);
 	stuck.handle = mute_metadata;
@@ -562,8 +573,8 @@ UNIT_SUITE(cluster)
 {
 	Suite *s = suite_create("cluster");
 	unit_add_fixture(s, learns_topics_and_brokers, up, finish);
-	unit_add_case(s, "asks_until_a_topic_is_there", asks_until_a_topic_is_there, up, finish,
-		      2);
+	unit_add_case(s, "asks_until_a_topic_is_there", asks_until_a_topic_is_there, up,
+		      finish, 2);
 	unit_add_fixture(s, takes_a_final_error_for_an_answer, up, finish);
 	unit_add_fixture(s, asks_until_partitions_have_leaders, up, finish);
 	unit_add_fixture(s, partitions_grow_and_old_epochs_are_old_news, up, finish);
@@ -577,10 +588,10 @@ UNIT_SUITE(cluster)
 	unit_add_case(s, "opt_metadata_max_age_ms", opt_metadata_max_age_ms, up, finish, 2);
 	unit_add_fixture(s, opt_retry_backoff_ms, up, finish);
 	unit_add_case(s, "opt_retry_backoff_max_ms", opt_retry_backoff_max_ms, up, finish, 2);
-	unit_add_case(s, "opt_allow_auto_create_topics", opt_allow_auto_create_topics, up, finish,
-		      3);
-	unit_add_case(s, "opt_metadata_cluster_check_enable", opt_metadata_cluster_check_enable,
-		      up, finish, 2);
+	unit_add_case(s, "opt_allow_auto_create_topics", opt_allow_auto_create_topics, up,
+		      finish, 3);
+	unit_add_case(s, "opt_metadata_cluster_check_enable",
+		      opt_metadata_cluster_check_enable, up, finish, 2);
 	unit_add_case(s, "opt_metadata_recovery_strategy", opt_metadata_recovery_strategy, up,
 		      finish, 2);
 	unit_add_case(s, "opt_metadata_recovery_rebootstrap_trigger_ms",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Peers that are no brokers, or broken ones: each gets an error that names it, in time and with
- * bounded memory, and the connection is replaced. */
+/* Peers that are no brokers, or broken ones: each gets an error that names it, in time and
+ * with bounded memory, and the connection is replaced. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -27,7 +27,8 @@ static void start(void)
 	script_start(&bench_script);
 	nodes = (struct kl_nodes){
 		.loop = bench_loop, .settings = bench_settings, .slabs = bench_slabs};
-	int rc = kl_node_init(&node, &nodes, -1, "127.0.0.1", (uint16_t)bench_script.port, &err);
+	int rc = kl_node_init(&node, &nodes, -1, "127.0.0.1", (uint16_t)bench_script.port,
+			      &err);
 	ck_assert_msg(rc == 0, "%s", err.text);
 }
 
@@ -82,13 +83,16 @@ static const struct {
 	{"empty frame", "\0\0\0\0", 4, true, KLAMM_ERR_PROTOCOL, "it is cut"},
 	{"wrong id", "\0\0\0\x04\x12\x34\x56\x78", 8, true, KLAMM_ERR_PROTOCOL,
 	 "correlation id is 305419896"},
-	{"no body", "\0\0\0\x04\0\0\0\0", 8, true, KLAMM_ERR_PROTOCOL, "bad answer to ApiVersions"},
-	{"half a size", "\0\0", 2, false, KLAMM_ERR_DISCONNECTED, "in the middle of an answer"},
+	{"no body", "\0\0\0\x04\0\0\0\0", 8, true, KLAMM_ERR_PROTOCOL,
+	 "bad answer to ApiVersions"},
+	{"half a size", "\0\0", 2, false, KLAMM_ERR_DISCONNECTED,
+	 "in the middle of an answer"},
 	{"half a frame", "\0\0\0\x40\0\0\0\0\0\0", 10, false, KLAMM_ERR_DISCONNECTED,
 	 "in the middle of an answer"},
-	{"half a frame and silence", "\0\0\0\x40\0\0\0\0\0\0", 10, true, KLAMM_ERR_TIMED_OUT,
+	{"half a frame and silence", "\0\0\0\x40\0\0\0\0\0\0", 10, true,
+	 KLAMM_ERR_TIMED_OUT, "waiting for the answer to ApiVersions"},
+	{"nothing", "", 0, true, KLAMM_ERR_TIMED_OUT,
 	 "waiting for the answer to ApiVersions"},
-	{"nothing", "", 0, true, KLAMM_ERR_TIMED_OUT, "waiting for the answer to ApiVersions"},
 };
 
 static void greet(struct script *script, int fd)
@@ -223,7 +227,8 @@ static void announce_much(struct script *script, int fd)
 {
 	char request[256];
 	(void)!recv(fd, request, sizeof(request), 0);
-	script_send(fd, "\x00\x03\xff\xff\0\0\0\0", 8); /* just below what a handshake may be */
+	script_send(fd, "\x00\x03\xff\xff\0\0\0\0",
+		    8); /* just below what a handshake may be */
 	usleep(200 * 1000);
 }
 
@@ -303,7 +308,8 @@ static bool slow_versions(const struct script_request *request)
 
 static void start_slow(const char *setup, const char *setup_max)
 {
-	bench_set(setup, setup_max, "reconnect.backoff.ms=0", "reconnect.backoff.max.ms=0", NULL);
+	bench_set(setup, setup_max, "reconnect.backoff.ms=0", "reconnect.backoff.max.ms=0",
+		  NULL);
 	start();
 }
 

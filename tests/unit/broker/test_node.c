@@ -11,7 +11,8 @@ static struct kl_nodes nodes;
 static struct kl_node node;
 static int ready_count, lost_count;
 
-static void on_changed(struct kl_nodes *of, struct kl_node *which, const struct klamm_error *err)
+static void on_changed(struct kl_nodes *of, struct kl_node *which,
+		       const struct klamm_error *err)
 {
 	ck_assert_ptr_eq(of, &nodes);
 	ck_assert_ptr_eq(which, &node);
@@ -185,7 +186,8 @@ static bool few_versions(const struct script_request *request)
 	if (request->header.api != KL_API_API_VERSIONS)
 		return false;
 	struct kl_api_versions_response *body = SCRIPT_BODY(api_versions, request);
-	body->api_keys = kl_type_new(&kl_type_api_versions_response_api_key, request->arena, 1);
+	body->api_keys = kl_type_new(&kl_type_api_versions_response_api_key, request->arena,
+				     1);
 	body->api_keys_n = 1;
 	body->api_keys[0].api_key = KL_API_API_VERSIONS;
 	script_answer(request, body);
@@ -424,7 +426,8 @@ static bool is_idle(void *arg)
 
 START_TEST(opt_connections_max_idle_ms)
 {
-	bench_set(_i == 0 ? "connections.max.idle.ms=150" : "connections.max.idle.ms=-1", NULL);
+	bench_set(_i == 0 ? "connections.max.idle.ms=150" : "connections.max.idle.ms=-1",
+		  NULL);
 	start();
 	struct bench_call call;
 	call_and_wait(&call, 5000);

@@ -131,7 +131,7 @@ UNIT_SUITE(resolve)
 	unit_add_case(s, "names_do_not_hold_up_the_loop", names_do_not_hold_up_the_loop, up,
 		      bench_down, kl_countof(names));
 	unit_add_fixture(s, failure_says_why, up, bench_down);
-	unit_add_case(s, "cancelled_ones_are_silent", cancelled_ones_are_silent, up, bench_down,
-		      2);
+	unit_add_case(s, "cancelled_ones_are_silent", cancelled_ones_are_silent, up,
+		      bench_down, 2);
 	return s;
 }

@@ -67,7 +67,8 @@ static void run_sums(struct sum *sums)
 {
 	done_count = 0;
 	for (uint32_t i = 0; i < JOBS; i++) {
-		sums[i] = (struct sum){.job = {.run = run_sum, .done = sum_done}, .n = i % 100};
+		sums[i] = (struct sum){.job = {.run = run_sum, .done = sum_done},
+				       .n = i % 100};
 		kl_pool_submit(&loop->cpu, &sums[i].job);
 	}
 	while (done_count < JOBS)

@@ -127,7 +127,8 @@ START_TEST(appends_behind_what_is_there)
 	struct klamm_error err;
 	ck_assert_int_eq(pack(l, "some text", 9, &packed, &err), 0);
 	ck_assert_mem_eq(packed.out.data, "head", 4);
-	ck_assert_int_eq(unpack(l, packed.out.data + 4, packed.out.len - 4, 9, &back, &err), 0);
+	ck_assert_int_eq(unpack(l, packed.out.data + 4, packed.out.len - 4, 9, &back, &err),
+			 0);
 	ck_assert_uint_eq(back.out.len, 14);
 	ck_assert_mem_eq(back.out.data, "frontsome text", 14);
 	kl_sink_free(&packed);
@@ -154,8 +155,8 @@ START_TEST(a_bomb_hits_the_limit)
 		int rc = unpack(l, packed.out.data, packed.out.len, limits[i], &back, &err);
 		ck_assert_msg(rc == KLAMM_ERR_LIMIT, "limit %zu: %d", limits[i], rc);
 		char sentence[100];
-		snprintf(sentence, sizeof(sentence), "the batch unpacks to more than %zu bytes",
-			 limits[i]);
+		snprintf(sentence, sizeof(sentence),
+			 "the batch unpacks to more than %zu bytes", limits[i]);
 		ck_assert_str_eq(err.text, sentence);
 		kl_sink_free(&back);
 	}
@@ -325,7 +326,8 @@ START_TEST(writes_what_java_reads)
 	uint8_t plain[70000] = {0};
 	kl_sink_init(&out, 0, NULL);
 	if (is_shipped(KLAMM_KIND_CODEC, "lz4")) {
-		/* Version 1, independent blocks, nothing else; 64 KiB; the checksum of that. */
+		/* Version 1, independent blocks, nothing else; 64 KiB; the checksum of
+		 * that. */
 		l = loaded_new(KLAMM_KIND_CODEC, "lz4", "compression.type", NULL);
 		ck_assert_int_eq(pack(l, plain, sizeof(plain), &out, &err), 0);
 		unit_check_hex(out.out.data, 7, "04224d18 6040 82");

@@ -203,8 +203,9 @@ START_TEST(reload_reaches_those_who_asked)
 	kl_host_reload(&host); /* nobody has asked */
 	api->on_reload(api, ring, &rings);
 	struct kl_instance second;
-	ck_assert_int_eq(kl_plugin_open(plugin, &host, "partitioner.class", NULL, NULL, &second,
-					&err), 0);
+	ck_assert_int_eq(kl_plugin_open(plugin, &host, "partitioner.class", NULL, NULL,
+					&second, &err),
+			 0);
 	second.api.on_reload(&second.api, ring, &other);
 	kl_host_reload(&host);
 	second.api.on_reload(&second.api, NULL, NULL);
@@ -223,8 +224,9 @@ START_TEST(without_a_loop_it_says_so)
 	struct kl_instance alone;
 	struct klamm_timer *timer;
 	ck_assert_int_eq(kl_host_init(&bare, kl_os_real(), NULL, NULL, NULL, &err), 0);
-	ck_assert_int_eq(kl_plugin_open(plugin, &bare, "value.deserializer", NULL, NULL, &alone,
-					&err), 0);
+	ck_assert_int_eq(kl_plugin_open(plugin, &bare, "value.deserializer", NULL, NULL,
+					&alone, &err),
+			 0);
 	ck_assert_str_eq(alone.api.prefix, "value.");
 	ck_assert_str_eq(alone.api.client_id, "");
 	alone.api.log(&alone.api, 0, "to nobody");

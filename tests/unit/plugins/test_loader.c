@@ -35,17 +35,17 @@ static const struct {
 		 "%H"},
 	{"member", "plugin %D/codec_member.so lacks decompress, which every codec plugin must "
 		   "have (its descriptor has %C bytes, klamm's %C)"},
-	{"shorter", "plugin %D/codec_shorter.so lacks decompress, which every codec plugin must "
-		    "have (its descriptor has %S bytes, klamm's %C)"},
-	{"nameless", "plugin %D/codec_nameless.so lacks name, which every codec plugin must have "
-		     "(its descriptor has %C bytes, klamm's %C)"},
+	{"shorter", "plugin %D/codec_shorter.so lacks decompress, which every codec plugin "
+		    "must have (its descriptor has %S bytes, klamm's %C)"},
+	{"nameless", "plugin %D/codec_nameless.so lacks name, which every codec plugin must "
+		     "have (its descriptor has %C bytes, klamm's %C)"},
 	{"called", "plugin %D/codec_called.so calls itself otherwise, not called"},
 	{"undefined", "plugin %D/codec_undefined.so cannot be loaded: undefined symbol: "
 		      "klamm_test_nobody_has_this"},
 	{"symbol", "plugin %D/codec_symbol.so does not define klamm_codec_symbol"},
 	{"rows", "plugin %D/codec_rows.so has option rows of 8 bytes; they take %O or more"},
-	{"outside", "plugin %D/codec_outside.so: option codec.outside.x lies at byte 4, outside "
-		    "its structure of 8"},
+	{"outside", "plugin %D/codec_outside.so: option codec.outside.x lies at byte 4, "
+		    "outside its structure of 8"},
 	{"absent", "no plugin for codec absent: there is no codec_absent.so in %D"},
 };
 
@@ -158,18 +158,18 @@ START_TEST(what_others_may_write_is_refused)
 {
 	loads("newer");
 	chmod(file, 0664);
-	check_refusal("plugin %s is writable by its group (mode 0664): only root and its owner may "
-		      "write to it", file);
+	check_refusal("plugin %s is writable by its group (mode 0664): only root and its "
+		      "owner may write to it", file);
 	chmod(file, 0646);
-	check_refusal("plugin %s is writable by everyone (mode 0646): only root and its owner may "
-		      "write to it", file);
+	check_refusal("plugin %s is writable by everyone (mode 0646): only root and its owner "
+		      "may write to it", file);
 	chmod(file, 0644);
 	chmod(dir, 0775);
-	check_refusal("plugin folder %s is writable by its group (mode 0775): only root and its "
-		      "owner may write to it", dir);
+	check_refusal("plugin folder %s is writable by its group (mode 0775): only root and "
+		      "its owner may write to it", dir);
 	chmod(dir, 01777);
-	check_refusal("plugin folder %s is writable by everyone (mode 1777): only root and its "
-		      "owner may write to it", dir);
+	check_refusal("plugin folder %s is writable by everyone (mode 1777): only root and "
+		      "its owner may write to it", dir);
 	chmod(dir, 0755);
 	loads("newer");
 }
@@ -180,12 +180,12 @@ START_TEST(what_belongs_to_others_is_refused)
 	if (geteuid() != 0)
 		return; /* only root can give a file away */
 	ck_assert_int_eq(chown(file, 4711, (gid_t)-1), 0);
-	check_refusal("plugin %s belongs to user 4711, who is neither root nor the user of this "
-		      "process (0)", file);
+	check_refusal("plugin %s belongs to user 4711, who is neither root nor the user of "
+		      "this process (0)", file);
 	ck_assert_int_eq(chown(file, 0, (gid_t)-1), 0);
 	ck_assert_int_eq(chown(dir, 4711, (gid_t)-1), 0);
-	check_refusal("plugin folder %s belongs to user 4711, who is neither root nor the user of "
-		      "this process (0)", dir);
+	check_refusal("plugin folder %s belongs to user 4711, who is neither root nor the "
+		      "user of this process (0)", dir);
 	ck_assert_int_eq(chown(dir, 0, (gid_t)-1), 0);
 	/* As that user, root's file is fine. */
 	ck_assert_int_eq(seteuid(4711), 0);
@@ -200,8 +200,8 @@ START_TEST(links_and_folders_are_refused)
 {
 	ck_assert_int_eq(unlink(file), 0);
 	ck_assert_int_eq(symlink(BROKEN "/codec_newer.so", file), 0);
-	check_refusal("plugin %s is a symbolic link: put the file itself there, or its folder into "
-		      "plugin.path", file);
+	check_refusal("plugin %s is a symbolic link: put the file itself there, or its folder "
+		      "into plugin.path", file);
 	ck_assert_int_eq(unlink(file), 0);
 	ck_assert_int_eq(mkdir(file, 0755), 0);
 	check_refusal("plugin %s is not a regular file", file);
@@ -274,7 +274,8 @@ START_TEST(the_search_has_an_order)
 	ck_assert_int_eq(
 		kl_plugin_load(KLAMM_KIND_PARTITIONER, "murmur2", &search, &plugin, &err),
 		KLAMM_ERR_PLUGIN);
-	ck_assert_ptr_nonnull(strstr(err.text, "plugin given by the application lacks pick, "));
+	ck_assert_ptr_nonnull(
+		strstr(err.text, "plugin given by the application lacks pick, "));
 }
 END_TEST
 

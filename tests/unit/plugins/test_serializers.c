@@ -383,7 +383,8 @@ START_TEST(json_refuses_what_it_cannot_write)
 {
 	struct loaded *l = open_one("json");
 	struct klamm_value nested = LIST(BYTES("raw")), key = MAP({INT(1), INT(2)}),
-			   native = {.type = KLAMM_VALUE_NATIVE, .as.native = {"x", NULL, NULL}},
+			   native = {.type = KLAMM_VALUE_NATIVE,
+				     .as.native = {"x", NULL, NULL}},
 			   broken = TEXT("\xff"), unknown = {.type = 99};
 	const struct klamm_value *all[] = {&nested, &key, &native, &broken, &unknown};
 	for (size_t i = 0; i < kl_countof(all); i++) {

@@ -6,16 +6,17 @@
 
 #include "tests/unit/unit.h"
 
-/* Most bytes of arena per byte of input. The worst struct has 24 bytes in memory for each one
- * that it has on the wire at least, and each of three nested arrays may claim all that is left. */
+/* Most bytes of arena per byte of input. The worst struct has 24 bytes in memory for each
+ * one that it has on the wire at least, and each of three nested arrays may claim all that
+ * is left. */
 #define MEMORY_PER_BYTE 80
 #define MEMORY_FREE 4096
 
 static void check_memory(const struct kl_msg *msg, int version, size_t input, size_t total)
 {
 	ck_assert_msg(total <= MEMORY_FREE + msg->type->size + input * MEMORY_PER_BYTE,
-		      "%s version %d: %zu bytes of memory for %zu of input", msg->name, version,
-		      total, input);
+		      "%s version %d: %zu bytes of memory for %zu of input", msg->name,
+		      version, total, input);
 }
 
 /* A copy that ends where the allocation ends, so that a sanitizer sees one byte too far. */
@@ -150,8 +151,9 @@ START_TEST(error_says_where)
 	void *obj = NULL;
 	ck_assert_int_eq(kl_msg_decode(&kl_msg_metadata_request, 0, &r, &arena, &obj, &err),
 			 KLAMM_ERR_PROTOCOL);
-	ck_assert_str_eq(err.text, "MetadataRequest version 0: Name of MetadataRequest.Topic is "
-				   "not valid at byte 6");
+	ck_assert_str_eq(err.text,
+			 "MetadataRequest version 0: Name of MetadataRequest.Topic is "
+			 "not valid at byte 6");
 	kl_arena_free(&arena);
 }
 END_TEST

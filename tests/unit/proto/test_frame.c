@@ -10,7 +10,8 @@
 static struct klamm_error err;
 
 /* Reads the frame, and writes the same one from what it read. */
-static void check_frame(const struct kl_msg *msg, int version, const char *hex, const char *json)
+static void check_frame(const struct kl_msg *msg, int version, const char *hex,
+			const char *json)
 {
 	size_t n;
 	uint8_t *bytes = unit_hex(hex, &n);
@@ -29,7 +30,8 @@ static void check_frame(const struct kl_msg *msg, int version, const char *hex, 
 		frame.client_id = h.client_id;
 	} else {
 		ck_assert(kl_frame_read_correlation(&r, &frame.correlation_id));
-		ck_assert_msg(kl_frame_read_response(msg, version, &r, &arena, &obj, &err) == 0,
+		ck_assert_msg(kl_frame_read_response(msg, version, &r, &arena, &obj,
+						     &err) == 0,
 			      "%s", err.text);
 	}
 	ck_assert_uint_eq(kl_reader_left(&r), 0);
@@ -83,7 +85,8 @@ START_TEST(headers)
 		.obj = &req,
 	};
 	ck_assert_int_eq(kl_frame_request(&frame, &buf, &err), 0);
-	unit_check_hex(buf.data, buf.len, "00000012 000c 0000 01020304 ffff 0000 00000000 0000");
+	unit_check_hex(buf.data, buf.len,
+		       "00000012 000c 0000 01020304 ffff 0000 00000000 0000");
 	kl_buf_clear(&buf);
 	frame.version = 4; /* flexible: the client id keeps its old shape, tags follow it */
 	frame.client_id = KL_STR("me");

@@ -7,7 +7,8 @@
 
 #include "tests/unit/unit.h"
 
-static void check_json(const struct kl_msg *msg, int version, const void *obj, const char *want)
+static void check_json(const struct kl_msg *msg, int version, const void *obj,
+		       const char *want)
 {
 	struct kl_buf buf = {0};
 	kl_msg_json(msg, version, obj, &buf);
@@ -24,10 +25,13 @@ START_TEST(fields_of_the_version)
 	kl_msg_init(&kl_msg_metadata_request, &req);
 	req.topics = &topic;
 	req.topics_n = 1;
-	check_json(&kl_msg_metadata_request, 0, &req, "{\"topics\":[{\"name\":\"t \\\"1\\\"\"}]}");
+	check_json(&kl_msg_metadata_request, 0, &req,
+		   "{\"topics\":[{\"name\":\"t \\\"1\\\"\"}]}");
 	check_json(&kl_msg_metadata_request, 11, &req,
-		   "{\"topics\":[{\"topicId\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"name\":\"t \\\"1\\\"\"}],"
-		   "\"allowAutoTopicCreation\":true,\"includeTopicAuthorizedOperations\":false}");
+		   "{\"topics\":[{\"topicId\":\"AAAAAAAAAAAAAAAAAAAAAA\","
+		   "\"name\":\"t \\\"1\\\"\"}],"
+		   "\"allowAutoTopicCreation\":true,"
+		   "\"includeTopicAuthorizedOperations\":false}");
 	req.topics_n = -1;
 	check_json(&kl_msg_metadata_request, 4, &req,
 		   "{\"topics\":null,\"allowAutoTopicCreation\":true}");
@@ -75,7 +79,8 @@ END_TEST
 static void check_double(double v, const char *text)
 {
 	struct kl_describe_client_quotas_response_value value = {.value = v};
-	struct kl_describe_client_quotas_response_entry entry = {.values = &value, .values_n = 1};
+	struct kl_describe_client_quotas_response_entry entry = {.values = &value,
+								 .values_n = 1};
 	struct kl_describe_client_quotas_response res;
 	kl_msg_init(&kl_msg_describe_client_quotas_response, &res);
 	res.entries = &entry;

@@ -19,12 +19,15 @@ static void round_trip(const struct kl_msg *msg, int version, uint64_t seed)
 	ck_assert_uint_ge(first.len, msg->type->min_sizes[version]);
 
 	struct kl_reader r = kl_reader(first.data, first.len);
-	ck_assert_msg(kl_msg_decode(msg, version, &r, &read, &back, &err) == 0, "%s", err.text);
+	ck_assert_msg(kl_msg_decode(msg, version, &r, &read, &back, &err) == 0, "%s",
+		      err.text);
 	ck_assert_uint_eq(kl_reader_left(&r), 0);
 	ck_assert_msg(kl_msg_encode(msg, version, back, &second, &err) == 0, "%s", err.text);
 	ck_assert_msg(first.len == second.len &&
-			      (first.len == 0 || memcmp(first.data, second.data, first.len) == 0),
-		      "%s version %d seed %llu", msg->name, version, (unsigned long long)seed);
+			      (first.len == 0 ||
+			       memcmp(first.data, second.data, first.len) == 0),
+		      "%s version %d seed %llu", msg->name, version,
+		      (unsigned long long)seed);
 
 	kl_msg_json(msg, version, obj, &json1);
 	kl_msg_json(msg, version, back, &json2);
@@ -60,7 +63,9 @@ START_TEST(random_repeats)
 		void *obj;
 		ck_assert_int_eq(kl_msg_random(&kl_msg_fetch_response, 12, i == 2 ? 8 : 7,
 					       &arena, &obj, NULL), 0);
-		ck_assert_int_eq(kl_msg_encode(&kl_msg_fetch_response, 12, obj, &b[i], NULL), 0);
+		ck_assert_int_eq(kl_msg_encode(&kl_msg_fetch_response, 12, obj, &b[i],
+					       NULL),
+				 0);
 		kl_arena_free(&arena);
 	}
 	ck_assert(b[0].len == b[1].len && memcmp(b[0].data, b[1].data, b[0].len) == 0);
@@ -105,7 +110,8 @@ START_TEST(tables_agree)
 	}
 	/* A client may send whatever it may receive the answer to. */
 	for (int api = 0; api < KL_API_COUNT; api++) {
-		const struct kl_msg *request = kl_msg_request(api), *response = kl_msg_response(api);
+		const struct kl_msg *request = kl_msg_request(api),
+				    *response = kl_msg_response(api);
 		if (request == NULL)
 			continue;
 		ck_assert_int_eq(request->min, response->min);

@@ -6,7 +6,8 @@
 
 static struct klamm_error err;
 
-static void check_bytes(const struct kl_msg *msg, int version, const void *obj, const char *hex)
+static void check_bytes(const struct kl_msg *msg, int version, const void *obj,
+			const char *hex)
 {
 	struct kl_buf buf = {0};
 	ck_assert_msg(kl_msg_encode(msg, version, obj, &buf, &err) == 0, "%s", err.text);
@@ -44,8 +45,8 @@ START_TEST(metadata_request_bytes)
 	check_bytes(&kl_msg_metadata_request, 4, &req, "ffffffff 01");
 	check_bytes(&kl_msg_metadata_request, 12, &req, "00 01 00 00");
 	check_refused(&kl_msg_metadata_request, 0, &req, KLAMM_ERR_INVALID_ARGUMENT,
-		      "MetadataRequest version 0: Topics of MetadataRequest is null, which this "
-		      "version cannot say");
+		      "MetadataRequest version 0: Topics of MetadataRequest is null, which "
+		      "this version cannot say");
 }
 END_TEST
 
@@ -73,14 +74,15 @@ START_TEST(limits)
 	kl_msg_init(&kl_msg_find_coordinator_request, &req);
 	req.key = (struct kl_str){text, INT16_MAX + 1};
 	check_refused(&kl_msg_find_coordinator_request, 3, &req, KLAMM_ERR_INVALID_ARGUMENT,
-		      "FindCoordinatorRequest version 3: Key of FindCoordinatorRequest is longer "
-		      "than 32767 bytes");
+		      "FindCoordinatorRequest version 3: Key of FindCoordinatorRequest is "
+		      "longer than 32767 bytes");
 	req.key = KL_STR_NULL;
 	ck_assert_int_eq(kl_msg_encode(&kl_msg_find_coordinator_request, 0, &req,
 				       &(struct kl_buf){0}, NULL), KLAMM_ERR_INVALID_ARGUMENT);
 	struct kl_buf small = {.max = 8};
 	req.key = KL_STR("longer than eight");
-	ck_assert_int_eq(kl_msg_encode(&kl_msg_find_coordinator_request, 0, &req, &small, NULL),
+	ck_assert_int_eq(kl_msg_encode(&kl_msg_find_coordinator_request, 0, &req, &small,
+				       NULL),
 			 KLAMM_ERR_NO_MEMORY);
 	kl_buf_free(&small);
 }
@@ -107,11 +109,11 @@ START_TEST(tags)
 
 	unknown.head.list[0].tag = 1; /* known */
 	check_refused(&kl_msg_api_versions_response, 3, &res, KLAMM_ERR_INVALID_ARGUMENT,
-		      "ApiVersionsResponse version 3: tag 1 of ApiVersionsResponse is out of order "
-		      "or not unknown");
+		      "ApiVersionsResponse version 3: tag 1 of ApiVersionsResponse is out "
+		      "of order or not unknown");
 	check_refused(&kl_msg_api_versions_response, 0, &res, KLAMM_ERR_UNSUPPORTED,
-		      "ApiVersionsResponse version 0 has no tagged fields, as ApiVersionsResponse "
-		      "carries");
+		      "ApiVersionsResponse version 0 has no tagged fields, as "
+		      "ApiVersionsResponse carries");
 
 	static char name[200];
 	memset(name, 'n', sizeof(name));
@@ -141,7 +143,9 @@ START_TEST(records_by_reference)
 	for (int i = 0; i < 2; i++) {
 		kl_type_init(&kl_type_produce_request_partition, &parts[i]);
 		parts[i].index = i;
-		parts[i].records = (struct kl_bytes){(const uint8_t *)(i ? "BATCH" : "batch"), 5};
+		parts[i].records = (struct kl_bytes){(const uint8_t *)(i ? "BATCH"
+									 : "batch"),
+						     5};
 	}
 	topic.name = KL_STR("t");
 	topic.partition_data = parts;
@@ -152,7 +156,9 @@ START_TEST(records_by_reference)
 	struct kl_buf whole = {0}, own = {0};
 	struct kl_refs refs = {0};
 	ck_assert_int_eq(kl_msg_encode(&kl_msg_produce_request, 9, &req, &whole, NULL), 0);
-	ck_assert_int_eq(kl_msg_encode_refs(&kl_msg_produce_request, 9, &req, &own, &refs, NULL), 0);
+	ck_assert_int_eq(kl_msg_encode_refs(&kl_msg_produce_request, 9, &req, &own, &refs,
+					    NULL),
+			 0);
 	ck_assert_uint_eq(refs.count, 2);
 	ck_assert_uint_eq(refs.bytes, 10);
 	ck_assert_uint_eq(own.len + refs.bytes, whole.len);
@@ -179,8 +185,9 @@ START_TEST(trailing_bytes_are_seen)
 	struct kl_arena arena = {0};
 	struct kl_heartbeat_response *res;
 	struct kl_reader r = kl_reader(bytes, sizeof(bytes));
-	ck_assert_int_eq(kl_msg_decode(&kl_msg_heartbeat_response, 1, &r, &arena, (void **)&res,
-				       &err), 0);
+	ck_assert_int_eq(kl_msg_decode(&kl_msg_heartbeat_response, 1, &r, &arena,
+				       (void **)&res, &err),
+			 0);
 	ck_assert_int_eq(res->throttle_time_ms, 7);
 	ck_assert_int_eq(res->error_code, 1);
 	ck_assert_uint_eq(kl_reader_left(&r), 1);

@@ -79,8 +79,9 @@ START_TEST(old_releases)
 	ck_assert_int_eq(pick(&v, &kl_msg_fetch_request), 2);
 	ck_assert_int_eq(pick(&v, &kl_msg_sasl_handshake_request), 0);
 
-	static const char *const wrong[] = {"", "0.7.2", "0.11.0", "4.0", "0.x", "-1", "0.8.2 ",
-					    "0..1", "9999999999999999999"};
+	static const char *const wrong[] = {"",   "0.7.2", "0.11.0", "4.0",
+					    "0.x", "-1",    "0.8.2 ", "0..1",
+					    "9999999999999999999"};
 	for (size_t i = 0; i < kl_countof(wrong); i++)
 		ck_assert_msg(!kl_versions_assume(&v, wrong[i]), "\"%s\"", wrong[i]);
 }

@@ -81,7 +81,8 @@ END_TEST
 
 START_TEST(good_retry)
 {
-	/* The answer for 0 and 1 was lost, they were written again, the second place counts. */
+	/* The answer for 0 and 1 was lost, they were written again, the second place
+	 * counts. */
 	send_some(3);
 	acked(0, 0, 2);
 	acked(1, 0, 3);

@@ -66,7 +66,8 @@ CODEC(other_symbol, );
 static const struct klamm_option rows[] = {{"codec.rows.x", KLAMM_OPTION_INT}, {NULL}};
 CODEC(rows, .head.options = rows, .head.option_size = 8);
 #elif defined CASE_outside
-static const struct klamm_option rows[] = {{"codec.outside.x", KLAMM_OPTION_LONG, 0, 4}, {NULL}};
+static const struct klamm_option rows[] = {{"codec.outside.x", KLAMM_OPTION_LONG, 0, 4},
+					   {NULL}};
 CODEC(outside, .head.options = rows, .head.option_size = sizeof(rows[0]),
       .head.conf_size = 8);
 #elif defined CASE_newer
