@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The way to a connection that is ready: name, addresses in turn, ApiVersions; and what its
+ * loss says of the peer. */
+#include "config.h"
+
+#include "core/base/error.h"
+#include "core/broker/backoff.h"
+#include "core/broker/node_int.h"
+#include "core/broker/resolve.h"
+
+static void try_next_address(struct kl_node *node);
+
+/* --- handshake --- */
+
+static void ready(struct kl_node *node)
+{
+	node->state = KL_NODE_READY;
+	node->setup_deadline = KL_NEVER;
+	node->muted_until = 0;
+	kl_log(&node->nodes->log, KL_LOG_DEBUG, node->where, "ready");
+	if (node->nodes->changed != NULL)
+		node->nodes->changed(node->nodes, node, NULL);
+	if (node->state == KL_NODE_READY)
+		kl_node_send_waiting(node);
+}
+
+static void ask_versions(struct kl_node *node);
+
+static void on_versions(struct kl_request *request, const struct kl_response *response)
+{
+	struct kl_node *node = kl_container(request, struct kl_node, versions_request);
+	if (response->code != 0)
+		return; /* kl_node_give_up() is at work */
+	node->versions_answered = true;
+	const struct kl_api_versions_response *body = response->body;
+	struct klamm_error err;
+	if (body->error_code == KLAMM_ERR_UNSUPPORTED_VERSION && request->version > 0) {
+		/* KIP-511: the answer may carry the range of ApiVersions itself. */
+		node->versions_max = kl_min(kl_versions_retry(body), request->version - 1);
+		ask_versions(node);
+		return;
+	}
+	if (body->error_code != 0) {
+		kl_error(&err, body->error_code, "%s answered ApiVersions with %s: %s",
+			 node->where, klamm_err_name(body->error_code),
+			 klamm_err_text(body->error_code));
+		kl_node_give_up(node, &err, true);
+		return;
+	}
+	kl_versions_learn(&node->versions, body);
+	ready(node);
+}
+
+static void ask_versions(struct kl_node *node)
+{
+	struct kl_api_versions_request *body = &node->versions_body;
+	kl_msg_init(&kl_msg_api_versions_request, body);
+	body->client_software_name = KL_STR("klamm");
+	body->client_software_version = KL_STR(PACKAGE_VERSION);
+	/* KIP-1242: both or neither. */
+	if (node->versions_max >= 5 && node->id >= 0 && node->nodes->cluster_id != NULL &&
+	    node->nodes->settings->metadata_cluster_check_enable &&
+	    node->nodes->settings->metadata_recovery_strategy != KL_RECOVERY_NONE) {
+		body->cluster_id = kl_str(node->nodes->cluster_id);
+		body->node_id = node->id;
+	}
+	struct kl_request *request = &node->versions_request;
+	request->api = KL_API_API_VERSIONS;
+	request->max_version = -1;
+	request->body = body;
+	request->deadline = KL_NEVER;
+	request->done = on_versions;
+	request->node = node;
+	request->version = node->versions_max;
+	kl_list_init(&request->out.link);
+	kl_node_transmit(node, request);
+	kl_node_set_timer(node);
+}
+
+/* What a broker that closes on ApiVersions is taken for. */
+#define OLD_RELEASE "0.9.0"
+
+static void on_opened(struct kl_conn *conn)
+{
+	struct kl_node *node = kl_container(conn, struct kl_node, conn);
+	node->state = KL_NODE_VERSIONS;
+	node->answered = node->versions_answered = false;
+	if (node->no_api_versions) {
+		kl_versions_assume(&node->versions, OLD_RELEASE);
+		ready(node);
+		return;
+	}
+	node->versions_max = kl_msg_api_versions_request.stable;
+	ask_versions(node);
+}
+
+/* --- the connection --- */
+
+/* Answers but Fetch are bounded by what a cluster can hold; the handshake's by far less. */
+#define HANDSHAKE_FRAME_MAX (256 * 1024)
+/* What stands in a Fetch answer beside the records. */
+#define FETCH_OVERHEAD (64 * 1024)
+
+static size_t frame_max(struct kl_conn *conn)
+{
+	struct kl_node *node = kl_container(conn, struct kl_node, conn);
+	const struct kl_settings *s = node->nodes->settings;
+	if (node->state != KL_NODE_READY)
+		return HANDSHAKE_FRAME_MAX;
+	size_t max = (size_t)s->klamm_receive_message_max;
+	if (s->role != KLAMM_ROLE_CONSUMER)
+		return max;
+	size_t fetch = (size_t)kl_max(s->fetch_max_bytes, s->max_partition_fetch_bytes);
+	return kl_max(max, fetch + FETCH_OVERHEAD);
+}
+
+static void on_closed(struct kl_conn *conn, const struct klamm_error *why)
+{
+	struct kl_node *node = kl_container(conn, struct kl_node, conn);
+	struct klamm_error err = *why;
+	if (node->state == KL_NODE_CONNECTING) {
+		char addr[KL_ADDR_TEXT];
+		struct kl_os *os = kl_node_os(node);
+		os->addr_text(os, &node->addrs[node->addr_at - 1], addr);
+		kl_error_prefix(&err, "%s, address %s", node->where, addr);
+		err.node = node->id;
+		node->last_error = err;
+		kl_log(&node->nodes->log, KL_LOG_DEBUG, node->where, "%s", err.text);
+		try_next_address(node);
+		return;
+	}
+	kl_error_prefix(&err, "%s", node->where);
+	err.node = node->id;
+	if (node->state == KL_NODE_VERSIONS && err.code == KLAMM_ERR_DISCONNECTED &&
+	    !node->no_api_versions && !node->versions_answered) {
+		/* A broker before 0.10 closes on a request it does not know. A broker that
+		 * is going down does too, so this holds for one connection only. */
+		node->no_api_versions = true;
+		kl_error_prefix(&err, "closed on ApiVersions");
+		kl_node_give_up(node, &err, false);
+		return;
+	}
+	if (node->no_api_versions && !node->answered)
+		kl_error_prefix(&err,
+				"it answers nothing: a listener that wants TLS, or no Kafka");
+	node->no_api_versions = false;
+	/* A connection that was idle and is closed by the broker is nothing to wait for. */
+	bool idle = node->state == KL_NODE_READY && kl_list_empty(&node->in_flight);
+	kl_node_give_up(node, &err, !idle);
+}
+
+static const struct kl_conn_ops ops = {
+	.opened = on_opened,
+	.frame_max = frame_max,
+	.frame = kl_node_on_frame,
+	.closed = on_closed,
+};
+
+/* --- connecting --- */
+
+/* KIP-601: twice as long after each attempt that timed out. */
+static int64_t setup_timeout(const struct kl_node *node)
+{
+	const struct kl_settings *s = node->nodes->settings;
+	return kl_backoff(kl_node_os(node), s->socket_connection_setup_timeout_ms,
+			  s->socket_connection_setup_timeout_max_ms, node->setup_timeouts);
+}
+
+static void try_next_address(struct kl_node *node)
+{
+	const struct kl_settings *s = node->nodes->settings;
+	struct kl_os *os = kl_node_os(node);
+	struct kl_sock_opts opts = {s->send_buffer_bytes, s->receive_buffer_bytes};
+	while (node->addr_at < node->addr_count) {
+		const struct kl_addr *addr = &node->addrs[node->addr_at++];
+		struct kl_sock *sock;
+		struct klamm_error err;
+		int rc = os->sock_connect(os, addr, &opts, &sock);
+		if (rc == 0)
+			rc = kl_conn_start(&node->conn, node->nodes->loop, &ops,
+					   node->nodes->slabs, sock, true, &err);
+		else
+			rc = kl_error(&err, KLAMM_ERR_CONNECT, "cannot connect: %s",
+				      strerror(-rc));
+		if (rc == 0) {
+			node->state = KL_NODE_CONNECTING;
+			node->setup_deadline = kl_node_now(node) + setup_timeout(node);
+			kl_node_set_timer(node);
+			return;
+		}
+		char text[KL_ADDR_TEXT];
+		os->addr_text(os, addr, text);
+		kl_error_prefix(&err, "%s, address %s", node->where, text);
+		err.node = node->id;
+		node->last_error = err;
+	}
+	struct klamm_error last = node->last_error;
+	kl_node_give_up(node, &last, true);
+}
+
+static void resolved(void *owner, unsigned count, const struct kl_addr *addrs,
+		     const struct klamm_error *err)
+{
+	struct kl_node *node = owner;
+	node->resolve = NULL;
+	if (err != NULL) {
+		struct klamm_error why = *err;
+		kl_error_prefix(&why, "%s", node->where);
+		why.node = node->id;
+		kl_node_give_up(node, &why, true);
+		return;
+	}
+	/* Something may listen at the first address and not be a broker: each attempt
+	 * begins with the next one. */
+	node->addr_count = kl_min(count, (unsigned)KL_NODE_ADDRS);
+	for (unsigned i = 0; i < node->addr_count; i++)
+		node->addrs[i] = addrs[(i + node->failures) % node->addr_count];
+	node->addr_at = 0;
+	try_next_address(node);
+}
+
+bool kl_node_may_connect(const struct kl_node *node)
+{
+	return node->state != KL_NODE_IDLE || node->retry_at <= kl_node_now(node);
+}
+
+bool kl_node_connect(struct kl_node *node)
+{
+	if (node->state != KL_NODE_IDLE)
+		return kl_node_is_ready(node);
+	node->wanted = node->retry_at > kl_node_now(node);
+	if (node->wanted) {
+		kl_node_set_timer(node);
+		return false;
+	}
+	struct klamm_error err;
+	node->state = KL_NODE_RESOLVING;
+	node->setup_deadline = kl_node_now(node) + setup_timeout(node);
+	if (kl_resolve_start(node->nodes->loop, node->host, node->port, resolved, node,
+			     &node->resolve, &err) != 0) {
+		/* Not from inside this call: let the timer find that it failed. */
+		node->last_error = err;
+		node->setup_deadline = kl_node_now(node);
+	}
+	kl_node_set_timer(node);
+	return false;
+}
+
+void kl_node_setup_late(struct kl_node *node)
+{
+	struct klamm_error err;
+	int32_t stage;
+	const char *doing = kl_node_doing(node, &stage);
+	kl_error(&err, KLAMM_ERR_TIMED_OUT,
+		 "%s: timed out while %s (socket.connection.setup.timeout.ms)", node->where,
+		 doing);
+	err.stage = stage;
+	err.node = node->id;
+	node->setup_timeouts++;
+	if (node->state == KL_NODE_CONNECTING && node->addr_at < node->addr_count) {
+		kl_conn_close(&node->conn, false);
+		node->last_error = err;
+		try_next_address(node);
+		return;
+	}
+	kl_node_give_up(node, &err, true);
+}

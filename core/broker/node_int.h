@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between the files of a node: node.c is its life, node_connect.c its way to a connection
+ * that is ready, node_request.c what is sent on that. Loop only. */
+#ifndef KL_NODE_INT_H
+#define KL_NODE_INT_H
+
+#include "core/broker/node.h"
+
+static inline struct kl_os *kl_node_os(const struct kl_node *node)
+{
+	return node->nodes->loop->os;
+}
+
+static inline int64_t kl_node_now(const struct kl_node *node)
+{
+	return node->nodes->loop->now;
+}
+
+/* --- node.c --- */
+/* To idle, without a word to requests or the client. */
+void kl_node_close(struct kl_node *node);
+/* Back to idle; everybody hears why. penalty: wait before the next attempt. */
+void kl_node_give_up(struct kl_node *node, const struct klamm_error *why, bool penalty);
+/* After anything that decides what is due next. */
+void kl_node_set_timer(struct kl_node *node);
+
+/* --- node_connect.c --- */
+/* The attempt under way took too long: the next address, or give up. */
+void kl_node_setup_late(struct kl_node *node);
+
+/* --- node_request.c --- */
+/* A request whose version is known, on a connection that is there. */
+void kl_node_transmit(struct kl_node *node, struct kl_request *request);
+/* What waited for the connection, as far as it may be sent now. */
+void kl_node_send_waiting(struct kl_node *node);
+/* An answer. */
+void kl_node_on_frame(struct kl_conn *conn, struct kl_slab *slab, const uint8_t *p, size_t n);
+/* Every request that is there now ends with this error. */
+void kl_node_fail_requests(struct kl_node *node, const struct klamm_error *err);
+/* true: one was not answered in time, and the node has been given up. */
+bool kl_node_expire_in_flight(struct kl_node *node);
+/* Those whose deadline is over before there was a connection. */
+void kl_node_expire_waiting(struct kl_node *node);
+
+#endif
