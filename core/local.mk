@@ -1,8 +1,10 @@
 lib_LTLIBRARIES += libklamm.la
 libklamm_la_SOURCES =
 libklamm_la_LIBADD = $(OPENSSL_LIBS) $(PCRE2_LIBS)
+# nodelete: a name look-up may run on after the last client was closed.
 libklamm_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
-	-Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,--version-script=%D%/klamm.map
+	-Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,-z,nodelete \
+	-Wl,--version-script=%D%/klamm.map
 libklamm_la_DEPENDENCIES = %D%/klamm.map
 
 include core/os/local.mk

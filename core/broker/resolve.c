@@ -12,6 +12,7 @@ struct kl_resolve {
 	struct kl_job job;
 	struct kl_task ready; /* for an address, which needs no worker */
 	struct klamm_loop *loop;
+	struct kl_os *os; /* the loop may be gone */
 	kl_resolve_fn done;
 	void *owner; /* NULL = cancelled */
 	uint16_t port;
@@ -24,8 +25,7 @@ struct kl_resolve {
 static void look_up(struct kl_job *job, unsigned worker)
 {
 	struct kl_resolve *r = kl_container(job, struct kl_resolve, job);
-	struct kl_os *os = r->loop->os;
-	r->count = os->resolve(os, r->host, r->port, r->addrs, ADDRS, &r->why);
+	r->count = r->os->resolve(r->os, r->host, r->port, r->addrs, ADDRS, &r->why);
 }
 
 static void tell(struct kl_resolve *r)
@@ -42,6 +42,11 @@ static void tell(struct kl_resolve *r)
 static void looked_up(struct kl_job *job)
 {
 	tell(kl_container(job, struct kl_resolve, job));
+}
+
+static void orphaned(struct kl_job *job)
+{
+	free(kl_container(job, struct kl_resolve, job));
 }
 
 static void address_ready(struct kl_task *task)
@@ -67,6 +72,7 @@ int kl_resolve_start(struct klamm_loop *loop, const char *host, uint16_t port,
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory to resolve a name");
 	memcpy(r->host, host, len + 1);
 	r->loop = loop;
+	r->os = loop->os;
 	r->port = port;
 	r->done = done;
 	r->owner = owner;
@@ -80,6 +86,7 @@ int kl_resolve_start(struct klamm_loop *loop, const char *host, uint16_t port,
 	}
 	r->job.run = look_up;
 	r->job.done = looked_up;
+	r->job.orphaned = orphaned; /* getaddrinfo() takes its time: closing does not wait */
 	kl_pool_submit(&loop->blocking, &r->job);
 	return 0;
 }

@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/net/work.h"
 
+#include <stdlib.h>
+
 #include "core/net/loop.h"
 
 /* Long enough that a steady trickle of jobs keeps its thread, short enough that a client at
  * rest soon has none. */
 #define IDLE_LEAVE (2 * KL_SECOND)
+
+/* Whether the pool may go before the worker is done. */
+enum fate {
+	AT_HAND,
+	MAY_BE_LEFT, /* its job can do without the pool */
+	LEFT_BEHIND, /* the pool is gone: the worker cleans up for itself */
+};
+
+struct kl_worker {
+	struct kl_pool *pool;
+	unsigned index;
+	struct kl_thread *thread;
+	bool left; /* has returned, not joined yet */
+	_Atomic(enum fate) fate;
+};
 
 int kl_pool_init(struct kl_pool *pool, struct klamm_loop *loop, const char *name,
 		 unsigned cap)
@@ -40,8 +57,21 @@ static void run_job(struct kl_pool *pool, struct kl_job *job, unsigned index)
 	kl_loop_post(pool->loop, &job->finished);
 }
 
+/* The same for one that may be orphaned. false: it was, and nothing is left but the worker. */
+static bool run_leavable(struct kl_worker *worker, struct kl_job *job)
+{
+	job->run(job, worker->index);
+	enum fate fate = MAY_BE_LEFT;
+	if (!atomic_compare_exchange_strong(&worker->fate, &fate, AT_HAND)) {
+		job->orphaned(job);
+		return false;
+	}
+	kl_loop_post(worker->pool->loop, &job->finished);
+	return true;
+}
+
 /* With the mutex held. NULL: nothing came for a while, or the pool is closing. */
-static struct kl_job *next_job(struct kl_pool *pool)
+static struct kl_job *next_job(struct kl_pool *pool, struct kl_worker *worker)
 {
 	struct kl_os *os = pool->loop->os;
 	int64_t leave_at = os->now(os) + IDLE_LEAVE;
@@ -53,19 +83,26 @@ static struct kl_job *next_job(struct kl_pool *pool)
 		pool->idle--;
 	}
 	pool->queued--;
-	return kl_list_entry(kl_list_pop(&pool->jobs), struct kl_job, link);
+	struct kl_job *job = kl_list_entry(kl_list_pop(&pool->jobs), struct kl_job, link);
+	if (job->orphaned != NULL)
+		atomic_store(&worker->fate, MAY_BE_LEFT);
+	return job;
 }
 
 static void worker_main(void *arg)
 {
 	struct kl_worker *worker = arg;
 	struct kl_pool *pool = worker->pool;
-	unsigned index = (unsigned)(worker - pool->workers);
 	kl_mutex_lock(&pool->mutex);
 	struct kl_job *job;
-	while ((job = next_job(pool)) != NULL) {
+	while ((job = next_job(pool, worker)) != NULL) {
 		kl_mutex_unlock(&pool->mutex);
-		run_job(pool, job, index);
+		if (job->orphaned == NULL) {
+			run_job(pool, job, worker->index);
+		} else if (!run_leavable(worker, job)) {
+			free(worker);
+			return;
+		}
 		kl_mutex_lock(&pool->mutex);
 	}
 	worker->left = true;
@@ -78,18 +115,24 @@ static bool add_worker(struct kl_pool *pool)
 	struct kl_os *os = pool->loop->os;
 	bool any = false;
 	for (unsigned i = 0; i < pool->cap; i++) {
-		struct kl_worker *worker = &pool->workers[i];
-		if (worker->thread != NULL && !worker->left) {
+		struct kl_worker *worker = pool->workers[i];
+		if (worker != NULL && !worker->left) {
 			any = true;
 			continue;
 		}
-		if (worker->thread != NULL) /* it is past its last lock: no wait */
+		if (worker != NULL) /* it is past its last lock: no wait */
 			os->thread_join(os, worker->thread);
-		*worker = (struct kl_worker){.pool = pool};
+		free(worker);
+		pool->workers[i] = worker = calloc(1, sizeof(*worker));
+		if (worker == NULL)
+			return any;
+		worker->pool = pool;
+		worker->index = i;
 		if (os->thread_start(os, pool->name, worker_main, worker,
 				     &worker->thread) == 0)
 			return true;
-		worker->thread = NULL;
+		free(worker);
+		pool->workers[i] = NULL;
 		return any;
 	}
 	return any;
@@ -137,16 +180,43 @@ bool kl_pool_cancel(struct kl_pool *pool, struct kl_job *job)
 	return waiting;
 }
 
+/* With the mutex held: jobs that may be orphaned are, begun or not. */
+static void leave_behind(struct kl_pool *pool)
+{
+	struct kl_os *os = pool->loop->os;
+	kl_list_for_safe(job, &pool->jobs, struct kl_job, link) {
+		if (job->orphaned == NULL)
+			continue;
+		kl_list_remove(&job->link);
+		pool->queued--;
+		job->orphaned(job);
+	}
+	for (unsigned i = 0; i < KL_POOL_MAX; i++) {
+		struct kl_worker *worker = pool->workers[i];
+		if (worker == NULL)
+			continue;
+		struct kl_thread *thread = worker->thread; /* from then on it may be freed */
+		enum fate fate = MAY_BE_LEFT;
+		if (atomic_compare_exchange_strong(&worker->fate, &fate, LEFT_BEHIND)) {
+			pool->workers[i] = NULL;
+			os->thread_leave(os, thread);
+		}
+	}
+}
+
 void kl_pool_close(struct kl_pool *pool)
 {
 	struct kl_os *os = pool->loop->os;
 	kl_mutex_lock(&pool->mutex);
 	pool->closing = true;
+	leave_behind(pool);
 	os->cond_broadcast(os, &pool->cond);
 	kl_mutex_unlock(&pool->mutex);
-	for (unsigned i = 0; i < KL_POOL_MAX; i++)
-		if (pool->workers[i].thread != NULL)
-			os->thread_join(os, pool->workers[i].thread);
+	for (unsigned i = 0; i < KL_POOL_MAX; i++) {
+		if (pool->workers[i] != NULL)
+			os->thread_join(os, pool->workers[i]->thread);
+		free(pool->workers[i]);
+	}
 	os->cond_destroy(os, &pool->cond);
 	kl_mutex_destroy(&pool->mutex);
 	kl_mutex_destroy(&pool->alone);

@@ -26,11 +26,7 @@ struct kl_pool {
 	unsigned idle;
 	unsigned queued;     /* length of jobs */
 	bool closing;
-	struct kl_worker {
-		struct kl_pool *pool;
-		struct kl_thread *thread; /* NULL = no such worker now */
-		bool left;                /* has returned, not joined yet */
-	} workers[KL_POOL_MAX];
+	struct kl_worker *workers[KL_POOL_MAX]; /* NULL = no such worker now */
 };
 
 /* Lives in its owner, which keeps it until done() ran. */
@@ -42,6 +38,10 @@ struct kl_job {
 	void (*run)(struct kl_job *job, unsigned index);
 	/* Then, inside the loop. May free the job. */
 	void (*done)(struct kl_job *job);
+	/* For jobs that nothing can hurry, like a name look-up; else NULL. A pool that closes
+	 * does not wait for such a one: it runs on without pool and loop, and instead of
+	 * done() this frees it, on the worker. run() must not touch what the loop owns. */
+	void (*orphaned)(struct kl_job *job);
 	struct kl_task finished; /* the pool's */
 };
 
@@ -53,7 +53,7 @@ void kl_pool_set_cap(struct kl_pool *pool, unsigned cap);
 void kl_pool_submit(struct kl_pool *pool, struct kl_job *job);
 /* Take a job back that has not begun; false: it runs or has run, done() will come. */
 bool kl_pool_cancel(struct kl_pool *pool, struct kl_job *job);
-/* Ends all threads after the jobs at hand. */
+/* Ends all threads after the jobs at hand, but for those that may be orphaned. */
 void kl_pool_close(struct kl_pool *pool);
 
 #endif

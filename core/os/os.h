@@ -84,6 +84,8 @@ struct kl_os {
 	int (*thread_start)(struct kl_os *os, const char *name, void (*fn)(void *), void *arg,
 			    struct kl_thread **thread_out);
 	void (*thread_join)(struct kl_os *os, struct kl_thread *thread); /* blocks; frees it */
+	/* Nobody will join it: it runs to its end by itself. Frees it, then or now. */
+	void (*thread_leave)(struct kl_os *os, struct kl_thread *thread);
 	int (*cond_init)(struct kl_os *os, struct kl_cond *cond);
 	void (*cond_destroy)(struct kl_os *os, struct kl_cond *cond);
 	/* Blocks; false when the deadline passed. May wake without reason. */

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -70,6 +71,7 @@ struct kl_thread {
 	char name[16];
 	void (*fn)(void *);
 	void *arg;
+	atomic_bool half; /* it has ended, or was left: who comes second frees it */
 };
 
 static void *thread_main(void *arg)
@@ -77,6 +79,8 @@ static void *thread_main(void *arg)
 	struct kl_thread *thread = arg;
 	pthread_setname_np(pthread_self(), thread->name);
 	thread->fn(thread->arg);
+	if (atomic_exchange(&thread->half, true))
+		free(thread);
 	return NULL;
 }
 
@@ -111,6 +115,13 @@ static void real_thread_join(struct kl_os *os, struct kl_thread *thread)
 {
 	pthread_join(thread->id, NULL);
 	free(thread);
+}
+
+static void real_thread_leave(struct kl_os *os, struct kl_thread *thread)
+{
+	pthread_detach(thread->id);
+	if (atomic_exchange(&thread->half, true))
+		free(thread);
 }
 
 static int real_cond_init(struct kl_os *os, struct kl_cond *cond)
@@ -596,6 +607,7 @@ struct kl_os *kl_os_real(void)
 		.random = real_random,
 		.thread_start = real_thread_start,
 		.thread_join = real_thread_join,
+		.thread_leave = real_thread_leave,
 		.cond_init = real_cond_init,
 		.cond_destroy = real_cond_destroy,
 		.cond_wait = real_cond_wait,

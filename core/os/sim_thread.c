@@ -144,6 +144,17 @@ static void sim_thread_join(struct kl_os *os, struct kl_thread *thread)
 	kl_sim_thread_free(thread);
 }
 
+/* The run lasts until it has ended: there is no exit() that would take it along. */
+static void sim_thread_leave(struct kl_os *os, struct kl_thread *thread)
+{
+	if (thread->state == KL_SIM_ENDED) {
+		kl_sim_thread_free(thread);
+		return;
+	}
+	thread->spawned = thread->counted = true;
+	kl_sim_of(os)->sim->unfinished++;
+}
+
 static void spawn(struct kl_sim_node *node, const char *name, void (*fn)(void *), void *arg,
 		  bool counted)
 {
@@ -221,6 +232,7 @@ void kl_sim_thread_ops(struct kl_os *os)
 	os->callback_depth = sim_callback_depth;
 	os->thread_start = sim_thread_start;
 	os->thread_join = sim_thread_join;
+	os->thread_leave = sim_thread_leave;
 	os->cond_init = sim_cond_init;
 	os->cond_destroy = sim_cond_destroy;
 	os->cond_wait = sim_cond_wait;

@@ -123,6 +123,46 @@ START_TEST(cancelled_ones_are_silent)
 }
 END_TEST
 
+static _Atomic int begun, ended;
+static _Atomic bool may_end;
+
+static int stuck_resolve(struct kl_os *os, const char *host, uint16_t port,
+			 struct kl_addr *addrs, size_t max, const char **why_out)
+{
+	begun++;
+	while (!may_end)
+		usleep(1000);
+	int n = kl_os_real()->resolve(os, "127.0.0.1", port, addrs, max, why_out);
+	ended++;
+	return n;
+}
+
+static bool has_begun(void *arg)
+{
+	return begun > 0;
+}
+
+/* The loop goes, with look-ups under way that nobody can hurry: it does not wait for them. */
+START_TEST(running_ones_are_left_behind)
+{
+	bench_os.resolve = stuck_resolve;
+	struct found found = {0};
+	struct kl_resolve *resolves[70]; /* more than there are threads */
+	for (size_t i = 0; i < kl_countof(resolves); i++)
+		kl_resolve_start(bench_loop, "stuck", 1, on_found, &found, &resolves[i], NULL);
+	ck_assert(bench_until(has_begun, NULL, 60000));
+	for (size_t i = 0; _i == 0 && i < kl_countof(resolves); i++)
+		kl_resolve_cancel(resolves[i]);
+	klamm_loop_free(bench_loop);
+	bench_loop = NULL;
+	ck_assert_int_eq(ended, 0);
+	may_end = true;
+	while (ended < begun)
+		usleep(1000);
+	ck_assert_int_eq(found.told, 0);
+}
+END_TEST
+
 UNIT_SUITE(resolve)
 {
 	Suite *s = suite_create("resolve");
@@ -132,6 +172,8 @@ UNIT_SUITE(resolve)
 		      bench_down, kl_countof(names));
 	unit_add_fixture(s, failure_says_why, up, bench_down);
 	unit_add_case(s, "cancelled_ones_are_silent", cancelled_ones_are_silent, up,
+		      bench_down, 2);
+	unit_add_case(s, "running_ones_are_left_behind", running_ones_are_left_behind, up,
 		      bench_down, 2);
 	return s;
 }

@@ -97,6 +97,43 @@ START_TEST(condition)
 }
 END_TEST
 
+static void wait_for_two(void *arg)
+{
+	struct shared *shared = arg;
+	kl_mutex_lock(&shared->mutex);
+	while (shared->value != 2)
+		os->cond_wait(os, &shared->cond, &shared->mutex, KL_NEVER);
+	shared->value = 3;
+	os->cond_broadcast(os, &shared->cond);
+	kl_mutex_unlock(&shared->mutex);
+}
+
+/* It ends after it was left, or (as far as the scheduler likes) before. */
+START_TEST(left_threads_end_by_themselves)
+{
+	struct shared shared = {.value = _i == 0 ? 0 : 2};
+	kl_mutex_init(&shared.mutex);
+	ck_assert_int_eq(os->cond_init(os, &shared.cond), 0);
+	struct kl_thread *thread;
+	ck_assert_int_eq(os->thread_start(os, "left", wait_for_two, &shared, &thread), 0);
+	kl_mutex_lock(&shared.mutex);
+	while (_i == 1 && shared.value != 3)
+		os->cond_wait(os, &shared.cond, &shared.mutex, KL_NEVER);
+	kl_mutex_unlock(&shared.mutex);
+	os->thread_leave(os, thread);
+	kl_mutex_lock(&shared.mutex);
+	if (shared.value == 0)
+		shared.value = 2;
+	os->cond_broadcast(os, &shared.cond);
+	while (shared.value != 3)
+		os->cond_wait(os, &shared.cond, &shared.mutex, KL_NEVER);
+	kl_mutex_unlock(&shared.mutex);
+	/* With the mutex free it touches nothing of this test's any more. */
+	os->cond_destroy(os, &shared.cond);
+	kl_mutex_destroy(&shared.mutex);
+}
+END_TEST
+
 START_TEST(names)
 {
 	struct kl_addr addrs[4];
@@ -305,6 +342,8 @@ UNIT_SUITE(real)
 	unit_add_fixture(s, deadlines, set_up, NULL);
 	unit_add_fixture(s, random_spreads, set_up, NULL);
 	unit_add_fixture(s, condition, set_up, NULL);
+	unit_add_case(s, "left_threads_end_by_themselves", left_threads_end_by_themselves,
+		      set_up, NULL, 2);
 	unit_add_fixture(s, names, set_up, NULL);
 	unit_add_fixture(s, bytes_over_loopback, set_up, NULL);
 	unit_add_fixture(s, send_stops_when_full, set_up, NULL);

@@ -184,6 +184,36 @@ START_TEST(threads_and_broadcast)
 }
 END_TEST
 
+static void leave_threads(void *arg)
+{
+	struct kl_thread *threads[2];
+	for (int i = 0; i < 2; i++)
+		if (os->thread_start(os, "left", wait_for_value, NULL, &threads[i]) != 0)
+			ck_abort();
+	while (shared.waiting < 2)
+		kl_sim_sleep(sim, 100);
+	os->thread_leave(os, threads[0]);
+	kl_mutex_lock(&shared.mutex);
+	shared.value = 1;
+	os->cond_broadcast(os, &shared.cond);
+	kl_mutex_unlock(&shared.mutex);
+	if (*(int *)arg == 1) /* the second one after its end */
+		kl_sim_sleep(sim, KL_SECOND);
+	os->thread_leave(os, threads[1]);
+}
+
+/* A run lasts until they have ended. */
+START_TEST(left_threads)
+{
+	shared_init();
+	int late = _i;
+	kl_sim_spawn(node, "main", leave_threads, &late);
+	run(10 * KL_SECOND);
+	ck_assert_int_eq(shared.value, 3);
+	shared_destroy();
+}
+END_TEST
+
 static void wait_a_second(void *arg)
 {
 	int64_t deadline = os->now(os) + KL_SECOND;
@@ -484,6 +514,7 @@ UNIT_SUITE(sim)
 	unit_add_fixture(s, wall_clock, set_up, tear_down);
 	unit_add_fixture(s, calls_between_fibers, set_up, tear_down);
 	unit_add_fixture(s, threads_and_broadcast, set_up, tear_down);
+	unit_add_case(s, "left_threads", left_threads, set_up, tear_down, 2);
 	unit_add_fixture(s, cond_times_out, set_up, tear_down);
 	unit_add_fixture(s, cond_wakes_without_reason, set_up, tear_down);
 	unit_add_fixture(s, poller_wakes, set_up, tear_down);
