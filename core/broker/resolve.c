@@ -86,7 +86,7 @@ int kl_resolve_start(struct klamm_loop *loop, const char *host, uint16_t port,
 	}
 	r->job.run = look_up;
 	r->job.done = looked_up;
-	r->job.orphaned = orphaned; /* getaddrinfo() takes its time: closing does not wait */
+	r->job.orphaned = orphaned; /* the resolver takes its time: closing does not wait */
 	kl_pool_submit(&loop->blocking, &r->job);
 	return 0;
 }
