@@ -159,6 +159,8 @@ def field_flags(field):
         flags.append("KL_FIELD_NULL")
     if field.struct and field.null and not field.array:
         flags.append("KL_FIELD_POINTER")
+    if field.secret:
+        flags.append("KL_FIELD_SECRET")
     return " | ".join(flags) or "0"
 
 

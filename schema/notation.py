@@ -68,7 +68,7 @@ class Field:
         self.versions = None  # (first, last)
         self.null = None  # (first, last) where it may be null
         self.tag = None
-        self.ignorable = self.classic = False
+        self.ignorable = self.classic = self.secret = False
         self.default = None  # int, str, bool; None = zero, empty
         self.null_default = False
 
@@ -247,6 +247,8 @@ def parse_attributes(line, field, message):
             field.ignorable = True
         elif word == "classic":
             field.classic = True
+        elif word == "secret":
+            field.secret = True
         elif word == "null" and value:
             field.null = parse_versions(line.where, value, message.max)
         elif word == "tag" and value and value.isdigit():

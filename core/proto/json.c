@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Structs to JSON, with the names that Kafka's own converters use. */
+/* Structs to JSON, with the names of the schema. */
 #include <math.h>
 #include <stdio.h>
 
@@ -8,6 +8,7 @@
 
 struct out {
 	int version;
+	bool hide; /* secrets */
 	struct kl_buf *buf;
 };
 
@@ -25,11 +26,23 @@ static void put_base64(struct out *o, const void *p, int32_t n)
 	put_text(o, "\"}");
 }
 
+static void put_nan(struct out *o, double v)
+{
+	uint8_t bytes[8];
+	uint64_t bits;
+	memcpy(&bits, &v, sizeof(bits));
+	kl_store_u64(bytes, bits);
+	if (bits == KL_NAN_BITS)
+		put_text(o, "\"NaN\"");
+	else
+		put_base64(o, bytes, sizeof(bytes));
+}
+
 static void put_double(struct out *o, double v)
 {
-	/* JSON has no numbers for these three. */
+	/* JSON has no numbers for these three; of NaNs there are many, one of them usual. */
 	if (isnan(v)) {
-		put_text(o, "\"NaN\"");
+		put_nan(o, v);
 		return;
 	}
 	if (isinf(v)) {
@@ -41,6 +54,8 @@ static void put_double(struct out *o, double v)
 	snprintf(text, sizeof(text), "%.17g", v);
 	size_t whole = strspn(text, "-0123456789");
 	kl_buf_put(o->buf, text, whole);
+	if (v == 0 && signbit(v))
+		put_text(o, ".0"); /* an integer has no negative zero */
 	if (text[whole] == '\0')
 		return;
 	if (text[whole] != 'e')
@@ -135,9 +150,11 @@ static void put_struct(struct out *o, const struct kl_type *type, const void *ob
 		if (!kl_field_in(field, o->version) ||
 		    (field->tag >= 0 && kl_field_is_default(field, obj)))
 			continue;
-		kl_buf_printf(o->buf, "%c\"%c%s\":", before, field->name[0] | 0x20,
-			      field->name + 1);
-		put_field(o, field, obj);
+		kl_buf_printf(o->buf, "%c\"%s\":", before, field->name);
+		if (o->hide && (field->flags & KL_FIELD_SECRET))
+			put_text(o, "\"[hidden]\"");
+		else
+			put_field(o, field, obj);
 		before = ',';
 	}
 	const struct kl_tags *tags = kl_type_tags(type, obj);
@@ -151,5 +168,12 @@ static void put_struct(struct out *o, const struct kl_type *type, const void *ob
 
 void kl_msg_json(const struct kl_msg *msg, int version, const void *obj, struct kl_buf *buf)
 {
-	put_struct(&(struct out){version, buf}, msg->type, obj);
+	put_struct(&(struct out){.version = version, .buf = buf}, msg->type, obj);
+}
+
+void kl_msg_json_public(const struct kl_msg *msg, int version, const void *obj,
+			struct kl_buf *buf)
+{
+	struct out o = {.version = version, .hide = true, .buf = buf};
+	put_struct(&o, msg->type, obj);
 }

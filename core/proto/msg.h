@@ -85,6 +85,7 @@ enum {
 	KL_FIELD_CLASSIC = 4,   /* old length encoding in flexible versions too */
 	KL_FIELD_NULL = 8,      /* its default is null */
 	KL_FIELD_POINTER = 16,  /* a struct that may be null: a pointer, not the struct */
+	KL_FIELD_SECRET = 32,   /* a password, a token: not for logs */
 };
 
 struct kl_field {
@@ -169,10 +170,17 @@ int kl_msg_encode_refs(const struct kl_msg *msg, int version, const void *obj,
 int kl_msg_decode(const struct kl_msg *msg, int version, struct kl_reader *reader,
 		  struct kl_arena *arena, void **obj_out, struct klamm_error *err);
 
-/* Append obj as one line of JSON with the fields of this version, named as in Kafka's own
- * JSON ("throttleTimeMs"). Bytes, and strings that are not UTF-8, are {"base64":"..."};
- * unknown tags {"_tags":{"7":{"base64":"..."}}}. Only buf->failed tells a failure. */
+/* Append obj as one line of JSON with the fields of this version, named as in the schema
+ * ("ThrottleTimeMs"). Bytes, and strings that are not UTF-8, are {"base64":"..."};
+ * unknown tags {"_tags":{"7":{"base64":"..."}}}. Nothing is lost: the JSON says every bit
+ * that the message has. Only buf->failed tells a failure. */
 void kl_msg_json(const struct kl_msg *msg, int version, const void *obj, struct kl_buf *buf);
+/* The same for logs: what the schema calls secret is "[hidden]". */
+void kl_msg_json_public(const struct kl_msg *msg, int version, const void *obj,
+			struct kl_buf *buf);
+
+/* A NaN with other bits than these is printed as {"base64":"..."} of its eight bytes. */
+#define KL_NAN_BITS UINT64_C(0x7ff8000000000000)
 
 /* Make up a message that this version can carry: random values, nulls where allowed, empty
  * and filled arrays, unknown tags. The same seed gives the same message. */

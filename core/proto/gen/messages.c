@@ -2083,7 +2083,7 @@ const struct kl_msg kl_msg_describe_configs_response = {
 
 static const struct kl_field alter_configs_request_config_fields[] = {
 	{"Name", KL_STRING, 0, 0, 2, 1, 0, -1, offsetof(struct kl_alter_configs_request_config, name)},
-	{"Value", KL_STRING, 0, 0, 2, 0, 2, -1, offsetof(struct kl_alter_configs_request_config, value)},
+	{"Value", KL_STRING, KL_FIELD_SECRET, 0, 2, 0, 2, -1, offsetof(struct kl_alter_configs_request_config, value)},
 };
 static const uint8_t alter_configs_request_config_sizes[] = {4, 4, 3};
 const struct kl_type kl_type_alter_configs_request_config = {
@@ -2296,7 +2296,7 @@ const struct kl_msg kl_msg_describe_log_dirs_response = {
 };
 
 static const struct kl_field sasl_authenticate_request_fields[] = {
-	{"AuthBytes", KL_BYTES, 0, 0, 2, 1, 0, -1, offsetof(struct kl_sasl_authenticate_request, auth_bytes)},
+	{"AuthBytes", KL_BYTES, KL_FIELD_SECRET, 0, 2, 1, 0, -1, offsetof(struct kl_sasl_authenticate_request, auth_bytes)},
 };
 static const uint8_t sasl_authenticate_request_sizes[] = {4, 4, 2};
 const struct kl_type kl_type_sasl_authenticate_request = {
@@ -2313,7 +2313,7 @@ const struct kl_msg kl_msg_sasl_authenticate_request = {
 static const struct kl_field sasl_authenticate_response_fields[] = {
 	{"ErrorCode", KL_INT16, 0, 0, 2, 1, 0, -1, offsetof(struct kl_sasl_authenticate_response, error_code)},
 	{"ErrorMessage", KL_STRING, 0, 0, 2, 0, 2, -1, offsetof(struct kl_sasl_authenticate_response, error_message)},
-	{"AuthBytes", KL_BYTES, 0, 0, 2, 1, 0, -1, offsetof(struct kl_sasl_authenticate_response, auth_bytes)},
+	{"AuthBytes", KL_BYTES, KL_FIELD_SECRET, 0, 2, 1, 0, -1, offsetof(struct kl_sasl_authenticate_response, auth_bytes)},
 	{"SessionLifetimeMs", KL_INT64, KL_FIELD_IGNORABLE, 1, 2, 1, 0, -1, offsetof(struct kl_sasl_authenticate_response, session_lifetime_ms)},
 };
 static const uint8_t sasl_authenticate_response_sizes[] = {8, 16, 13};
@@ -2430,7 +2430,7 @@ static const struct kl_field create_delegation_token_response_fields[] = {
 	{"ExpiryTimestampMs", KL_INT64, 0, 0, 3, 1, 0, -1, offsetof(struct kl_create_delegation_token_response, expiry_timestamp_ms)},
 	{"MaxTimestampMs", KL_INT64, 0, 0, 3, 1, 0, -1, offsetof(struct kl_create_delegation_token_response, max_timestamp_ms)},
 	{"TokenId", KL_STRING, 0, 0, 3, 1, 0, -1, offsetof(struct kl_create_delegation_token_response, token_id)},
-	{"Hmac", KL_BYTES, 0, 0, 3, 1, 0, -1, offsetof(struct kl_create_delegation_token_response, hmac)},
+	{"Hmac", KL_BYTES, KL_FIELD_SECRET, 0, 3, 1, 0, -1, offsetof(struct kl_create_delegation_token_response, hmac)},
 	{"ThrottleTimeMs", KL_INT32, 0, 0, 3, 1, 0, -1, offsetof(struct kl_create_delegation_token_response, throttle_time_ms)},
 };
 static const uint8_t create_delegation_token_response_sizes[] = {40, 40, 35, 37};
@@ -2446,7 +2446,7 @@ const struct kl_msg kl_msg_create_delegation_token_response = {
 };
 
 static const struct kl_field renew_delegation_token_request_fields[] = {
-	{"Hmac", KL_BYTES, 0, 0, 2, 1, 0, -1, offsetof(struct kl_renew_delegation_token_request, hmac)},
+	{"Hmac", KL_BYTES, KL_FIELD_SECRET, 0, 2, 1, 0, -1, offsetof(struct kl_renew_delegation_token_request, hmac)},
 	{"RenewPeriodMs", KL_INT64, 0, 0, 2, 1, 0, -1, offsetof(struct kl_renew_delegation_token_request, renew_period_ms)},
 };
 static const uint8_t renew_delegation_token_request_sizes[] = {12, 12, 10};
@@ -2479,7 +2479,7 @@ const struct kl_msg kl_msg_renew_delegation_token_response = {
 };
 
 static const struct kl_field expire_delegation_token_request_fields[] = {
-	{"Hmac", KL_BYTES, 0, 0, 2, 1, 0, -1, offsetof(struct kl_expire_delegation_token_request, hmac)},
+	{"Hmac", KL_BYTES, KL_FIELD_SECRET, 0, 2, 1, 0, -1, offsetof(struct kl_expire_delegation_token_request, hmac)},
 	{"ExpiryTimePeriodMs", KL_INT64, 0, 0, 2, 1, 0, -1, offsetof(struct kl_expire_delegation_token_request, expiry_time_period_ms)},
 };
 static const uint8_t expire_delegation_token_request_sizes[] = {12, 12, 10};
@@ -2555,7 +2555,7 @@ static const struct kl_field describe_delegation_token_response_token_fields[] =
 	{"ExpiryTimestamp", KL_INT64, 0, 0, 3, 1, 0, -1, offsetof(struct kl_describe_delegation_token_response_token, expiry_timestamp)},
 	{"MaxTimestamp", KL_INT64, 0, 0, 3, 1, 0, -1, offsetof(struct kl_describe_delegation_token_response_token, max_timestamp)},
 	{"TokenId", KL_STRING, 0, 0, 3, 1, 0, -1, offsetof(struct kl_describe_delegation_token_response_token, token_id)},
-	{"Hmac", KL_BYTES, 0, 0, 3, 1, 0, -1, offsetof(struct kl_describe_delegation_token_response_token, hmac)},
+	{"Hmac", KL_BYTES, KL_FIELD_SECRET, 0, 3, 1, 0, -1, offsetof(struct kl_describe_delegation_token_response_token, hmac)},
 	{"Renewers", KL_STRUCT, KL_FIELD_ARRAY, 0, 3, 1, 0, -1, offsetof(struct kl_describe_delegation_token_response_token, renewers), .count_offset = offsetof(struct kl_describe_delegation_token_response_token, renewers_n), .sub = &kl_type_describe_delegation_token_response_renewer},
 };
 static const uint8_t describe_delegation_token_response_token_sizes[] = {38, 38, 30, 32};
@@ -2691,7 +2691,7 @@ const struct kl_msg kl_msg_elect_leaders_response = {
 static const struct kl_field incremental_alter_configs_request_config_fields[] = {
 	{"Name", KL_STRING, 0, 0, 1, 1, 0, -1, offsetof(struct kl_incremental_alter_configs_request_config, name)},
 	{"ConfigOperation", KL_INT8, 0, 0, 1, 1, 0, -1, offsetof(struct kl_incremental_alter_configs_request_config, config_operation)},
-	{"Value", KL_STRING, 0, 0, 1, 0, 1, -1, offsetof(struct kl_incremental_alter_configs_request_config, value)},
+	{"Value", KL_STRING, KL_FIELD_SECRET, 0, 1, 0, 1, -1, offsetof(struct kl_incremental_alter_configs_request_config, value)},
 };
 static const uint8_t incremental_alter_configs_request_config_sizes[] = {5, 4};
 const struct kl_type kl_type_incremental_alter_configs_request_config = {
@@ -3207,7 +3207,7 @@ static const struct kl_field alter_user_scram_credentials_request_upsertion_fiel
 	{"Mechanism", KL_INT8, 0, 0, 0, 1, 0, -1, offsetof(struct kl_alter_user_scram_credentials_request_upsertion, mechanism)},
 	{"Iterations", KL_INT32, 0, 0, 0, 1, 0, -1, offsetof(struct kl_alter_user_scram_credentials_request_upsertion, iterations)},
 	{"Salt", KL_BYTES, 0, 0, 0, 1, 0, -1, offsetof(struct kl_alter_user_scram_credentials_request_upsertion, salt)},
-	{"SaltedPassword", KL_BYTES, 0, 0, 0, 1, 0, -1, offsetof(struct kl_alter_user_scram_credentials_request_upsertion, salted_password)},
+	{"SaltedPassword", KL_BYTES, KL_FIELD_SECRET, 0, 0, 1, 0, -1, offsetof(struct kl_alter_user_scram_credentials_request_upsertion, salted_password)},
 };
 static const uint8_t alter_user_scram_credentials_request_upsertion_sizes[] = {9};
 const struct kl_type kl_type_alter_user_scram_credentials_request_upsertion = {

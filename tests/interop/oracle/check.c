@@ -40,14 +40,16 @@ static bool same_bytes(const char *path, const char *base64, struct json_object 
 	       fail("another number of bytes", path);
 }
 
+/* The schema's ThrottleTimeMs is throttleTimeMs in Kafka's JSON. */
 static struct json_object *member(struct json_object *of, const char *name, bool *found_out)
 {
 	struct json_object *value = NULL;
-	*found_out = json_object_object_get_ex(of, name, &value);
+	char theirs[256];
+	snprintf(theirs, sizeof(theirs), "%c%s", tolower((unsigned char)name[0]), name + 1);
+	*found_out = json_object_object_get_ex(of, theirs, &value);
 	if (!*found_out) {
-		char size_name[256];
-		snprintf(size_name, sizeof(size_name), "%sSizeInBytes", name);
-		*found_out = json_object_object_get_ex(of, size_name, &value);
+		strncat(theirs, "SizeInBytes", sizeof(theirs) - strlen(theirs) - 1);
+		*found_out = json_object_object_get_ex(of, theirs, &value);
 	}
 	return value;
 }
