@@ -304,7 +304,10 @@ static int make_loop(struct klamm_broker *broker, struct klamm_error *err)
 		broker->loop = o->loop;
 		return 0;
 	}
-	struct kl_log log = {.fn = o->log, .arg = o->log_arg, .level = o->log_level};
+	struct kl_log log;
+	if (!kl_log_init(&log, o->log, o->log_arg, o->log_level))
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT, "there is no log level %d",
+				(int)o->log_level);
 	int rc = kl_loop_new(kl_os_real(), &log, &broker->loop, err);
 	if (rc != 0)
 		return rc;

@@ -2,6 +2,7 @@
 #include "broker/call.h"
 #include "broker/null.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Calls kept for the next requests, and the bytes and pieces of answer that each may keep. */
@@ -148,6 +149,14 @@ bool kl_dev_call_hold(struct kl_dev_call *call, struct kl_slab *slab)
 	return true;
 }
 
+void kl_dev_traffic(const struct kl_dev_conn *conn, char direction,
+		    const struct kl_frame *frame)
+{
+	char where[24];
+	snprintf(where, sizeof(where), "node %d", (int)conn->node->id);
+	kl_traffic(&conn->conn.loop->log, where, direction, frame);
+}
+
 static bool encode(struct kl_dev_call *call, int version, const void *response)
 {
 	struct kl_frame frame = {
@@ -162,6 +171,8 @@ static bool encode(struct kl_dev_call *call, int version, const void *response)
 	int rc = kl_frame_response(&frame, &call->head, &err);
 	if (rc != 0)
 		kl_log(&call->broker->loop->log, KL_LOG_ERROR, "broker", "%s", err.text);
+	if (rc == 0 && call->stand_ins == NULL) /* made-up records are not there to show */
+		kl_dev_traffic(call->conn, '>', &frame);
 	struct kl_buf frame_bytes = call->head;
 	if (rc != 0 ||
 	    (call->stand_ins != NULL && !kl_dev_null_expand(call, &frame_bytes)))

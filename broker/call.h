@@ -10,7 +10,7 @@
 
 #include "broker/broker.h"
 #include "core/base/error.h"
-#include "core/proto/frame.h"
+#include "core/proto/packet.h"
 
 struct kl_dev_call;
 struct kl_dev_fault;
@@ -100,6 +100,10 @@ void kl_dev_answer_none(struct kl_dev_call *call);
 void kl_dev_call_drop(struct kl_dev_call *call, bool reset);
 /* Out of memory while answering: the connection is closed. */
 void kl_dev_call_fail(struct kl_dev_call *call);
+
+/* Log a message that came ('<') or goes ('>'), if the log wants them. */
+void kl_dev_traffic(const struct kl_dev_conn *conn, char direction,
+		    const struct kl_frame *frame);
 
 /* Keep the call, and let its connection wait, until `when` at the latest. */
 void kl_dev_call_park(struct kl_dev_call *call, int64_t when,

@@ -117,6 +117,14 @@ void kl_dev_dispatch(struct kl_dev_conn *conn, struct kl_slab *slab, const uint8
 		refuse(conn, err.text);
 		return;
 	}
+	if (known)
+		kl_dev_traffic(conn, '<', &(struct kl_frame){
+			.msg = header.msg,
+			.version = header.version,
+			.correlation_id = header.correlation_id,
+			.client_id = header.client_id,
+			.obj = call->request,
+		});
 	kl_log(&broker->loop->log, KL_LOG_TRACE, "broker",
 	       "node %d: %s v%d, %zu bytes, id %d", (int)conn->node->id,
 	       kl_api_name(api->api), call->version, n, call->correlation_id);

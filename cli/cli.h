@@ -76,7 +76,8 @@ extern const struct cli_option cli_global_options[];
 extern const struct cli_command cli_bench_consume, cli_bench_produce, cli_broker,
 	cli_config_explain, cli_config_lint, cli_consume, cli_plugin_info,
 	cli_plugin_list, cli_produce, cli_topic_create, cli_topic_delete,
-	cli_topic_describe, cli_topic_list, cli_version;
+	cli_topic_describe, cli_topic_list, cli_version, cli_wire_decode,
+	cli_wire_encode;
 
 /* --- one run --- */
 
@@ -124,6 +125,7 @@ bool cli_may_chat(const struct cli *cli);
 bool cli_number(const char *text, int64_t min, int64_t max, int64_t *out);
 /* The name that word was probably meant to be, NULL when none is near. */
 const char *cli_nearest(const char *word, const char *const *names, size_t n);
+int cli_hex_digit(char c); /* -1: it is none */
 /* \n \r \t \\ \0 and \xNN become bytes. */
 struct klamm_span cli_unescape(const char *text);
 /* Append to a list; exits the program when memory is out. */

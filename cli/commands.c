@@ -16,6 +16,8 @@ const struct cli_command *const cli_commands[] = {
 	&cli_plugin_info,
 	&cli_config_explain,
 	&cli_config_lint,
+	&cli_wire_decode,
+	&cli_wire_encode,
 	&cli_version,
 	NULL,
 };
@@ -32,7 +34,7 @@ const struct cli_option cli_global_options[] = {
 	{0, "timeout", "SECONDS", CLI_INT32, AT(timeout_s), 1, 86400,
 	 "give up on brokers that do not answer after this time (15)"},
 	{'v', "verbose", NULL, CLI_COUNT, AT(verbosity), 0, 0,
-	 "log to stderr: -v what happens, -vv more, -vvv each request"},
+	 "log to stderr: -v what happens, -vv every message, -vvv more"},
 	{'q', "quiet", NULL, CLI_FLAG, AT(quiet), 0, 0, "no progress and no notes"},
 	{'h', "help", NULL, CLI_FLAG, AT(help), 0, 0,
 	 "say what there is, or what a command takes"},

@@ -80,8 +80,10 @@ static int fill(const struct cli *cli, struct klamm_conf *conf)
 		rc = set_brokers(cli, conf);
 	if (rc != 0)
 		return rc;
-	/* Errors always; -v begins at info (2). */
+	/* Errors always; -v begins at info (2), and from -vv on messages are shown. */
 	int32_t level = cli->verbosity > 0 ? kl_min(cli->verbosity + 1, 4) : 0;
+	if (cli->verbosity > 1)
+		level |= KLAMM_LOG_TRAFFIC;
 	if (klamm_conf_log(conf, log_line, NULL, level) != 0)
 		return cli_fail(CLI_FAILED, "out of memory");
 	return 0;

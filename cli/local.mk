@@ -9,6 +9,7 @@ bin_PROGRAMS += %D%/klamm
 	%D%/format.c %D%/format.h \
 	%D%/place.c %D%/place.h \
 	%D%/table.c %D%/table.h \
+	%D%/wire.c %D%/wire.h \
 	%D%/bench.c %D%/bench.h \
 	%D%/cmd_bench.c \
 	%D%/cmd_broker.c \
@@ -17,7 +18,8 @@ bin_PROGRAMS += %D%/klamm
 	%D%/cmd_plugin.c \
 	%D%/cmd_produce.c \
 	%D%/cmd_topic.c \
-	%D%/cmd_version.c
+	%D%/cmd_version.c \
+	%D%/cmd_wire.c
 %C%_klamm_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 %C%_klamm_LDADD = libklamm-broker.la libklamm.la $(JSONC_LIBS) $(OPENSSL_LIBS)
 

@@ -57,7 +57,7 @@ void cli_list_add(struct cli_list *list, const char *text)
 	list->v[list->n++] = text;
 }
 
-static int hex(char c)
+int cli_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -75,9 +75,9 @@ struct klamm_span cli_unescape(const char *text)
 		if (name != NULL) {
 			*to++ = bytes[name - names];
 			p++;
-		} else if (p[0] == '\\' && p[1] == 'x' && hex(p[2]) >= 0 &&
-			   hex(p[3]) >= 0) {
-			*to++ = (char)(hex(p[2]) << 4 | hex(p[3]));
+		} else if (p[0] == '\\' && p[1] == 'x' && cli_hex_digit(p[2]) >= 0 &&
+			   cli_hex_digit(p[3]) >= 0) {
+			*to++ = (char)(cli_hex_digit(p[2]) << 4 | cli_hex_digit(p[3]));
 			p += 3;
 		} else {
 			*to++ = *p;

@@ -116,6 +116,14 @@ const char *klamm_stage_name(int stage)
 	return stage >= 0 && stage < (int)kl_countof(stages) ? stages[stage] : "unknown";
 }
 
+bool kl_log_init(struct kl_log *log, klamm_log_fn fn, void *arg, int32_t level)
+{
+	bool traffic = level & KLAMM_LOG_TRAFFIC;
+	level &= ~KLAMM_LOG_TRAFFIC;
+	*log = (struct kl_log){.fn = fn, .arg = arg, .level = level, .traffic = traffic};
+	return level >= KL_LOG_ERROR && level <= KL_LOG_TRACE;
+}
+
 void kl_log(const struct kl_log *log, int32_t level, const char *where, const char *fmt, ...)
 {
 	if (!kl_log_on(log, level))

@@ -19,8 +19,11 @@ struct kl_log {
 	klamm_log_fn fn;
 	void *arg;
 	int32_t level;
+	bool traffic; /* wants every request and answer, whole */
 };
 
+/* level as of klamm_conf_log(); false: there is no such level. */
+bool kl_log_init(struct kl_log *log, klamm_log_fn fn, void *arg, int32_t level);
 static inline bool kl_log_on(const struct kl_log *log, int32_t level)
 {
 	return log != NULL && log->fn != NULL && level <= log->level;

@@ -114,6 +114,23 @@ void kl_uuid_text(const struct klamm_uuid *uuid, char text[static KL_UUID_TEXT])
 	text[22] = '\0';
 }
 
+bool kl_uuid_parse(const char *text, struct klamm_uuid *uuid_out)
+{
+	uint8_t *p = uuid_out->bytes;
+	uint32_t bits = 0;
+	if (strlen(text) != KL_UUID_TEXT - 1)
+		return false;
+	for (int i = 0; i < KL_UUID_TEXT - 1; i++) {
+		const char *digit = strchr(base64url, text[i]);
+		if (digit == NULL)
+			return false;
+		bits = bits << 6 | (uint32_t)(digit - base64url);
+		if (i % 4 != 0)
+			*p++ = (uint8_t)(bits >> (6 - i % 4 * 2));
+	}
+	return (bits & 15) == 0; /* what is behind the 128th bit */
+}
+
 #define LONGEST 96 /* names of keys have up to 57 letters */
 
 /* How keys are spelt here and there: bootstrap.servers, bootstrap_servers. */

@@ -23,5 +23,7 @@ size_t kl_text_edits(const char *a, size_t an, const char *b, size_t bn);
 /* Kafka writes a UUID in base64url without padding: 22 characters and the NUL. */
 #define KL_UUID_TEXT 23
 void kl_uuid_text(const struct klamm_uuid *uuid, char text[static KL_UUID_TEXT]);
+/* false: text is not such 22 characters. */
+bool kl_uuid_parse(const char *text, struct klamm_uuid *uuid_out);
 
 #endif

@@ -2,7 +2,7 @@
 /* The requests of a broker: sent in order, answered in order, ended once. */
 #include "core/base/error.h"
 #include "core/broker/node_int.h"
-#include "core/proto/frame.h"
+#include "core/proto/packet.h"
 
 /* --- their end --- */
 
@@ -72,6 +72,8 @@ static bool encode(struct kl_request *request, const struct kl_node *node,
 	int rc = kl_frame_request(&frame, &request->head, err);
 	if (rc == 0 && !kl_out_set(&request->out, &request->head, &request->refs))
 		rc = kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a request");
+	if (rc == 0)
+		kl_traffic(&node->nodes->log, node->where, '>', &frame);
 	return rc == 0;
 }
 
@@ -241,6 +243,23 @@ static void obey_throttle(struct kl_node *node, const struct kl_request *request
 	kl_log(&node->nodes->log, KL_LOG_DEBUG, node->where, "throttled for %d ms", ms);
 }
 
+static void show_answer(const struct kl_node *node, const struct kl_request *request,
+			const void *body)
+{
+	struct kl_frame frame = {
+		.msg = kl_msg_response(request->api),
+		.version = request->version,
+		.correlation_id = request->correlation,
+		.obj = body,
+	};
+	/* As kl_frame_read_response() has read it. */
+	if (request->api == KL_API_API_VERSIONS &&
+	    ((const struct kl_api_versions_response *)body)->error_code ==
+		    KLAMM_ERR_UNSUPPORTED_VERSION)
+		frame.version = 0;
+	kl_traffic(&node->nodes->log, node->where, '<', &frame);
+}
+
 void kl_node_on_frame(struct kl_conn *conn, struct kl_slab *slab, const uint8_t *p, size_t n)
 {
 	struct kl_node *node = kl_container(conn, struct kl_node, conn);
@@ -269,6 +288,7 @@ void kl_node_on_frame(struct kl_conn *conn, struct kl_slab *slab, const uint8_t 
 	node->failures = node->setup_timeouts = 0;
 	node->in_flight_count--;
 	obey_throttle(node, request, body);
+	show_answer(node, request, body);
 	finish(request,
 	       &(struct kl_response){.maybe_applied = true, .body = body, .slab = slab});
 	kl_arena_reset(&node->arena);

@@ -235,9 +235,10 @@ const struct kl_conf_plugin *kl_conf_plugins(const struct klamm_conf *conf)
 
 int klamm_conf_log(struct klamm_conf *conf, klamm_log_fn fn, void *arg, int32_t level)
 {
-	if (level < KL_LOG_ERROR || level > KL_LOG_TRACE)
+	struct kl_log log;
+	if (!kl_log_init(&log, fn, arg, level))
 		return KLAMM_ERR_INVALID_ARGUMENT;
-	conf->log = (struct kl_log){.fn = fn, .arg = arg, .level = level};
+	conf->log = log;
 	return 0;
 }
 

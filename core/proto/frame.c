@@ -11,13 +11,44 @@ static bool flexible_response_header(const struct kl_msg *msg, int version)
 	return msg->api != KL_API_API_VERSIONS && kl_msg_flexible(msg, version);
 }
 
-static int put_frame(const struct kl_frame *frame, const struct kl_msg *header, int version,
-		     const void *header_obj, struct kl_buf *buf, struct klamm_error *err)
+const struct kl_msg *kl_frame_header_of(const struct kl_msg *msg, int version,
+					int *version_out)
+{
+	if (msg->kind == KL_MSG_REQUEST) {
+		*version_out = kl_msg_flexible(msg, version) ? 2 : 1;
+		return &kl_msg_request_header;
+	}
+	*version_out = flexible_response_header(msg, version) ? 1 : 0;
+	return &kl_msg_response_header;
+}
+
+const struct kl_msg *kl_frame_fill_header(const struct kl_frame *frame,
+					  union kl_frame_headers *header_out,
+					  int *version_out)
+{
+	if (frame->msg->kind == KL_MSG_REQUEST)
+		header_out->request = (struct kl_request_header){
+			.request_api_key = frame->msg->api,
+			.request_api_version = (int16_t)frame->version,
+			.correlation_id = frame->correlation_id,
+			.client_id = frame->client_id,
+		};
+	else
+		header_out->response = (struct kl_response_header){
+			.correlation_id = frame->correlation_id,
+		};
+	return kl_frame_header_of(frame->msg, frame->version, version_out);
+}
+
+static int put_frame(const struct kl_frame *frame, struct kl_buf *buf, struct klamm_error *err)
 {
 	size_t start = buf->len;
 	size_t bytes = frame->refs != NULL ? frame->refs->bytes : 0;
+	union kl_frame_headers header;
+	int version;
+	const struct kl_msg *header_msg = kl_frame_fill_header(frame, &header, &version);
 	kl_buf_i32(buf, 0); /* the size, known at the end */
-	int rc = kl_msg_encode(header, version, header_obj, buf, err);
+	int rc = kl_msg_encode(header_msg, version, &header, buf, err);
 	if (rc == 0)
 		rc = kl_msg_encode_refs(frame->msg, frame->version, frame->obj, buf,
 					frame->refs, err);
@@ -39,22 +70,13 @@ static int put_frame(const struct kl_frame *frame, const struct kl_msg *header, 
 
 int kl_frame_request(const struct kl_frame *frame, struct kl_buf *buf, struct klamm_error *err)
 {
-	struct kl_request_header header = {
-		.request_api_key = frame->msg->api,
-		.request_api_version = (int16_t)frame->version,
-		.correlation_id = frame->correlation_id,
-		.client_id = frame->client_id,
-	};
-	int version = kl_msg_flexible(frame->msg, frame->version) ? 2 : 1;
-	return put_frame(frame, &kl_msg_request_header, version, &header, buf, err);
+	return put_frame(frame, buf, err);
 }
 
 int kl_frame_response(const struct kl_frame *frame, struct kl_buf *buf,
 		      struct klamm_error *err)
 {
-	struct kl_response_header header = {.correlation_id = frame->correlation_id};
-	int version = flexible_response_header(frame->msg, frame->version) ? 1 : 0;
-	return put_frame(frame, &kl_msg_response_header, version, &header, buf, err);
+	return put_frame(frame, buf, err);
 }
 
 /* Header tags carry nothing that klamm knows. */

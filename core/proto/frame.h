@@ -4,7 +4,7 @@
 #ifndef KL_FRAME_H
 #define KL_FRAME_H
 
-#include "core/proto/msg.h"
+#include "core/proto/gen/messages.h"
 
 /* A frame to write. */
 struct kl_frame {
@@ -22,6 +22,18 @@ int kl_frame_request(const struct kl_frame *frame, struct kl_buf *buf,
 		     struct klamm_error *err);
 int kl_frame_response(const struct kl_frame *frame, struct kl_buf *buf,
 		      struct klamm_error *err);
+
+/* The header that a request or a response has: what it is, and which version of it. */
+union kl_frame_headers {
+	struct kl_request_header request;
+	struct kl_response_header response;
+};
+const struct kl_msg *kl_frame_header_of(const struct kl_msg *msg, int version,
+					int *version_out);
+/* The same, and its content. */
+const struct kl_msg *kl_frame_fill_header(const struct kl_frame *frame,
+					  union kl_frame_headers *header_out,
+					  int *version_out);
 
 /* What a broker learns of a request before its body. */
 struct kl_frame_header {

@@ -7,6 +7,7 @@ libklamm_la_SOURCES += \
 	%D%/gen/messages.c %D%/gen/messages.h \
 	%D%/json.c \
 	%D%/message.c %D%/msg.h \
+	%D%/packet.c %D%/packet.h \
 	%D%/random.c \
 	%D%/tables.h \
 	%D%/versions.c %D%/versions.h

@@ -93,12 +93,17 @@ int klamm_conf_plugin(struct klamm_conf *conf, int32_t kind,
 		      struct klamm_error *err);
 
 /* Log lines of every client made from this configuration. level: 0 error,
- * 1 warning, 2 info, 3 debug, 4 trace (requests). fn may be called from any
- * thread of klamm, must not block and must not call klamm. Without it the library
- * is silent. */
+ * 1 warning, 2 info, 3 debug, 4 trace (requests), and KLAMM_LOG_TRAFFIC or-ed to it
+ * for the messages themselves. fn may be called from any thread of klamm, must not
+ * block and must not call klamm. Without it the library is silent. */
 typedef void (*klamm_log_fn)(void *arg, int32_t level, const char *where,
 			     const char *text);
 int klamm_conf_log(struct klamm_conf *conf, klamm_log_fn fn, void *arg, int32_t level);
+
+/* Every request and answer as a line of JSON of level 3, records and all but no secrets,
+ * whatever the level: "> Metadata v13 {"header":{...},"body":{...}}", '>' for what is
+ * sent and '<' for what comes. For finding out, not for production: it is large. */
+#define KLAMM_LOG_TRAFFIC 0x100
 
 #ifdef __cplusplus
 }

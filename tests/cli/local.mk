@@ -7,6 +7,7 @@ CLI_TESTS = \
 	%D%/records.test \
 	%D%/removed.test \
 	%D%/topic.test \
-	%D%/usage.test
+	%D%/usage.test \
+	%D%/wire.test
 TESTS += $(CLI_TESTS)
 EXTRA_DIST += $(CLI_TESTS) %D%/tap.sh %D%/broker.sh

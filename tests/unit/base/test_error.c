@@ -119,6 +119,18 @@ START_TEST(log_levels)
 }
 END_TEST
 
+START_TEST(log_traffic)
+{
+	struct kl_log log;
+	ck_assert(kl_log_init(&log, keep_line, NULL, 4));
+	ck_assert(log.level == KL_LOG_TRACE && !log.traffic);
+	ck_assert(kl_log_init(&log, keep_line, NULL, 1 | KLAMM_LOG_TRAFFIC));
+	ck_assert(log.level == KL_LOG_WARN && log.traffic);
+	ck_assert(!kl_log_init(&log, keep_line, NULL, 5));
+	ck_assert(!kl_log_init(&log, keep_line, NULL, -1));
+}
+END_TEST
+
 UNIT_SUITE(error)
 {
 	Suite *s = suite_create("error");
@@ -129,5 +141,6 @@ UNIT_SUITE(error)
 	unit_add(s, clear_and_copy);
 	unit_add(s, names_never_null);
 	unit_add(s, log_levels);
+	unit_add(s, log_traffic);
 	return s;
 }

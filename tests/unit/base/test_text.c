@@ -72,6 +72,17 @@ START_TEST(uuids)
 	memset(uuid.bytes, 0xff, sizeof(uuid.bytes));
 	kl_uuid_text(&uuid, text);
 	ck_assert_str_eq(text, "_____________________w");
+
+	struct klamm_uuid back;
+	for (int i = 0; i < 16; i++)
+		uuid.bytes[i] = (uint8_t)(i * 37 + 5);
+	kl_uuid_text(&uuid, text);
+	ck_assert(kl_uuid_parse(text, &back));
+	ck_assert_mem_eq(&back, &uuid, sizeof(uuid));
+	ck_assert(!kl_uuid_parse("_____________________", &back));
+	ck_assert(!kl_uuid_parse("______________________w", &back));
+	ck_assert(!kl_uuid_parse("_____________________x", &back)); /* bits beyond the 128th */
+	ck_assert(!kl_uuid_parse("+____________________w", &back));
 }
 END_TEST
 

@@ -7,4 +7,5 @@ TESTS += %D%/test_cli
 	%D%/test_place.c \
 	%D%/test_records.c \
 	%D%/test_value.c \
-	cli/format.c cli/io.c cli/place.c cli/reader.c cli/tell.c cli/value.c cli/words.c
+	%D%/test_wire.c \
+	cli/format.c cli/io.c cli/place.c cli/reader.c cli/tell.c cli/value.c cli/wire.c cli/words.c

@@ -9,4 +9,4 @@ TESTS += %D%/test_proto
 	%D%/test_message.c \
 	%D%/test_rules.c \
 	%D%/test_versions.c
-EXTRA_DIST += %D%/frames.txt
+EXTRA_DIST += %D%/frames.txt %D%/releases.txt

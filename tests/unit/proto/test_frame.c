@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "core/proto/frame.h"
+#include "core/proto/packet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,6 +196,41 @@ START_TEST(api_versions_downgrade)
 }
 END_TEST
 
+static void keep_text(void *arg, int32_t level, const char *where, const char *text)
+{
+	ck_assert_int_eq(level, KL_LOG_DEBUG);
+	ck_assert_str_eq(where, "here");
+	kl_buf_put(arg, text, strlen(text));
+}
+
+START_TEST(traffic)
+{
+	struct kl_buf text = {0};
+	struct kl_sasl_authenticate_request req;
+	kl_msg_init(&kl_msg_sasl_authenticate_request, &req);
+	req.auth_bytes = (struct kl_bytes){(const uint8_t *)"secret", 6};
+	struct kl_frame frame = {&kl_msg_sasl_authenticate_request, 2, 9, KL_STR("me"), &req};
+	struct kl_log log = {.fn = keep_text, .arg = &text, .level = KL_LOG_TRACE};
+	kl_traffic(&log, "here", '>', &frame);
+	ck_assert_uint_eq(text.len, 0);
+	log.traffic = true;
+	kl_traffic(&log, "here", '>', &frame);
+	ck_assert_str_eq(kl_buf_text(&text),
+			 "> SaslAuthenticate v2 {\"header\":{\"RequestApiKey\":36,"
+			 "\"RequestApiVersion\":2,\"CorrelationId\":9,\"ClientId\":\"me\"},"
+			 "\"body\":{\"AuthBytes\":\"[hidden]\"}}");
+	kl_buf_clear(&text);
+	struct kl_heartbeat_response beat;
+	kl_msg_init(&kl_msg_heartbeat_response, &beat);
+	frame = (struct kl_frame){&kl_msg_heartbeat_response, 0, 7, .obj = &beat};
+	kl_traffic(&log, "here", '<', &frame);
+	ck_assert_str_eq(kl_buf_text(&text),
+			 "< Heartbeat v0 {\"header\":{\"CorrelationId\":7},"
+			 "\"body\":{\"ErrorCode\":0}}");
+	kl_buf_free(&text);
+}
+END_TEST
+
 UNIT_SUITE(frame)
 {
 	Suite *s = suite_create("frame");
@@ -204,5 +239,6 @@ UNIT_SUITE(frame)
 	unit_add(s, size_counts_refs);
 	unit_add(s, bad_headers);
 	unit_add(s, api_versions_downgrade);
+	unit_add(s, traffic);
 	return s;
 }

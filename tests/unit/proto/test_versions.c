@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/proto/versions.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "tests/unit/unit.h"
 
 static int pick(const struct kl_versions *versions, const struct kl_msg *msg)
@@ -98,6 +101,60 @@ START_TEST(api_versions_again)
 }
 END_TEST
 
+/* One line of releases.txt: "0.9 0:0-1 1:0-1 ...". */
+static unsigned check_release(char *line)
+{
+	struct kl_api_versions_response_api_key keys[128];
+	struct kl_api_versions_response res = {.api_keys = keys};
+	struct kl_versions learned, assumed;
+	char *rest, *release = strtok_r(line, " ", &rest), *word;
+	while ((word = strtok_r(NULL, " ", &rest)) != NULL) {
+		int api, min, max;
+		ck_assert_int_eq(sscanf(word, "%d:%d-%d", &api, &min, &max), 3);
+		keys[res.api_keys_n++] = (struct kl_api_versions_response_api_key){
+			.api_key = (int16_t)api,
+			.min_version = (int16_t)min,
+			.max_version = (int16_t)max,
+		};
+	}
+	kl_versions_learn(&learned, &res);
+	/* Later ones answer for themselves. */
+	bool old = strcmp(release, "0.10.1") != 0 && strcmp(release, "0.10.2") != 0 &&
+		   kl_versions_assume(&assumed, release);
+	unsigned checked = 0;
+	for (int32_t i = 0; i < res.api_keys_n; i++) {
+		const struct kl_msg *request = kl_msg_request(keys[i].api_key);
+		if (request == NULL || request->api == KL_API_WRITE_TXN_MARKERS)
+			continue; /* between brokers */
+		/* klamm has every version, so it uses each broker's newest. */
+		int newest = keys[i].max_version;
+		ck_assert_msg(pick(&learned, request) == newest, "%s: %s %d", release,
+			      request->name, pick(&learned, request));
+		if (old)
+			ck_assert_msg(pick(&assumed, request) == newest, "%s: %s %d",
+				      release, request->name, pick(&assumed, request));
+		checked++;
+	}
+	return checked;
+}
+
+START_TEST(real_releases)
+{
+	char *text = unit_read("tests/unit/proto/releases.txt", &(size_t){0});
+	unsigned lines = 0, checked = 0;
+	for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
+		if (*line == '#')
+			continue;
+		checked += check_release(line);
+		lines++;
+	}
+	free(text);
+	ck_assert_uint_eq(lines, 33);
+	ck_assert_uint_ge(checked, 1000);
+}
+END_TEST
+
 UNIT_SUITE(versions)
 {
 	Suite *s = suite_create("versions");
@@ -106,5 +163,6 @@ UNIT_SUITE(versions)
 	unit_add(s, produce_of_kafka_4);
 	unit_add(s, old_releases);
 	unit_add(s, api_versions_again);
+	unit_add(s, real_releases);
 	return s;
 }
