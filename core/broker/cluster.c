@@ -467,7 +467,6 @@ static bool make_body(struct kl_cluster *cluster)
 	if (body == NULL)
 		return false;
 	kl_msg_init(&kl_msg_metadata_request, body);
-	body->allow_auto_topic_creation = cluster->settings->allow_auto_create_topics;
 	body->topics = kl_type_new(&kl_type_metadata_request_topic, &cluster->arena,
 				   HASH_COUNT(cluster->topics));
 	body->topics_n = 0;
@@ -481,8 +480,17 @@ static bool make_body(struct kl_cluster *cluster)
 		kl_list_for(topic, &cluster->wanted, struct kl_topic_info, wanted)
 			add_topic(body, topic);
 	}
-	cluster->request.body = body;
+	cluster->body = body;
 	return true;
+}
+
+/* Brokers before 0.11 (version 4) go by their own auto.create.topics.enable alone. */
+static const void *fit_body(struct kl_request *request, int version)
+{
+	struct kl_cluster *cluster = kl_container(request, struct kl_cluster, request);
+	cluster->body->allow_auto_topic_creation =
+		version < 4 || cluster->settings->allow_auto_create_topics;
+	return cluster->body;
 }
 
 static void ask(struct kl_cluster *cluster, struct kl_node *node)
@@ -500,6 +508,7 @@ static void ask(struct kl_cluster *cluster, struct kl_node *node)
 	cluster->trying_since = kl_min(cluster->trying_since, now(cluster));
 	cluster->request.api = KL_API_METADATA;
 	cluster->request.max_version = -1;
+	cluster->request.prepare = fit_body;
 	/* Another broker may be quicker than one that throttles or does not let us in. */
 	cluster->request.deadline =
 		now(cluster) + (int64_t)cluster->settings->request_timeout_ms * KL_MS;

@@ -65,7 +65,8 @@ struct kl_cluster {
 	int32_t controller_id;
 
 	struct kl_request request; /* Metadata */
-	struct kl_arena arena;     /* its body */
+	struct kl_metadata_request *body;
+	struct kl_arena arena; /* of the body */
 	bool asking, asking_all;
 	bool all_wanted;
 	bool brokers_known; /* some answer came since the last (re)bootstrap */

@@ -14,7 +14,15 @@ void kl_node_close(struct kl_node *node)
 	kl_resolve_cancel(node->resolve);
 	node->resolve = NULL;
 	node->state = KL_NODE_IDLE;
-	node->setup_deadline = KL_NEVER;
+	node->setup_deadline = node->probe_at = KL_NEVER;
+	/* The handshake's own requests are the node's: they just stop. */
+	struct kl_request *own[] = {&node->versions_request, &node->probe};
+	for (size_t i = 0; i < kl_countof(own); i++) {
+		if (kl_list_empty(&own[i]->link))
+			continue;
+		kl_list_remove(&own[i]->link);
+		node->in_flight_count--;
+	}
 }
 
 void kl_node_give_up(struct kl_node *node, const struct klamm_error *why, bool penalty)
@@ -29,11 +37,10 @@ void kl_node_give_up(struct kl_node *node, const struct klamm_error *why, bool p
 				 kl_backoff(kl_node_os(node), s->reconnect_backoff_ms,
 					    s->reconnect_backoff_max_ms, node->failures);
 		node->failures++;
+		node->opening = KL_NODE_ASKS;
 	}
 	kl_log(&node->nodes->log, was_ready ? KL_LOG_INFO : KL_LOG_WARN, node->where, "%s",
 	       err.text);
-	/* The handshake's own request is the node's: it just stops. */
-	kl_list_remove(&node->versions_request.link);
 	kl_node_fail_requests(node, &err);
 	kl_node_set_timer(node);
 	if (node->nodes->changed != NULL)
@@ -43,7 +50,6 @@ void kl_node_give_up(struct kl_node *node, const struct klamm_error *why, bool p
 void kl_node_rest(struct kl_node *node)
 {
 	kl_node_close(node);
-	kl_list_remove(&node->versions_request.link);
 	kl_node_set_timer(node);
 }
 
@@ -94,7 +100,7 @@ const char *kl_node_doing(const struct kl_node *node, int32_t *stage_out)
 
 void kl_node_set_timer(struct kl_node *node)
 {
-	int64_t when = node->setup_deadline;
+	int64_t when = kl_min(node->setup_deadline, node->probe_at);
 	kl_list_for(request, &node->in_flight, struct kl_request, link)
 		when = kl_min(when, request->expires);
 	kl_list_for(request, &node->waiting, struct kl_request, link)
@@ -120,6 +126,8 @@ static void on_timer(struct kl_timer *timer)
 		kl_node_setup_late(node);
 		return;
 	}
+	if (node->probe_at <= kl_node_now(node))
+		kl_node_probe(node);
 	if (kl_node_expire_in_flight(node))
 		return;
 	kl_node_expire_waiting(node);
@@ -152,6 +160,7 @@ int kl_node_init(struct kl_node *node, struct kl_nodes *nodes, int32_t id, const
 		.id = id,
 		.port = port,
 		.setup_deadline = KL_NEVER,
+		.probe_at = KL_NEVER,
 		.send_hook = {.fn = send_waiting_hook},
 	};
 	kl_list_init(&node->send_hook.link);
@@ -159,6 +168,8 @@ int kl_node_init(struct kl_node *node, struct kl_nodes *nodes, int32_t id, const
 	kl_list_init(&node->in_flight);
 	kl_list_init(&node->versions_request.link);
 	kl_list_init(&node->versions_request.out.link);
+	kl_list_init(&node->probe.link);
+	kl_list_init(&node->probe.out.link);
 	node->host = strdup(host);
 	if (node->host == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a broker");
@@ -177,11 +188,11 @@ int kl_node_init(struct kl_node *node, struct kl_nodes *nodes, int32_t id, const
 void kl_node_free(struct kl_node *node, const struct klamm_error *why)
 {
 	kl_node_close(node);
-	kl_list_remove(&node->versions_request.link);
 	kl_node_fail_requests(node, why);
 	kl_timer_drop(node->nodes->loop, &node->timer);
 	kl_list_remove(&node->send_hook.link);
 	kl_request_free(&node->versions_request);
+	kl_request_free(&node->probe);
 	kl_arena_free(&node->arena);
 	free(node->host);
 }

@@ -39,6 +39,13 @@ enum kl_node_state {
 	KL_NODE_READY,
 };
 
+/* How a connection begins; see node_old.c. */
+enum kl_node_opening {
+	KL_NODE_ASKS,   /* with ApiVersions */
+	KL_NODE_DOUBTS, /* the broker closed on that: with the probe, and then ApiVersions */
+	KL_NODE_OLD,    /* without: it answered the probe, and closed on ApiVersions */
+};
+
 struct kl_node {
 	struct kl_nodes *nodes;
 	int32_t id; /* -1 = a bootstrap address */
@@ -63,8 +70,12 @@ struct kl_node {
 	struct kl_api_versions_request versions_body;
 	int versions_max;       /* what to ask ApiVersions with next */
 	bool versions_answered; /* on this connection */
-	bool no_api_versions;   /* the broker closed on ApiVersions: older than 0.10 */
-	bool answered;          /* something, on this connection */
+	enum kl_node_opening opening; /* of the connection that is being made, or the next */
+	struct kl_request probe;
+	struct kl_metadata_request probe_body;
+	struct kl_metadata_request_topic probe_topic;
+	int64_t probe_at; /* when ApiVersions is not answered */
+	bool probe_answered;
 	struct kl_versions versions;
 
 	struct kl_list waiting;   /* until ready */

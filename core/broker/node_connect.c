@@ -12,9 +12,10 @@ static void try_next_address(struct kl_node *node);
 
 /* --- handshake --- */
 
-static void ready(struct kl_node *node)
+void kl_node_ready(struct kl_node *node)
 {
 	node->state = KL_NODE_READY;
+	node->opening = KL_NODE_ASKS;
 	node->setup_deadline = KL_NEVER;
 	node->muted_until = 0;
 	kl_log(&node->nodes->log, KL_LOG_DEBUG, node->where, "ready");
@@ -32,6 +33,7 @@ static void on_versions(struct kl_request *request, const struct kl_response *re
 	if (response->code != 0)
 		return; /* kl_node_give_up() is at work */
 	node->versions_answered = true;
+	node->probe_at = KL_NEVER;
 	const struct kl_api_versions_response *body = response->body;
 	struct klamm_error err;
 	if (body->error_code == KLAMM_ERR_UNSUPPORTED_VERSION && request->version > 0) {
@@ -48,7 +50,7 @@ static void on_versions(struct kl_request *request, const struct kl_response *re
 		return;
 	}
 	kl_versions_learn(&node->versions, body);
-	ready(node);
+	kl_node_ready(node);
 }
 
 static void ask_versions(struct kl_node *node)
@@ -77,19 +79,26 @@ static void ask_versions(struct kl_node *node)
 	kl_node_set_timer(node);
 }
 
-/* What a broker that closes on ApiVersions is taken for. */
-#define OLD_RELEASE "0.9.0"
+/* A broker that has not answered ApiVersions by then may be one that never will. */
+#define SILENCE KL_SECOND
 
 static void on_opened(struct kl_conn *conn)
 {
 	struct kl_node *node = kl_container(conn, struct kl_node, conn);
 	node->state = KL_NODE_VERSIONS;
-	node->answered = node->versions_answered = false;
-	if (node->no_api_versions) {
-		kl_versions_assume(&node->versions, OLD_RELEASE);
-		ready(node);
+	node->versions_answered = node->probe_answered = false;
+	if (kl_node_knows_release(node)) {
+		kl_node_ready(node);
 		return;
 	}
+	if (node->opening == KL_NODE_OLD) {
+		kl_node_assume_old(node);
+		return;
+	}
+	if (node->opening == KL_NODE_DOUBTS)
+		kl_node_probe(node);
+	else
+		node->probe_at = kl_node_now(node) + SILENCE;
 	node->versions_max = kl_msg_api_versions_request.stable;
 	ask_versions(node);
 }
@@ -132,18 +141,16 @@ static void on_closed(struct kl_conn *conn, const struct klamm_error *why)
 	kl_error_prefix(&err, "%s", node->where);
 	err.node = node->id;
 	if (node->state == KL_NODE_VERSIONS && err.code == KLAMM_ERR_DISCONNECTED &&
-	    !node->no_api_versions && !node->versions_answered) {
-		/* A broker before 0.10 closes on a request it does not know. A broker that
-		 * is going down does too, so this holds for one connection only. */
-		node->no_api_versions = true;
-		kl_error_prefix(&err, "closed on ApiVersions");
-		kl_node_give_up(node, &err, false);
-		return;
-	}
-	if (node->no_api_versions && !node->answered)
+	    !node->versions_answered) {
+		if (node->opening == KL_NODE_ASKS || node->probe_answered) {
+			node->opening = node->probe_answered ? KL_NODE_OLD : KL_NODE_DOUBTS;
+			kl_error_prefix(&err, "closed on ApiVersions");
+			kl_node_give_up(node, &err, false);
+			return;
+		}
 		kl_error_prefix(&err,
 				"it answers nothing: a listener that wants TLS, or no Kafka");
-	node->no_api_versions = false;
+	}
 	/* A connection that was idle and is closed by the broker is nothing to wait for. */
 	bool idle = node->state == KL_NODE_READY && kl_list_empty(&node->in_flight);
 	kl_node_give_up(node, &err, !idle);

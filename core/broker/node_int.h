@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Between the files of a node: node.c is its life, node_connect.c its way to a connection
- * that is ready, node_request.c what is sent on that. Loop only. */
+ * that is ready, node_old.c brokers that cannot be asked for versions, node_request.c what is
+ * sent. Loop only. */
 #ifndef KL_NODE_INT_H
 #define KL_NODE_INT_H
 
@@ -25,8 +26,23 @@ void kl_node_give_up(struct kl_node *node, const struct klamm_error *why, bool p
 void kl_node_set_timer(struct kl_node *node);
 
 /* --- node_connect.c --- */
+/* Its versions are known: requests may go. */
+void kl_node_ready(struct kl_node *node);
 /* The attempt under way took too long: the next address, or give up. */
 void kl_node_setup_late(struct kl_node *node);
+
+/* --- node_old.c --- */
+/* klamm.broker.version says that there is no ApiVersions to ask for. */
+bool kl_node_knows_release(struct kl_node *node);
+/* It is proven: the node is ready, with the versions of an old broker. */
+void kl_node_assume_old(struct kl_node *node);
+/* Connected to a broker without ApiVersions. */
+bool kl_node_is_old(const struct kl_node *node);
+/* Send the request that even the oldest answers. */
+void kl_node_probe(struct kl_node *node);
+/* If the frame answers that, and not ApiVersions, which went out before, then that one never
+ * will be, as Kafka answers in order: it is forgotten. */
+void kl_node_pass_over(struct kl_node *node, const uint8_t *p, size_t n);
 
 /* --- node_request.c --- */
 /* A request whose version is known, on a connection that is there. */

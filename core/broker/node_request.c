@@ -122,17 +122,12 @@ void kl_node_transmit(struct kl_node *node, struct kl_request *request)
 static void refuse(struct kl_node *node, struct kl_request *request)
 {
 	struct klamm_error err;
-	/* A broker that was only taken for an old one is asked again. */
-	kl_error(&err, node->no_api_versions ? KLAMM_ERR_DISCONNECTED : KLAMM_ERR_UNSUPPORTED,
+	kl_error(&err, KLAMM_ERR_UNSUPPORTED,
 		 "%s%s does not have a version of %s that klamm can use here", node->where,
-		 node->no_api_versions ? ", which closed on ApiVersions," : "",
+		 kl_node_is_old(node) ? ", which is older than Kafka 0.10," : "",
 		 kl_api_name(request->api));
 	err.stage = KLAMM_STAGE_API;
 	fail_request(node, request, &err);
-	if (node->no_api_versions && node->state == KL_NODE_READY) {
-		node->no_api_versions = false;
-		kl_node_give_up(node, &err, true);
-	}
 }
 
 /* Choose the version and send. */
@@ -263,6 +258,7 @@ static void show_answer(const struct kl_node *node, const struct kl_request *req
 void kl_node_on_frame(struct kl_conn *conn, struct kl_slab *slab, const uint8_t *p, size_t n)
 {
 	struct kl_node *node = kl_container(conn, struct kl_node, conn);
+	kl_node_pass_over(node, p, n);
 	struct kl_request *request = kl_list_first(&node->in_flight, struct kl_request, link);
 	struct klamm_error err;
 	if (request == NULL) {
@@ -284,7 +280,6 @@ void kl_node_on_frame(struct kl_conn *conn, struct kl_slab *slab, const uint8_t 
 	}
 	/* Only now it is a broker that works: one that accepts connections and closes them is
 	 * tried ever more rarely. */
-	node->answered = true;
 	node->failures = node->setup_timeouts = 0;
 	node->in_flight_count--;
 	obey_throttle(node, request, body);

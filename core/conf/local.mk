@@ -7,6 +7,7 @@ libklamm_la_SOURCES += \
 	%D%/load.c \
 	%D%/object.h \
 	%D%/properties.c %D%/properties.h \
+	%D%/release.c \
 	%D%/reset.c \
 	%D%/role_plugin.c %D%/role_plugin.h \
 	%D%/rows_common.c \

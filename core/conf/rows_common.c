@@ -207,7 +207,8 @@ static const struct kl_conf_row rows[] = {
 		.option = {.name = "allow.auto.create.topics", .type = KLAMM_OPTION_BOOL,
 			   .offset = AT(allow_auto_create_topics), .def = "true",
 			   .doc = "Whether asking about a topic that does not exist may "
-				  "create it, if the brokers allow that."},
+				  "create it, if the brokers allow that. Brokers before 0.11 "
+				  "go by their own settings alone."},
 		.roles = KLAMM_ROLE_PRODUCER | KLAMM_ROLE_CONSUMER,
 	},
 	{

@@ -107,10 +107,13 @@ static const struct kl_conf_row rows[] = {
 	},
 	{
 		.option = {.name = "klamm.broker.version", .type = KLAMM_OPTION_STRING,
-			   .def = "auto",
+			   .offset = AT(klamm_broker_version), .def = "auto",
 			   .aliases = "api_version broker.version.fallback",
-			   .doc = "The version of brokers that are too old to be asked."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .doc = "The release of brokers that are too old to be asked "
+				  "for their versions: before 0.10. With auto or a newer "
+				  "release they are asked, and one that cannot answer is "
+				  "found out, within two seconds, and taken for 0.9."},
+		.roles = KLAMM_ROLE_ANY, .check = kl_check_release,
 	},
 };
 

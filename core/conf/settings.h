@@ -172,6 +172,7 @@ struct kl_settings {
 	int32_t klamm_codec_threads;	   /* cap of the CPU pool */
 	int32_t klamm_blocking_threads;	   /* cap of the blocking pool */
 	bool klamm_timestamp_exact;
+	const char *klamm_broker_version; /* "auto", or a release */
 };
 
 #endif

@@ -126,7 +126,8 @@ static const void *make_body(struct kl_request *r, int version)
 		return NULL;
 	kl_msg_init(&kl_msg_list_offsets_request, body);
 	body->replica_id = -1;
-	body->isolation_level = (int8_t)request->c->settings->isolation_level;
+	if (version >= 2) /* brokers before 0.11 know no transactions */
+		body->isolation_level = (int8_t)request->c->settings->isolation_level;
 	body->timeout_ms = request->c->settings->request_timeout_ms;
 	body->topics = topics;
 	body->topics_n = 0;

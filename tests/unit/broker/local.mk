@@ -10,4 +10,5 @@ TESTS += %D%/test_broker
 	%D%/test_cluster.c \
 	%D%/test_hostile.c \
 	%D%/test_node.c \
+	%D%/test_old.c \
 	%D%/test_resolve.c

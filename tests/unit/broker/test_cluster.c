@@ -437,6 +437,18 @@ START_TEST(opt_allow_auto_create_topics)
 }
 END_TEST
 
+/* Their Metadata has no word for that. */
+START_TEST(brokers_before_0_11_create_as_they_like)
+{
+	role = KLAMM_ROLE_CONSUMER;
+	bench_set("allow.auto.create.topics=false", "klamm.broker.version=0.9", NULL);
+	start();
+	bench_script.handle = see_auto_create;
+	wait_settled(kl_cluster_want(&cluster, "t"));
+	ck_assert(auto_create);
+}
+END_TEST
+
 static struct kl_api_versions_request seen_versions;
 static char seen_cluster[32];
 
@@ -588,6 +600,7 @@ UNIT_SUITE(cluster)
 	unit_add_case(s, "opt_metadata_max_age_ms", opt_metadata_max_age_ms, up, finish, 2);
 	unit_add_fixture(s, opt_retry_backoff_ms, up, finish);
 	unit_add_case(s, "opt_retry_backoff_max_ms", opt_retry_backoff_max_ms, up, finish, 2);
+	unit_add_fixture(s, brokers_before_0_11_create_as_they_like, up, finish);
 	unit_add_case(s, "opt_allow_auto_create_topics", opt_allow_auto_create_topics, up,
 		      finish, 3);
 	unit_add_case(s, "opt_metadata_cluster_check_enable",

@@ -121,45 +121,6 @@ START_TEST(steps_down_to_version_0)
 }
 END_TEST
 
-static bool close_on_versions(const struct script_request *request)
-{
-	if (request->header.api != KL_API_API_VERSIONS)
-		return false;
-	script_hang_up(request);
-	return true;
-}
-
-/* A broker before 0.10. */
-START_TEST(takes_who_closes_on_api_versions_for_0_9)
-{
-	bench_script.handle = close_on_versions;
-	start();
-	struct bench_call call;
-	call_and_wait(&call, 5000);
-	ck_assert_int_eq(call.code, KLAMM_ERR_DISCONNECTED);
-	ck_assert(!call.maybe_applied);
-	ck_assert_ptr_nonnull(strstr(call.err.text, "closed on ApiVersions"));
-	call_and_wait(&call, 5000);
-	ck_assert_int_eq(call.code, 0);
-	ck_assert_int_eq(call.version, 0);
-	ck_assert_int_eq(bench_script.requests[KL_API_API_VERSIONS], 1);
-	ck_assert_int_eq(bench_script.connections, 2);
-
-	/* What no 0.9 can do may be asked again: it was only taken for one. */
-	bench_call_init(&call);
-	call.request.min_version = 3;
-	kl_node_request(&node, &call.request);
-	ck_assert(bench_until(bench_call_done, &call, 5000));
-	ck_assert_int_eq(call.code, KLAMM_ERR_DISCONNECTED);
-	kl_request_free(&call.request);
-	bench_script.handle = NULL;
-	ck_assert(bench_until(is_ready, NULL, 5000));
-	ck_assert_int_eq(bench_script.requests[KL_API_API_VERSIONS], 2);
-	call_and_wait(&call, 5000);
-	ck_assert_int_eq(call.version, kl_msg_metadata_request.stable);
-}
-END_TEST
-
 static bool versions_fail(const struct script_request *request)
 {
 	if (request->header.api != KL_API_API_VERSIONS)
@@ -289,11 +250,8 @@ START_TEST(deadline_ends_a_request_that_waits_for_a_connection)
 {
 	bench_set("socket.connection.setup.timeout.ms=30000",
 		  "socket.connection.setup.timeout.max.ms=30000", NULL);
-	bench_script.handle = close_on_versions;
-	bench_script.raw = NULL;
 	start();
 	/* Never gets ready: the handshake is not answered at all. */
-	bench_script.handle = NULL;
 	script_stop(&bench_script);
 	bench_script.thread = 0;
 	struct bench_call call;
@@ -647,7 +605,6 @@ UNIT_SUITE(node)
 	unit_add_fixture(s, asks_for_versions_and_answers, bench_up, finish);
 	unit_add_fixture(s, steps_down_to_the_brokers_api_versions, bench_up, finish);
 	unit_add_fixture(s, steps_down_to_version_0, bench_up, finish);
-	unit_add_fixture(s, takes_who_closes_on_api_versions_for_0_9, bench_up, finish);
 	unit_add_fixture(s, tells_what_the_broker_says_to_api_versions, bench_up, finish);
 	unit_add_fixture(s, says_when_a_broker_lacks_an_api, bench_up, finish);
 	unit_add_fixture(s, request_timeout_closes_the_connection, bench_up, finish);
