@@ -67,8 +67,9 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(isolation_level), .def = "read_uncommitted",
 			   .range = "read_uncommitted|read_committed",
 			   .doc = "Whether records of open and aborted transactions are "
-				  "skipped."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET,
+				  "skipped. A partition is then read up to the first open "
+				  "transaction."},
+		.roles = KLAMM_ROLE_CONSUMER,
 	},
 	{
 		.option = {.name = "key.deserializer", .type = KLAMM_OPTION_STRING,

@@ -10,6 +10,8 @@ EXTRA_DIST += \
 	%D%/test_broker.py \
 	%D%/test_kafka.py \
 	%D%/test_likeness.py \
-	%D%/test_nodes.py
+	%D%/test_nodes.py \
+	%D%/test_old.py \
+	%D%/test_transactions.py
 
 include tests/interop/oracle/local.mk

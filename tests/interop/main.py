@@ -10,14 +10,16 @@ import peers
 class Kafka:
     """Real brokers, from start to end of a run."""
 
-    def __init__(self, version, nodes=1):
+    def __init__(self, version, nodes=1, config=()):
         self.version = version
-        self.nodes = nodes
+        self.options = ["--nodes", nodes]
+        for pair in config:
+            self.options += ["--config", pair]
         self.cluster = f"klamm-{os.getpid()}"
 
     def __enter__(self):
         peers.harness("up", self.cluster, "--version", self.version,
-                      "--nodes", self.nodes, "--port", "auto")
+                      "--port", "auto", *self.options)
         for line in peers.harness("env", self.cluster).decode().splitlines():
             key, value = line.split("=", 1)
             if key == "KAFKA_PLAINTEXT":
@@ -33,7 +35,7 @@ class Kafka:
 
 def main():
     parser = argparse.ArgumentParser(prog="run")
-    parser.add_argument("what", choices=("kafka", "nodes", "broker"))
+    parser.add_argument("what", choices=("kafka", "nodes", "old", "broker"))
     parser.add_argument("patterns", nargs="*")
     parser.add_argument("--version", default="4.4.0")
     args = parser.parse_args()
@@ -45,8 +47,16 @@ def main():
         import test_nodes
         with Kafka(args.version, test_nodes.NODES) as context:
             good = frame.run(context, args.patterns)
+    elif args.what == "old":
+        import test_old
+        good = True
+        for version in test_old.VERSIONS:
+            print(f"# Kafka {version}")
+            with Kafka(version, config=test_old.CONFIG) as context:
+                good &= frame.run(context, args.patterns)
     else:
         import test_kafka
+        import test_transactions
         if args.version.startswith("4.4."):
             import test_likeness
         with Kafka(args.version) as context:

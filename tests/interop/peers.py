@@ -19,10 +19,10 @@ class KafkaPython:
     all_nulls = False  # it refuses to send some
 
     @staticmethod
-    def produce(at, topic, rows, codec="none"):
+    def produce(at, topic, rows, codec="none", **options):
         producer = kafka.KafkaProducer(
             bootstrap_servers=at, linger_ms=5,
-            compression_type=None if codec == "none" else codec)
+            compression_type=None if codec == "none" else codec, **options)
         sent = [producer.send(topic, key=r.key, value=r.value, partition=r.partition,
                               timestamp_ms=r.timestamp, headers=list(r.headers))
                 for r in rows]
@@ -42,9 +42,9 @@ class KafkaPython:
         return partitions
 
     @staticmethod
-    def consume(at, topic):
+    def consume(at, topic, **options):
         consumer = kafka.KafkaConsumer(bootstrap_servers=at, group_id=None, check_crcs=True,
-                                       enable_auto_commit=False)
+                                       enable_auto_commit=False, **options)
         try:
             parts = [kafka.TopicPartition(topic, p)
                      for p in sorted(consumer.partitions_for_topic(topic))]
@@ -67,10 +67,10 @@ class Confluent:
     all_nulls = True
 
     @staticmethod
-    def produce(at, topic, rows, codec="none"):
+    def produce(at, topic, rows, codec="none", **options):
         offsets = [None] * len(rows)
         producer = confluent_kafka.Producer({
-            "bootstrap.servers": at, "compression.type": codec, "log_level": 3})
+            "bootstrap.servers": at, "compression.type": codec, "log_level": 3, **options})
 
         def done(i):
             def store(error, message):

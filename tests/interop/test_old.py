@@ -1,0 +1,154 @@
+"""klamm reads what brokers of before 0.11 keep, and what newer ones keep for old clients:
+messages v0 and v1, written by kafka-python and librdkafka with every codec that they know."""
+import peers
+import klamm
+import records
+from frame import each, equal, same, test
+from peers import Confluent, KafkaPython
+
+VERSIONS = ("0.9.0.1", "0.10.2.2", "0.11.0.3")
+# The samples are years old.
+CONFIG = ("log.retention.ms=-1",)
+CODECS = ("none", "gzip", "snappy", "lz4")
+
+
+def old(ctx):
+    """It cannot be asked for its versions, and its messages have no time."""
+    return ctx.version.startswith("0.9")
+
+
+def python(ctx):
+    """What kafka-python has to be told."""
+    return {"api_version": (0, 9)} if old(ctx) else {}
+
+
+def librdkafka(ctx):
+    return ({"api.version.request": False, "broker.version.fallback": ctx.version}
+            if old(ctx) else {})
+
+
+def told(ctx):
+    """Finding out takes klamm a second for each connection; the first test lets it."""
+    return ("-X", "klamm.broker.version=0.9") if old(ctx) else ()
+
+
+def samples(ctx, seed):
+    """Without headers, and times, where the version has none."""
+    rows = records.samples(seed, all_nulls=False)
+    if not ctx.version.startswith("0.11"):
+        rows = [r._replace(headers=()) for r in rows]
+    return [r._replace(timestamp=-1) for r in rows] if old(ctx) else rows
+
+
+def create(ctx, topic, config):
+    """For a topic that is not to be as the broker makes it by itself."""
+    ctx.tool("topics", "--create", "--topic", topic, "--partitions", 1,
+             "--replication-factor", 1, "--config", config)
+
+
+def produce(ctx, topic, rows, codec, **options):
+    to_send = [r._replace(timestamp=None) for r in rows] if old(ctx) else rows
+    got = KafkaPython.produce(ctx.at, topic, to_send, codec, **python(ctx), **options)
+    equal(got, [r.offset for r in rows], "offsets")
+
+
+def read_by_python(ctx, topic):
+    """No time is -1, as klamm tells it."""
+    return [r._replace(timestamp=-1) if r.timestamp is None else r
+            for r in KafkaPython.consume(ctx.at, topic, **python(ctx))]
+
+
+@each("kafka-python produces, klamm consumes: {}", CODECS)
+def by_kafka_python(ctx, codec):
+    topic = f"python-{codec}"
+    want = samples(ctx, 4)
+    produce(ctx, topic, want, codec)
+    same(klamm.consume(ctx.at, topic), want, "klamm")
+    # From inside of what was compressed together.
+    for start in (1, 6, len(want) - 1):
+        out = klamm.run("-b", ctx.at, "consume", topic, "--json", "-e", "-o", start,
+                        *told(ctx))
+        same(list(map(records.from_line, out.splitlines())), want[start:], f"from {start}")
+
+
+@each("librdkafka produces, klamm consumes: {}", CODECS)
+def by_librdkafka(ctx, codec):
+    topic = f"librdkafka-{codec}"
+    want = samples(ctx, 5)
+    to_send = [r._replace(timestamp=0) for r in want] if old(ctx) else want
+    equal(Confluent.produce(ctx.at, topic, to_send, codec, **librdkafka(ctx)),
+          [r.offset for r in want], "offsets")
+    same(klamm.consume(ctx.at, topic, *told(ctx)), want, "klamm")
+
+
+@each("whose time it is: {}", CODECS)
+def append_time(ctx, codec):
+    topic = f"append-time-{codec}"
+    if not old(ctx):
+        create(ctx, topic, "message.timestamp.type=LogAppendTime")
+    sent = samples(ctx, 6)
+    produce(ctx, topic, sent, codec, batch_size=2000)
+    out = klamm.run("-b", ctx.at, "consume", topic, "--json", "-e", "-o", "start", *told(ctx))
+    got = list(map(records.from_line, out.splitlines()))
+    same(got, read_by_python(ctx, topic), "klamm")
+    same([r._replace(timestamp=0) for r in got], [r._replace(timestamp=0) for r in sent],
+         "records")
+    kind = b'"NoTimestampType"' if old(ctx) else b'"LogAppendTime"'
+    equal(out.count(kind), len(sent), "records of that type of time")
+    assert old(ctx) or all(r.timestamp > 1.7e12 + 1e9 for r in got), "stamped by the broker"
+
+
+@test("all formats that the broker knows, in one topic")
+def formats(ctx):
+    known = {"0.9.0.1": (), "0.10.2.2": ("0.9.0", "0.10.0"),
+             "0.11.0.3": ("0.8.2", "0.10.2", "0.11.0")}[ctx.version]
+    topic = "formats"
+    want = []
+    # An idempotent producer would ask for v2.
+    options = {"enable_idempotence": False} if known else {}
+    for release in known or (None,):
+        if release and not want:
+            create(ctx, topic, f"message.format.version={release}")
+        elif release:
+            ctx.tool("configs", "--alter", "--entity-type", "topics", "--entity-name", topic,
+                     "--add-config", f"message.format.version={release}")
+        for codec in CODECS:
+            part = [r._replace(offset=r.offset + len(want), headers=())
+                    for r in samples(ctx, len(want) + 7)]
+            produce(ctx, topic, part, codec, **options)
+            if release in ("0.8.2", "0.9.0"):
+                part = [r._replace(timestamp=-1) for r in part]
+            want += part
+    same(klamm.consume(ctx.at, topic, *told(ctx)), want, "klamm")
+    same(read_by_python(ctx, topic), want, "kafka-python")
+
+
+@test("where to begin and to end")
+def starts(ctx):
+    rows = [records.Record(0, i, -1 if old(ctx) else 1700000000000 + i, None, b"%d" % i)
+            for i in range(10)]
+    produce(ctx, "starts", rows, "gzip")
+    everything = [r.value for r in rows]
+    for args, want in ((("-o", "start"), everything), (("-o", "7"), everything[7:]),
+                       (("-o", "-3"), everything[-3:]), (("-o", "end"), []),
+                       (("-o", "start", "-n", "2"), everything[:2])):
+        out = klamm.run("-b", ctx.at, "consume", "starts", "-e", *args, *told(ctx))
+        equal(out.split(), want, f"{args}")
+
+
+@test("there is no transaction that read_committed could wait for")
+def committed(ctx):
+    rows = samples(ctx, 8)
+    produce(ctx, "committed", rows, "snappy")
+    same(klamm.consume(ctx.at, "committed", "-X", "isolation.level=read_committed",
+                       *told(ctx)), rows, "klamm")
+
+
+@test("opt_klamm_broker_version: a broker that is known to be old is not asked")
+def told_version(ctx):
+    topic = "told"
+    rows = samples(ctx, 9)
+    produce(ctx, topic, rows, "gzip")
+    # A newer release is asked for its versions all the same.
+    same(klamm.consume(ctx.at, topic, "-X", f"klamm.broker.version={ctx.version}"), rows,
+         "klamm")
