@@ -50,7 +50,7 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 
 void kl_node_probe(struct kl_node *node)
 {
-	/* In this version no topics are all topics, and one that may exist might be created. */
+	/* No topics are all topics here, and one that may exist might be created. */
 	node->probe_topic.name = KL_STR("/");
 	struct kl_metadata_request *body = &node->probe_body;
 	kl_msg_init(&kl_msg_metadata_request, body);
