@@ -13,11 +13,9 @@ struct rules {
 
 static void tell(struct rules *r, bool is_error, const char *key, const char *text)
 {
-	KL_AUTO(kl_buf_free) struct kl_buf line = {0};
-	kl_buf_printf(&line, "\n%s\n", text);
-	if (strstr(kl_buf_text(&r->told), kl_buf_text(&line)) != NULL)
+	if (kl_has_line(&r->told, text))
 		return;
-	kl_buf_put(&r->told, line.data, line.len);
+	kl_put_line(&r->told, text);
 	kl_issue(&r->issues, 0, is_error, key, text);
 }
 
@@ -99,7 +97,9 @@ int klamm_conf_check(const struct klamm_conf *conf, int32_t roles,
 	struct rules r = {
 		.issues = {.fn = fn, .arg = arg, .log = &conf->log},
 	};
-	kl_buf_put(&r.told, "\n", 1);
+	struct klamm_error profile = {0};
+	if (kl_conf_check_profile(conf, &profile) != 0)
+		tell(&r, true, NULL, profile.text);
 	int rc = 0;
 	for (int32_t role = 1; role <= KLAMM_ROLE_ADMIN && rc == 0; role <<= 1) {
 		if ((roles & role) == 0)

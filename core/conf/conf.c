@@ -35,6 +35,7 @@ static void free_value(struct kl_conf_value *value)
 {
 	kl_wipe_text(value->text);
 	kl_wipe_text(value->raw);
+	free(value->from);
 	*value = (struct kl_conf_value){0};
 }
 
@@ -74,6 +75,8 @@ void klamm_conf_free(struct klamm_conf *conf)
 		free(extra->key);
 		free(extra);
 	}
+	free(conf->profile);
+	kl_buf_free(&conf->profiles);
 	while (conf->plugins != NULL) {
 		struct kl_conf_plugin *plugin = conf->plugins;
 		conf->plugins = (struct kl_conf_plugin *)plugin->next;
@@ -89,8 +92,11 @@ static int copy_value(struct kl_conf_value *to, const struct kl_conf_value *from
 		copy.text = strdup(from->text);
 	if (from->raw != NULL)
 		copy.raw = strdup(from->raw);
+	if (from->from != NULL)
+		copy.from = strdup(from->from);
 	if ((from->text != NULL && copy.text == NULL) ||
-	    (from->raw != NULL && copy.raw == NULL)) {
+	    (from->raw != NULL && copy.raw == NULL) ||
+	    (from->from != NULL && copy.from == NULL)) {
 		free_value(&copy);
 		return KLAMM_ERR_NO_MEMORY;
 	}
@@ -119,13 +125,12 @@ static struct kl_conf_value *extra_value(struct klamm_conf *conf, const char *ke
 }
 
 int kl_conf_keep(struct klamm_conf *conf, size_t index, const char *key,
-		 const char *text, const char *raw, struct klamm_error *err)
+		 const struct kl_conf_value *value, struct klamm_error *err)
 {
-	struct kl_conf_value value = {.text = (char *)text, .raw = (char *)raw};
 	struct kl_conf_value *to =
 		index != SIZE_MAX ? &conf->values[index] : extra_value(conf, key);
 	forget_settings(conf);
-	if (to == NULL || copy_value(to, &value) != 0)
+	if (to == NULL || copy_value(to, value) != 0)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a value");
 	return 0;
 }
@@ -168,6 +173,16 @@ int kl_conf_merge(struct klamm_conf *conf, struct klamm_conf *from,
 	return 0;
 }
 
+static int copy_profile(struct klamm_conf *conf, const struct klamm_conf *from)
+{
+	conf->profile_found = from->profile_found;
+	conf->files = from->files;
+	kl_buf_put(&conf->profiles, from->profiles.data, from->profiles.len);
+	conf->profile = from->profile != NULL ? strdup(from->profile) : NULL;
+	bool lost = from->profile != NULL && conf->profile == NULL;
+	return lost || conf->profiles.failed ? KLAMM_ERR_NO_MEMORY : 0;
+}
+
 static int add_plugin(struct klamm_conf *conf, const struct kl_conf_plugin *plugin)
 {
 	struct kl_conf_plugin *copy = malloc(sizeof(*copy));
@@ -196,7 +211,8 @@ int klamm_conf_copy(const struct klamm_conf *conf, struct klamm_conf **conf_out,
 	if (rc != 0)
 		return rc;
 	copy->log = conf->log;
-	if (copy_values(copy, conf) != 0 || copy_plugins(copy, conf->plugins) != 0) {
+	if (copy_values(copy, conf) != 0 || copy_profile(copy, conf) != 0 ||
+	    copy_plugins(copy, conf->plugins) != 0) {
 		klamm_conf_free(copy);
 		return kl_error(err, KLAMM_ERR_NO_MEMORY,
 				"out of memory for a configuration");
@@ -271,12 +287,18 @@ const char *kl_conf_lookup(const struct klamm_conf *conf, const char *key)
 	return extra != NULL ? extra->text : NULL;
 }
 
-bool kl_conf_is_set(const struct klamm_conf *conf, const char *key)
+const struct kl_conf_value *kl_conf_value(const struct klamm_conf *conf, const char *key)
 {
 	size_t index;
-	if (kl_conf_find(key, &index) != NULL)
-		return conf->values[index].text != NULL;
-	return find_extra(conf, key) != NULL;
+	const struct kl_conf_value *value = kl_conf_find(key, &index) != NULL
+						    ? &conf->values[index]
+						    : find_extra(conf, key);
+	return value != NULL && value->text != NULL ? value : NULL;
+}
+
+bool kl_conf_is_set(const struct klamm_conf *conf, const char *key)
+{
+	return kl_conf_value(conf, key) != NULL;
 }
 
 /* The table cannot know which options of a plugin are secret: go by their names. */
@@ -303,11 +325,8 @@ const char *klamm_conf_get(const struct klamm_conf *conf, const char *key)
 int kl_conf_read_secret(const struct klamm_conf *conf, const char *key, char **text_out,
 			struct klamm_error *err)
 {
-	size_t index;
-	const struct kl_conf_value *value = kl_conf_find(key, &index) != NULL
-						    ? &conf->values[index]
-						    : find_extra(conf, key);
-	if (value == NULL || value->text == NULL)
+	const struct kl_conf_value *value = kl_conf_value(conf, key);
+	if (value == NULL)
 		return kl_error(err, KLAMM_ERR_CONFIG, "%.100s is not set", key);
 	KL_AUTO(kl_wipe_buf) struct kl_buf now = {0};
 	bool used;

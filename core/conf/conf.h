@@ -27,6 +27,17 @@ const char *kl_conf_lookup(const struct klamm_conf *conf, const char *key);
 /* Was the key given a value, rather than its default? */
 bool kl_conf_is_set(const struct klamm_conf *conf, const char *key);
 
+/* klamm_conf_set() and klamm_conf_set_pair() for those who tell who they are: "-X",
+ * "--timeout". */
+int kl_conf_set_from(struct klamm_conf *conf, const char *key, const char *value,
+		     const char *from, struct klamm_error *err);
+int kl_conf_set_pair_from(struct klamm_conf *conf, const char *pair, const char *from,
+			  struct klamm_error *err);
+
+/* Was the chosen profile in a file? CONFIG: no; the text names the nearest. A part of
+ * klamm_conf_check(). */
+int kl_conf_check_profile(const struct klamm_conf *conf, struct klamm_error *err);
+
 /* A secret as it is now: ${...} is read again. *text_out ends with kl_wipe_text(). Any
  * thread. CONFIG: not set, or a variable cannot be read. */
 int kl_conf_read_secret(const struct klamm_conf *conf, const char *key, char **text_out,
@@ -46,13 +57,14 @@ const struct kl_conf_plugin *kl_conf_plugins(const struct klamm_conf *conf);
 const struct kl_log *kl_conf_log(const struct klamm_conf *conf);
 
 /* For `klamm config explain KEY`: type, default, range, roles, aliases, who reads it,
- * and a sentence. key NULL lists every key in one line each. CONFIG: no such key; the
- * text names the nearest. */
+ * and a sentence. A first part of keys ("ssl") lists those in one line each, NULL every
+ * one. CONFIG: no such key; the text names the nearest. */
 int kl_conf_explain(const char *key, struct kl_buf *out, struct klamm_error *err);
 
 /* For `klamm config lint FILE`: klamm_conf_load() and klamm_conf_check() for roles (0 =
- * those that the file's keys suggest) on an empty configuration. fn hears of
- * everything. CONFIG: there was an error. IO: the file cannot be read. */
+ * those that the file's keys suggest) on an empty configuration, for each profile of the
+ * file. fn hears of everything once. CONFIG: there was an error. IO: the file cannot be
+ * read. */
 int kl_conf_lint(const char *path, int32_t roles, klamm_conf_issue_fn fn, void *arg,
 		 struct klamm_error *err);
 

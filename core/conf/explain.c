@@ -74,11 +74,25 @@ static void put_aliases(const struct kl_conf_row *row, struct kl_buf *out)
 	const char *alias;
 	for (size_t i = 0; (alias = kl_word(row->option.aliases, i, &len)) != NULL; i++)
 		kl_buf_printf(out, ", %.*s", (int)len, alias);
+	const struct kl_conf_alias *translated;
+	for (size_t i = 0; (translated = kl_conf_alias(i)) != NULL; i++) {
+		if (strcmp(translated->key, row->option.name) != 0)
+			continue;
+		kl_buf_printf(out, ", %s", translated->name);
+		if (translated->unit != NULL)
+			kl_buf_printf(out, " (in %s)", translated->unit);
+		else
+			kl_buf_printf(out, " (%s)", translated->words);
+	}
+	if (row->words != NULL)
+		kl_buf_printf(out, "\n    values    %s", row->words);
 	kl_buf_printf(out, "\n");
 }
 
 static void put_status(const struct kl_conf_row *row, struct kl_buf *out)
 {
+	const char *sep = row->instead != NULL ? "; " : "";
+	const char *instead = row->instead != NULL ? row->instead : "";
 	kl_buf_printf(out, "    status    ");
 	switch (row->status) {
 	case KL_STATUS_NOT_YET:
@@ -91,7 +105,12 @@ static void put_status(const struct kl_conf_row *row, struct kl_buf *out)
 			      "accepted and ignored: only means something to a JVM");
 		break;
 	case KL_STATUS_OTHER:
-		kl_buf_printf(out, "accepted and ignored: belongs to %s", row->owner);
+		kl_buf_printf(out, "accepted and ignored: belongs to %s%s%s", row->owner,
+			      sep, instead);
+		break;
+	case KL_STATUS_INSTEAD:
+		kl_buf_printf(out, "not accepted: belongs to %s%s%s", row->owner, sep,
+			      instead);
 		break;
 	default:
 		kl_buf_printf(out, "works; read by %s",
@@ -110,26 +129,51 @@ static void put_row(const struct kl_conf_row *row, struct kl_buf *out)
 	put_status(row, out);
 }
 
+static void put_line(const struct kl_conf_row *row, struct kl_buf *out)
+{
+	const char *def = row->option.def;
+	kl_buf_printf(out, "%s\t%s\t%s\n", row->option.name, def != NULL ? def : "-",
+		      row->option.doc);
+}
+
+/* Keys that begin with prefix ("" = all), a line each; false when there is none. */
+static bool put_lines(const char *prefix, struct kl_buf *out)
+{
+	size_t len = strlen(prefix);
+	bool any = false;
+	for (size_t i = 0; i < kl_conf_row_count(); i++) {
+		const char *name = kl_conf_row(i)->option.name;
+		if (len > 0 && (!kl_conf_same_name(name, kl_min(len, strlen(name)), prefix) ||
+				(name[len] != '.' && prefix[len - 1] != '.')))
+			continue;
+		put_line(kl_conf_row(i), out);
+		any = true;
+	}
+	return any;
+}
+
+static int unknown(const char *key, struct klamm_error *err)
+{
+	if (kl_conf_is_plugin_key(key))
+		return kl_error(err, KLAMM_ERR_CONFIG,
+				"%.100s: a plugin's own key; `klamm plugin info KIND NAME` "
+				"lists the keys of a plugin",
+				key);
+	KL_AUTO(kl_buf_free) struct kl_buf near = {0};
+	const char *name = kl_conf_nearest(key, &near, NULL);
+	if (name == NULL)
+		return kl_error(err, KLAMM_ERR_CONFIG, "%.100s: no such key", key);
+	return kl_error(err, KLAMM_ERR_CONFIG, "%.100s: no such key; did you mean %s?", key,
+			name);
+}
+
 int kl_conf_explain(const char *key, struct kl_buf *out, struct klamm_error *err)
 {
 	const struct kl_conf_row *row = key != NULL ? kl_conf_find(key, NULL) : NULL;
-	if (key != NULL && row == NULL) {
-		KL_AUTO(kl_buf_free) struct kl_buf near = {0};
-		const char *name = kl_conf_nearest(key, &near, NULL);
-		if (name == NULL)
-			return kl_error(err, KLAMM_ERR_CONFIG, "%.100s: no such key",
-					key);
-		return kl_error(err, KLAMM_ERR_CONFIG,
-				"%.100s: no such key; did you mean %s?", key, name);
-	}
 	if (row != NULL)
 		put_row(row, out);
-	for (size_t i = 0; key == NULL && i < kl_conf_row_count(); i++) {
-		row = kl_conf_row(i);
-		const char *def = row->option.def;
-		kl_buf_printf(out, "%s\t%s\t%s\n", row->option.name,
-			      def != NULL ? def : "-", row->option.doc);
-	}
+	else if (!put_lines(key != NULL ? key : "", out))
+		return unknown(key, err);
 	if (out->failed)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory");
 	return 0;

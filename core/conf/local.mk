@@ -1,11 +1,15 @@
 libklamm_la_SOURCES += \
+	%D%/aliases.c \
 	%D%/check.c \
 	%D%/conf.c %D%/conf.h \
 	%D%/endpoint.c \
 	%D%/expand.c \
 	%D%/explain.c \
+	%D%/issues.c \
+	%D%/lint.c \
 	%D%/load.c \
 	%D%/object.h \
+	%D%/profile.c \
 	%D%/properties.c %D%/properties.h \
 	%D%/release.c \
 	%D%/reset.c \
@@ -13,6 +17,7 @@ libklamm_la_SOURCES += \
 	%D%/rows_common.c \
 	%D%/rows_consumer.c \
 	%D%/rows_klamm.c \
+	%D%/rows_librdkafka.c \
 	%D%/rows_oauth.c \
 	%D%/rows_others.c \
 	%D%/rows_producer.c \

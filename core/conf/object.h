@@ -8,9 +8,9 @@
 #include "core/conf/table.h"
 
 /* text: as it is used; raw: as it was given, when it held ${...}, else NULL. Both may
- * be secrets and are wiped. text NULL = not set. */
+ * be secrets and are wiped. from: who set it, "client.conf:3". text NULL = not set. */
 struct kl_conf_value {
-	char *text, *raw;
+	char *text, *raw, *from;
 };
 
 /* A plugin's own option, which the table does not know. */
@@ -25,20 +25,27 @@ struct klamm_conf {
 	struct kl_conf_extra *extras;
 	struct kl_conf_plugin *plugins; /* the newest first */
 	struct kl_log log;
+	char *profile;		 /* chosen; NULL = none */
+	bool profile_found;	 /* in a file that was loaded */
+	uint32_t files;		 /* that were loaded */
+	struct kl_buf profiles;	 /* every profile of these files, "NAME\nNAME\n" */
 	/* What kl_conf_settings() has handed out: producer, consumer, admin. */
 	struct kl_settings *settings[3];
 	struct kl_arena arena;
 };
 
-/* Set key to value. note (cleared) tells what is to be known about a value that was
+/* Set key to value; from: who does it. note (cleared) tells what is to be known about a value that was
  * accepted and has no effect. The error's text begins with the key and holds no secret.
  */
 int kl_conf_put(struct klamm_conf *conf, const char *key, const char *value,
-		struct kl_buf *note, struct klamm_error *err);
+		const char *from, struct kl_buf *note, struct klamm_error *err);
 
 /* Store a copy of a good value: of a row, or (index SIZE_MAX) of a plugin's own key. */
 int kl_conf_keep(struct klamm_conf *conf, size_t index, const char *key,
-		 const char *text, const char *raw, struct klamm_error *err);
+		 const struct kl_conf_value *value, struct klamm_error *err);
+
+/* The value of a row, or of a plugin's own key; NULL = no such key, or not set. */
+const struct kl_conf_value *kl_conf_value(const struct klamm_conf *conf, const char *key);
 
 /* Take over everything that is set in from. */
 int kl_conf_merge(struct klamm_conf *conf, struct klamm_conf *from,
@@ -74,6 +81,15 @@ void kl_issue(struct kl_issues *issues, int32_t line, bool is_error, const char 
 /* The first error with its place, and how many more there were; 0 when there was none.
  */
 int kl_issues_result(const struct kl_issues *issues, struct klamm_error *err);
+
+bool kl_conf_good_profile(const char *name); /* made of letters that a name may have */
+/* Take over which profiles the files behind from have. */
+int kl_conf_merge_profiles(struct klamm_conf *conf, struct klamm_conf *from,
+			   struct klamm_error *err);
+
+/* Lines in a buffer: a small set of texts. */
+bool kl_has_line(struct kl_buf *lines, const char *text);
+void kl_put_line(struct kl_buf *lines, const char *text);
 
 void kl_wipe_buf(struct kl_buf *b); /* and free */
 void kl_wipe_textp(char **text);    /* for KL_AUTO */

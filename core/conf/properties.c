@@ -161,12 +161,27 @@ static void unescape(struct kl_properties *r, const char *p, const char *end,
 	}
 }
 
-bool kl_properties_next(struct kl_properties *r)
+/* "[profile NAME]", with blanks wherever they do no harm. */
+static void read_section(struct kl_properties *r)
 {
-	kl_buf_clear(&r->joined);
-	r->why = NULL;
-	if (!next_logical_line(r) || kl_properties_failed(r))
-		return false;
+	const char *p = (const char *)r->joined.data + 1, *end = p + r->joined.len - 1;
+	while (end > p && is_blank(end[-1]))
+		end--;
+	if (end == p || *--end != ']')
+		r->why = "a section's head must end with ]";
+	while (p < end && is_blank(*p))
+		p++;
+	while (end > p && is_blank(end[-1]))
+		end--;
+	kl_buf_clear(&r->key);
+	kl_buf_clear(&r->value);
+	kl_buf_put(&r->value, p, (size_t)(end - p));
+	if (memchr(p, '\0', (size_t)(end - p)) != NULL)
+		r->why = "there is a zero byte in the line";
+}
+
+static void read_pair(struct kl_properties *r)
+{
 	const char *p = (const char *)r->joined.data, *end = p + r->joined.len,
 		   *key = p;
 	for (bool escaped = false; p < end; p++) {
@@ -183,6 +198,19 @@ bool kl_properties_next(struct kl_properties *r)
 		p++;
 	unescape(r, key, key_end, &r->key);
 	unescape(r, p, end, &r->value);
+}
+
+bool kl_properties_next(struct kl_properties *r)
+{
+	kl_buf_clear(&r->joined);
+	r->why = NULL;
+	if (!next_logical_line(r) || kl_properties_failed(r))
+		return false;
+	r->is_section = r->sections && r->joined.len > 0 && r->joined.data[0] == '[';
+	if (r->is_section)
+		read_section(r);
+	else
+		read_pair(r);
 	kl_buf_text(&r->key);
 	kl_buf_text(&r->value);
 	return !kl_properties_failed(r);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Java's .properties syntax, pair by pair. Pure, any thread. */
+/* Java's .properties syntax, pair by pair, and [sections] where they are wanted. Pure, any
+ * thread. */
 #ifndef KL_PROPERTIES_H
 #define KL_PROPERTIES_H
 
@@ -10,8 +11,12 @@
 struct kl_properties {
 	const char *p, *end;
 	int32_t next_line;
+	/* To be set before the first pair: a line that begins with [ is a section's head. In
+	 * Java's files it is a key. */
+	bool sections;
 	/* The pair that was read. Valid until the next one; a value may be a secret. */
 	struct kl_buf key, value;
+	bool is_section;      /* value is what stands in the brackets, key is empty */
 	int32_t line;	      /* where it begins, from 1 */
 	const char *why;      /* what is wrong with the pair; NULL = nothing */
 	struct kl_buf joined; /* the logical line */

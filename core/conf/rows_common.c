@@ -144,7 +144,7 @@ static const struct kl_conf_row rows[] = {
 	{
 		.option = {.name = "send.buffer.bytes", .type = KLAMM_OPTION_INT,
 			   .offset = AT(send_buffer_bytes), .def = "131072",
-			   .range = "-1..", .aliases = "socket.send.buffer.bytes",
+			   .range = "-1..",
 			   .doc = "Size of a socket's send buffer (SO_SNDBUF); -1 "
 				  "leaves it to the system."},
 		.roles = KLAMM_ROLE_ANY, .unit = "bytes",
@@ -152,7 +152,7 @@ static const struct kl_conf_row rows[] = {
 	{
 		.option = {.name = "receive.buffer.bytes", .type = KLAMM_OPTION_INT,
 			   .offset = AT(receive_buffer_bytes), .def = "32768",
-			   .range = "-1..", .aliases = "socket.receive.buffer.bytes",
+			   .range = "-1..",
 			   .doc = "Size of a socket's receive buffer (SO_RCVBUF); -1 "
 				  "leaves it to the system."},
 		.roles = KLAMM_ROLE_ANY, .unit = "bytes", .consumer_def = "65536",
@@ -162,7 +162,6 @@ static const struct kl_conf_row rows[] = {
 		.option = {.name = "metadata.max.age.ms", .type = KLAMM_OPTION_LONG,
 			   .offset = AT(metadata_max_age_ms), .def = "300000",
 			   .range = "0..",
-			   .aliases = "topic.metadata.refresh.interval.ms",
 			   .doc = "What is known about the cluster is asked for again "
 				  "after this time even if nothing seems wrong."},
 		.roles = KLAMM_ROLE_ANY, .unit = "ms",

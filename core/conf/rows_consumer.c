@@ -88,6 +88,7 @@ static const struct kl_conf_row rows[] = {
 	{
 		.option = {.name = "enable.auto.commit", .type = KLAMM_OPTION_BOOL,
 			   .offset = AT(enable_auto_commit), .def = "true",
+			   .aliases = "auto.commit.enable",
 			   .doc = "Whether positions are committed for the group now "
 				  "and then without being asked."},
 		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET,

@@ -101,6 +101,7 @@ static const struct kl_conf_row rows[] = {
 	{
 		.option = {.name = "sasl.oauthbearer.assertion.template.file",
 			   .type = KLAMM_OPTION_STRING, .flags = KLAMM_OPTION_PATH,
+			   .aliases = "sasl.oauthbearer.assertion.jwt.template.file",
 			   .doc = "A JSON file of further header fields and claims."},
 		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
 		.reader = "sasl_oauthbearer",

@@ -71,7 +71,7 @@ static const struct kl_conf_row rows[] = {
 	{
 		.option = {.name = "delivery.timeout.ms", .type = KLAMM_OPTION_INT,
 			   .offset = AT(delivery_timeout_ms), .def = "120000",
-			   .range = "0..", .aliases = "message.timeout.ms",
+			   .range = "0..",
 			   .doc = "From send() on, a record that is not acknowledged in "
 				  "this time fails, whatever is tried meanwhile "
 				  "(KIP-91)."},

@@ -49,40 +49,65 @@ static int judge(const struct kl_conf_row *row, const char *key, const char *giv
 			err, KLAMM_ERR_CONFIG,
 			"%.100s = %.80s is not supported by this version of klamm", key,
 			shown(row, given));
+	case KL_STATUS_INSTEAD:
+		if (is_off(row, text))
+			return 0;
+		return kl_error(err, KLAMM_ERR_CONFIG, "%.100s = %.80s: belongs to %s; %s",
+				key, shown(row, given), row->owner, row->instead);
 	case KL_STATUS_JVM:
 		kl_buf_printf(note, "%.100s: only means something to a JVM; ignored",
 			      key);
 		return 0;
 	case KL_STATUS_OTHER:
-		kl_buf_printf(note, "%.100s: belongs to %s; ignored", key, row->owner);
+		kl_buf_printf(note, "%.100s: belongs to %s; ignored%s%s", key, row->owner,
+			      row->instead != NULL ? "; " : "",
+			      row->instead != NULL ? row->instead : "");
 		return 0;
 	default:
 		return 0;
 	}
 }
 
-static int put_row(struct klamm_conf *conf, size_t index, const char *key,
-		   const char *given, const char *expanded, struct kl_buf *note,
+/* One value on its way into the configuration. */
+struct put {
+	const char *key, *given, *from;
+	const char *expanded; /* given, when it holds no variable */
+	struct kl_buf *note;
+};
+
+static int put_row(struct klamm_conf *conf, size_t index, const struct put *put,
 		   struct klamm_error *err)
 {
 	const struct kl_conf_row *row = kl_conf_row(index);
-	KL_AUTO(kl_wipe_buf) struct kl_buf normal = {0};
+	const struct kl_conf_alias *alias = kl_conf_find_alias(put->key);
+	KL_AUTO(kl_wipe_buf) struct kl_buf translated = {0}, normal = {0};
 	KL_AUTO(kl_buf_free) struct kl_buf why = {0};
-	if (!kl_conf_normal(row, expanded, &normal, &why))
-		return kl_error(err, KLAMM_ERR_CONFIG, "%.100s = %.80s: %s", key,
-				shown(row, given), kl_buf_text(&why));
-	const char *text = kl_buf_text(&normal);
-	if (normal.failed)
+	const char *text = put->expanded;
+	bool good = alias == NULL || kl_conf_translate(alias, text, &translated, &why);
+	if (alias != NULL)
+		text = kl_buf_text(&translated);
+	if (!good || !kl_conf_normal(row, text, &normal, &why))
+		return kl_error(err, KLAMM_ERR_CONFIG, "%.100s = %.80s: %s", put->key,
+				shown(row, put->given), kl_buf_text(&why));
+	text = kl_buf_text(&normal);
+	if (normal.failed || translated.failed)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a value");
-	int rc = judge(row, key, given, text, note, err);
+	int rc = judge(row, put->key, put->given, text, put->note, err);
 	if (rc != 0)
 		return rc;
-	return kl_conf_keep(conf, index, key, text, given != expanded ? given : NULL,
+	return kl_conf_keep(conf, index, put->key,
+			    &(struct kl_conf_value){
+				    .text = (char *)text,
+				    .raw = put->given != put->expanded
+						   ? (char *)put->given
+						   : NULL,
+				    .from = (char *)put->from,
+			    },
 			    err);
 }
 
 int kl_conf_put(struct klamm_conf *conf, const char *key, const char *value,
-		struct kl_buf *note, struct klamm_error *err)
+		const char *from, struct kl_buf *note, struct klamm_error *err)
 {
 	size_t index, edits;
 	bool known = kl_conf_find(key, &index) != NULL;
@@ -103,27 +128,45 @@ int kl_conf_put(struct klamm_conf *conf, const char *key, const char *value,
 	int rc = kl_conf_expand(value, &expanded, &used, &why);
 	if (rc != 0)
 		return kl_error(err, rc, "%.100s: %s", key, why.text);
-	const char *text = used ? kl_buf_text(&expanded) : value;
+	struct put put = {
+		.key = key,
+		.given = value,
+		.from = from,
+		.expanded = used ? kl_buf_text(&expanded) : value,
+		.note = note,
+	};
 	if (known)
-		return put_row(conf, index, key, value, text, note, err);
-	return kl_conf_keep(conf, SIZE_MAX, key, text, used ? value : NULL, err);
+		return put_row(conf, index, &put, err);
+	return kl_conf_keep(conf, SIZE_MAX, key,
+			    &(struct kl_conf_value){
+				    .text = (char *)put.expanded,
+				    .raw = used ? (char *)value : NULL,
+				    .from = (char *)from,
+			    },
+			    err);
 }
 
-int klamm_conf_set(struct klamm_conf *conf, const char *key, const char *value,
-		   struct klamm_error *err)
+int kl_conf_set_from(struct klamm_conf *conf, const char *key, const char *value,
+		     const char *from, struct klamm_error *err)
 {
 	if (key == NULL || value == NULL)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 				"key or value is NULL");
 	KL_AUTO(kl_buf_free) struct kl_buf note = {0};
-	int rc = kl_conf_put(conf, key, value, &note, err);
+	int rc = kl_conf_put(conf, key, value, from, &note, err);
 	if (rc == 0 && note.len > 0)
 		kl_log(&conf->log, KL_LOG_WARN, "conf", "%s", kl_buf_text(&note));
 	return rc;
 }
 
-int klamm_conf_set_pair(struct klamm_conf *conf, const char *pair,
-			struct klamm_error *err)
+int klamm_conf_set(struct klamm_conf *conf, const char *key, const char *value,
+		   struct klamm_error *err)
+{
+	return kl_conf_set_from(conf, key, value, "the program", err);
+}
+
+int kl_conf_set_pair_from(struct klamm_conf *conf, const char *pair, const char *from,
+			  struct klamm_error *err)
 {
 	const char *eq = pair != NULL ? strchr(pair, '=') : NULL;
 	if (eq == NULL || eq == pair)
@@ -132,5 +175,11 @@ int klamm_conf_set_pair(struct klamm_conf *conf, const char *pair,
 	struct klamm_span name = kl_trim(pair, (size_t)(eq - pair));
 	KL_AUTO(kl_buf_free) struct kl_buf key = {0};
 	kl_buf_put(&key, name.data, name.len);
-	return klamm_conf_set(conf, kl_buf_text(&key), eq + 1, err);
+	return kl_conf_set_from(conf, kl_buf_text(&key), eq + 1, from, err);
+}
+
+int klamm_conf_set_pair(struct klamm_conf *conf, const char *pair,
+			struct klamm_error *err)
+{
+	return kl_conf_set_pair_from(conf, pair, "the program", err);
 }

@@ -34,6 +34,9 @@ const char *kl_conf_nearest(const char *key, struct kl_buf *out, size_t *distanc
 		for (size_t a = 0; (alias = kl_word(o->aliases, a, &alias_len)); a++)
 			try_name(&n, alias, alias_len);
 	}
+	const struct kl_conf_alias *translated;
+	for (size_t i = 0; (translated = kl_conf_alias(i)) != NULL; i++)
+		try_name(&n, translated->name, strlen(translated->name));
 	if (n.name == NULL)
 		return NULL;
 	if (distance_out != NULL)

@@ -4,7 +4,7 @@
 static const struct kl_conf_rows *const groups[] = {
 	&kl_conf_common_rows, &kl_conf_producer_rows, &kl_conf_consumer_rows,
 	&kl_conf_tls_rows,    &kl_conf_sasl_rows,     &kl_conf_oauth_rows,
-	&kl_conf_klamm_rows,  &kl_conf_others_rows,
+	&kl_conf_klamm_rows,  &kl_conf_others_rows,   &kl_conf_librdkafka_rows,
 };
 
 size_t kl_conf_row_count(void)
@@ -35,7 +35,7 @@ const char *kl_word(const char *words, size_t i, size_t *len_out)
 	return NULL;
 }
 
-static bool same_name(const char *name, size_t len, const char *key)
+bool kl_conf_same_name(const char *name, size_t len, const char *key)
 {
 	for (size_t i = 0; i < len; i++) {
 		bool underscore = key[i] == '_' && (name[i] == '.' || name[i] == '-');
@@ -47,18 +47,21 @@ static bool same_name(const char *name, size_t len, const char *key)
 
 static bool row_has_name(const struct kl_conf_row *row, const char *key)
 {
-	if (same_name(row->option.name, strlen(row->option.name), key))
+	if (kl_conf_same_name(row->option.name, strlen(row->option.name), key))
 		return true;
 	size_t len;
 	const char *alias;
 	for (size_t i = 0; (alias = kl_word(row->option.aliases, i, &len)) != NULL; i++)
-		if (same_name(alias, len, key))
+		if (kl_conf_same_name(alias, len, key))
 			return true;
 	return false;
 }
 
 const struct kl_conf_row *kl_conf_find(const char *key, size_t *index_out)
 {
+	const struct kl_conf_alias *translated = kl_conf_find_alias(key);
+	if (translated != NULL)
+		key = translated->key;
 	size_t index = 0;
 	for (size_t g = 0; g < kl_countof(groups); g++) {
 		for (size_t i = 0; i < groups[g]->n; i++, index++) {

@@ -17,6 +17,8 @@ enum kl_status {
 	KL_STATUS_NOT_YET, /* only the default, and values in `also`, are accepted */
 	KL_STATUS_JVM,	   /* accepted and noted: only a JVM has a use for it */
 	KL_STATUS_OTHER,   /* accepted and noted: belongs to another kind of client */
+	KL_STATUS_INSTEAD, /* as NOT_YET: to ignore it would change what happens, and
+			    * `instead` says how the same is had here */
 };
 
 struct kl_conf_row {
@@ -33,7 +35,9 @@ struct kl_conf_row {
 	const char *words;  /* other spellings of values: "smallest=earliest ..." */
 	const char *unit;   /* "ms", "bytes", "seconds" */
 	const char *reader; /* plugins that read it; NULL = the core */
-	const char *owner;  /* KL_STATUS_OTHER: whose key it is */
+	const char *owner;  /* KL_STATUS_OTHER, _INSTEAD: whose key it is */
+	const char *instead; /* the same: "set buffer.memory"; OTHER may have none */
+	const char *example; /* for samples, where there is no default */
 	const int32_t *values;
 	/* Instead of range: false says why ("must be ..."). */
 	bool (*check)(const char *text, struct kl_buf *why);
@@ -42,13 +46,21 @@ struct kl_conf_row {
 		    struct kl_settings *settings, struct kl_arena *arena);
 };
 
+/* Another name of a key, whose values have to be translated. */
+struct kl_conf_alias {
+	const char *name, *key;
+	int64_t scale;	   /* so many units of the key are one of the alias; 0 = the same */
+	const char *words; /* values that mean something else, as in a row */
+	const char *unit;  /* of the alias, with scale */
+};
+
 struct kl_conf_rows {
 	const struct kl_conf_row *v;
 	size_t n;
 };
 extern const struct kl_conf_rows kl_conf_common_rows, kl_conf_producer_rows,
 	kl_conf_consumer_rows, kl_conf_tls_rows, kl_conf_sasl_rows, kl_conf_oauth_rows,
-	kl_conf_klamm_rows, kl_conf_others_rows;
+	kl_conf_klamm_rows, kl_conf_others_rows, kl_conf_librdkafka_rows;
 
 /* Rows by number, in the order of the table; the count never changes. */
 size_t kl_conf_row_count(void);
@@ -57,6 +69,20 @@ const struct kl_conf_row *kl_conf_row(size_t i);
 /* The row of a key or an alias, its number in *index_out (may be NULL); NULL = none.
  * '_' in key stands for '.', '-' or '_': bootstrap_servers. */
 const struct kl_conf_row *kl_conf_find(const char *key, size_t *index_out);
+
+/* Does key spell this name? */
+bool kl_conf_same_name(const char *name, size_t len, const char *key);
+
+/* Translated names: by number, NULL behind the last one; and by name, NULL = none.
+ * kl_conf_find() finds their rows. */
+const struct kl_conf_alias *kl_conf_alias(size_t i);
+const struct kl_conf_alias *kl_conf_find_alias(const char *name);
+/* The text in the key's own terms. False says why it has none. */
+bool kl_conf_translate(const struct kl_conf_alias *alias, const char *text,
+		       struct kl_buf *out, struct kl_buf *why);
+
+/* What stands for text in "smallest=earliest largest=latest", or text itself. */
+struct klamm_span kl_conf_word(const char *words, struct klamm_span text);
 
 /* The i-th of the names in a space separated list, with its length; NULL at the end. */
 const char *kl_word(const char *words, size_t i, size_t *len_out);

@@ -86,8 +86,7 @@ bool kl_plugin_name(int32_t kind, const char *text, size_t len, struct kl_buf *n
 	return !class && !bad;
 }
 
-/* "smallest=earliest ...": the word for another spelling. */
-static struct klamm_span other_spelling(const char *words, struct klamm_span text)
+struct klamm_span kl_conf_word(const char *words, struct klamm_span text)
 {
 	size_t len;
 	const char *word;
@@ -105,7 +104,7 @@ static bool put_element(const struct kl_conf_row *row, struct klamm_span text,
 {
 	if (row->kind != 0)
 		return kl_plugin_name(row->kind, text.data, text.len, normal, why);
-	text = other_spelling(row->words, text);
+	text = kl_conf_word(row->words, text);
 	/* Where the words are a closed list they are stored as written there. */
 	if (row->option.range != NULL && row->check == NULL &&
 	    (row->option.type == KLAMM_OPTION_ENUM ||

@@ -61,7 +61,14 @@ struct klamm_conf_issue {
 };
 typedef void (*klamm_conf_issue_fn)(void *arg, const struct klamm_conf_issue *issue);
 
-/* Read a file in Java's .properties syntax. fn (may be NULL) hears of every
+/* Which [profile NAME] sections of files count: those of this name (copied), besides what
+ * stands outside of any. NULL = none. Before the first file is loaded (STATE). That no file
+ * had it is told by klamm_conf_check() and when a client is made. CONFIG: not a name. */
+int klamm_conf_profile(struct klamm_conf *conf, const char *name, struct klamm_error *err);
+
+/* Read a file in Java's .properties syntax, see klamm.conf(5). In a file that is not called
+ * *.properties, "[profile NAME]" begins a section and "include FILE" reads another file, as
+ * seen from the folder of the first. fn (may be NULL) hears of every
  * issue; the first error is also returned, and then nothing of the file is kept.
  * IO: the file cannot be read. CONFIG: something in it is wrong. */
 int klamm_conf_load(struct klamm_conf *conf, const char *path, klamm_conf_issue_fn fn,

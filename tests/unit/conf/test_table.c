@@ -69,7 +69,10 @@ START_TEST(every_row_is_complete)
 			      "%s", o->name);
 		ck_assert_msg(row->roles > 0 && row->roles <= KLAMM_ROLE_ANY, "%s",
 			      o->name);
-		ck_assert_msg((row->owner != NULL) == (row->status == KL_STATUS_OTHER),
+		bool foreign = row->status == KL_STATUS_OTHER ||
+			       row->status == KL_STATUS_INSTEAD;
+		ck_assert_msg((row->owner != NULL) == foreign, "%s", o->name);
+		ck_assert_msg(row->status != KL_STATUS_INSTEAD || row->instead != NULL,
 			      "%s", o->name);
 		ck_assert_msg(o->type != KLAMM_OPTION_ENUM || o->range != NULL, "%s",
 			      o->name);
@@ -158,6 +161,27 @@ START_TEST(what_is_missing_says_so)
 }
 END_TEST
 
+START_TEST(what_is_had_otherwise_says_how)
+{
+	int n = 0;
+	for_rows(row)
+	{
+		if (row->status != KL_STATUS_INSTEAD)
+			continue;
+		char text[200], want[400];
+		const char *name = row->option.name,
+			   *value = other_value(row, text, sizeof(text));
+		ck_assert_int_eq(klamm_conf_set(conf, name, value, &err), KLAMM_ERR_CONFIG);
+		snprintf(want, sizeof(want), "%s = %s: belongs to %s; %s", name, value,
+			 row->owner, row->instead);
+		ck_assert_str_eq(err.text, want);
+		ck_assert(!kl_conf_is_set(conf, name));
+		n++;
+	}
+	ck_assert_int_gt(n, 0);
+}
+END_TEST
+
 START_TEST(what_has_no_meaning_here_is_noted)
 {
 	int n = 0;
@@ -175,8 +199,9 @@ START_TEST(what_has_no_meaning_here_is_noted)
 			snprintf(want, sizeof(want),
 				 "%s: only means something to a JVM; ignored", name);
 		else
-			snprintf(want, sizeof(want), "%s: belongs to %s; ignored", name,
-				 row->owner);
+			snprintf(want, sizeof(want), "%s: belongs to %s; ignored%s%s", name,
+				 row->owner, row->instead != NULL ? "; " : "",
+				 row->instead != NULL ? row->instead : "");
 		ck_assert_str_eq(logged, want);
 		n++;
 	}
@@ -357,6 +382,7 @@ static const char *expected_word(const struct kl_conf_row *row)
 {
 	switch (row->status) {
 	case KL_STATUS_NOT_YET:
+	case KL_STATUS_INSTEAD:
 		return "refused";
 	case KL_STATUS_JVM:
 	case KL_STATUS_OTHER:
@@ -421,6 +447,25 @@ START_TEST(explains_every_key)
 	ck_assert_int_eq(kl_conf_explain("compression.zstd.level", &out, &err), 0);
 	ck_assert_ptr_nonnull(
 		strstr(kl_buf_text(&out), "status    works; read by codec_zstd\n"));
+	kl_buf_clear(&out);
+	ck_assert_int_eq(kl_conf_explain("queue.buffering.max.kbytes", &out, &err), 0);
+	ck_assert_ptr_nonnull(strstr(kl_buf_text(&out),
+				     "also      buffer_memory, queue.buffering.max.kbytes "
+				     "(in KiB)\n"));
+	kl_buf_clear(&out);
+	ck_assert_int_eq(kl_conf_explain("compression.level", &out, &err), 0);
+	ck_assert_ptr_nonnull(strstr(kl_buf_text(&out),
+				     "status    not accepted: belongs to librdkafka; set "
+				     "compression.gzip.level, "));
+	kl_buf_clear(&out);
+	ck_assert_int_eq(kl_conf_explain("compression.zstd", &out, &err), 0);
+	ck_assert_ptr_eq(strstr(kl_buf_text(&out), "compression.zstd.level\t3\tHow hard"),
+			 kl_buf_text(&out));
+	ck_assert_ptr_null(strstr(kl_buf_text(&out), "\ncompression"));
+	ck_assert_int_eq(kl_conf_explain("serializer.avro.url", &out, &err),
+			 KLAMM_ERR_CONFIG);
+	ck_assert_str_eq(err.text, "serializer.avro.url: a plugin's own key; `klamm plugin "
+				   "info KIND NAME` lists the keys of a plugin");
 	ck_assert_int_eq(kl_conf_explain("lingr", &out, &err), KLAMM_ERR_CONFIG);
 	ck_assert_str_eq(err.text, "lingr: no such key");
 	for_rows(row)
@@ -443,6 +488,7 @@ UNIT_SUITE(table)
 	unit_add(s, every_row_is_complete);
 	unit_add_fixture(s, every_default_is_a_value, up, down);
 	unit_add_fixture(s, what_is_missing_says_so, up, down);
+	unit_add_fixture(s, what_is_had_otherwise_says_how, up, down);
 	unit_add_fixture(s, what_has_no_meaning_here_is_noted, up, down);
 	unit_add_fixture(s, secrets_are_never_told, up, down);
 	unit_add(s, agrees_with_kafkas_keys);
