@@ -74,7 +74,8 @@ extern const struct cli_command *const cli_commands[]; /* ended by NULL */
 extern const struct cli_option cli_global_options[];
 
 extern const struct cli_command cli_bench_consume, cli_bench_produce, cli_broker,
-	cli_config_explain, cli_config_lint, cli_consume, cli_plugin_info,
+	cli_completion, cli_config_dump, cli_config_explain, cli_config_lint,
+	cli_config_sample, cli_consume, cli_plugin_info,
 	cli_plugin_list, cli_produce, cli_topic_create, cli_topic_delete,
 	cli_topic_describe, cli_topic_list, cli_version, cli_wire_decode,
 	cli_wire_encode;
@@ -86,6 +87,7 @@ struct cli {
 	const char *group; /* the first word of a command of two, or NULL */
 	/* The global options. */
 	struct cli_list brokers, files, pairs;
+	const char *profile;
 	int32_t verbosity, timeout_s;
 	bool quiet, help, version;
 };
@@ -97,11 +99,14 @@ int cli_parse(struct cli *cli, int argc, char **argv, void **options_out,
 void cli_help(
 	const struct cli *cli); /* of its command, or of the whole program; on stdout */
 
-/* A configuration from -F, then -X, then -b; every problem of a file is told at once.
- */
+/* A configuration from -F, or else from the user's own file, then -X, then -b; every problem
+ * of a file is told at once. */
 int cli_conf(const struct cli *cli, struct klamm_conf **conf_out);
 /* The same for commands that talk to a broker: 127.0.0.1:9092 when none is named. */
 int cli_client_conf(const struct cli *cli, struct klamm_conf **conf_out);
+
+/* The role (enum klamm_role) that is called so; 0: none, and the user was told. */
+int32_t cli_role(const struct cli *cli, const char *word);
 
 /* How long a question to the brokers may take. */
 static inline int64_t cli_timeout_ms(const struct cli *cli)

@@ -336,7 +336,7 @@ static const struct cli_option rows[] = {
 	 "send to this partition instead of asking the partitioner"},
 	{'t', "timestamp", "MS", CLI_INT64, AT(timestamp_ms), 0, INT64_MAX,
 	 "milliseconds since 1970 instead of now"},
-	{'z', "codec", "NAME", CLI_TEXT, AT(codec), 0, 0,
+	{'z', "codec", "CODEC", CLI_TEXT, AT(codec), 0, 0,
 	 "compress: gzip, snappy, lz4, zstd (compression.type)"},
 	{'Z', "null", NULL, CLI_FLAG, AT(empty_is_null), 0, 0,
 	 "an empty value or key is null"},

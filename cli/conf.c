@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The configuration of a run: what the program itself prefers, then files, then -X,
  * then -b; later ones win. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
+#include "core/conf/conf.h"
 
 static void tell_issue(void *arg, const struct klamm_conf_issue *issue)
 {
 	const struct cli *cli = arg;
 	if (!issue->is_error && cli->quiet)
 		return;
-	fprintf(stderr, "klamm: %s:%d: %s%s\n",
-		issue->file ? issue->file : "command line", issue->line,
+	fprintf(stderr, "klamm: %s:%d: %s%s\n", issue->file, issue->line,
 		issue->is_error ? "" : "note: ", issue->text);
 }
 
@@ -22,6 +25,26 @@ static void log_line(void *arg, int32_t level, const char *where, const char *te
 	fprintf(stderr, "klamm: %s: %s: %s\n",
 		names[level >= 0 && level < (int32_t)kl_countof(names) ? level : 0],
 		where, text);
+}
+
+/* Somebody's own file, for when no -F is given: $KLAMM_CONF (empty: none), or klamm.conf of
+ * the folder that the XDG rules say, if it is there. False: there is none. */
+static bool own_file(struct kl_buf *file)
+{
+	const char *named = secure_getenv("KLAMM_CONF");
+	if (named != NULL) {
+		kl_buf_printf(file, "%s", named);
+		return *named != '\0';
+	}
+	const char *folder = secure_getenv("XDG_CONFIG_HOME"), *home = secure_getenv("HOME");
+	if (folder != NULL && *folder == '/')
+		kl_buf_printf(file, "%s/klamm/klamm.conf", folder);
+	else if (home != NULL && *home == '/')
+		kl_buf_printf(file, "%s/.config/klamm/klamm.conf", home);
+	else
+		return false;
+	/* One that is there and cannot be read is an error of the reading. */
+	return access(kl_buf_text(file), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 static int load_file(const struct cli *cli, struct klamm_conf *conf, const char *file)
@@ -49,7 +72,7 @@ static int set_brokers(const struct cli *cli, struct klamm_conf *conf)
 		len += (size_t)n;
 	}
 	struct klamm_error err;
-	if (len > 0 && klamm_conf_set(conf, "bootstrap.servers", text, &err) != 0)
+	if (len > 0 && kl_conf_set_from(conf, "bootstrap.servers", text, "-b", &err) != 0)
 		return cli_fail(CLI_USAGE, "-b: %s", err.text);
 	return 0;
 }
@@ -61,20 +84,36 @@ static int prefer(const struct cli *cli, struct klamm_conf *conf)
 	struct klamm_error err;
 	char wait[24];
 	snprintf(wait, sizeof(wait), "%lld", (long long)cli_timeout_ms(cli));
-	if (klamm_conf_set(conf, "client.id", "klamm", &err) != 0 ||
-	    klamm_conf_set(conf, "max.block.ms", wait, &err) != 0)
+	if (kl_conf_set_from(conf, "client.id", "klamm", "klamm", &err) != 0 ||
+	    kl_conf_set_from(conf, "max.block.ms", wait, "--timeout", &err) != 0)
 		return cli_error(&err);
 	return 0;
+}
+
+static int load_files(const struct cli *cli, struct klamm_conf *conf)
+{
+	struct klamm_error err;
+	if (klamm_conf_profile(conf, cli->profile, &err) != 0)
+		return cli_fail(CLI_USAGE, "--%s", err.text);
+	KL_AUTO(kl_buf_free) struct kl_buf own = {0};
+	int rc = 0;
+	if (cli->files.n == 0 && own_file(&own))
+		rc = load_file(cli, conf, kl_buf_text(&own));
+	for (size_t i = 0; rc == 0 && i < cli->files.n; i++)
+		rc = load_file(cli, conf, cli->files.v[i]);
+	if (rc == 0 && kl_conf_check_profile(conf, &err) != 0)
+		rc = cli_fail(CLI_USAGE, "--%s", err.text);
+	return rc;
 }
 
 static int fill(const struct cli *cli, struct klamm_conf *conf)
 {
 	struct klamm_error err;
 	int rc = prefer(cli, conf);
-	for (size_t i = 0; rc == 0 && i < cli->files.n; i++)
-		rc = load_file(cli, conf, cli->files.v[i]);
+	if (rc == 0)
+		rc = load_files(cli, conf);
 	for (size_t i = 0; rc == 0 && i < cli->pairs.n; i++)
-		if (klamm_conf_set_pair(conf, cli->pairs.v[i], &err) != 0)
+		if (kl_conf_set_pair_from(conf, cli->pairs.v[i], "-X", &err) != 0)
 			rc = cli_fail(CLI_USAGE, "-X %s", err.text);
 	if (rc == 0)
 		rc = set_brokers(cli, conf);
@@ -114,7 +153,7 @@ int cli_client_conf(const struct cli *cli, struct klamm_conf **conf_out)
 	const char *servers = klamm_conf_get(conf, "bootstrap.servers");
 	struct klamm_error err;
 	if ((servers == NULL || servers[0] == '\0') &&
-	    klamm_conf_set(conf, "bootstrap.servers", "127.0.0.1:9092", &err) != 0) {
+	    kl_conf_set_from(conf, "bootstrap.servers", "127.0.0.1:9092", "klamm", &err)) {
 		klamm_conf_free(conf);
 		return cli_error(&err);
 	}

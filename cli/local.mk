@@ -13,7 +13,9 @@ bin_PROGRAMS += %D%/klamm
 	%D%/bench.c %D%/bench.h \
 	%D%/cmd_bench.c \
 	%D%/cmd_broker.c \
+	%D%/cmd_completion.c %D%/completion_bash.c %D%/completion_zsh.c %D%/completion.h \
 	%D%/cmd_config.c \
+	%D%/cmd_config_dump.c \
 	%D%/cmd_consume.c \
 	%D%/cmd_plugin.c \
 	%D%/cmd_produce.c \

@@ -301,8 +301,7 @@ bool kl_conf_is_set(const struct klamm_conf *conf, const char *key)
 	return kl_conf_value(conf, key) != NULL;
 }
 
-/* The table cannot know which options of a plugin are secret: go by their names. */
-static bool looks_secret(const char *key)
+bool kl_conf_looks_secret(const char *key)
 {
 	static const char words[] =
 		"password passphrase secret token credential private";
@@ -318,7 +317,7 @@ const char *klamm_conf_get(const struct klamm_conf *conf, const char *key)
 {
 	const struct kl_conf_row *row = kl_conf_find(key, NULL);
 	bool secret = row != NULL ? (row->option.flags & KLAMM_OPTION_SECRET) != 0
-				  : looks_secret(key);
+				  : kl_conf_looks_secret(key);
 	return secret && kl_conf_is_set(conf, key) ? hidden : kl_conf_lookup(conf, key);
 }
 

@@ -56,6 +56,30 @@ const struct kl_conf_plugin *kl_conf_plugins(const struct klamm_conf *conf);
 /* Never NULL; silent when klamm_conf_log() was not called. Belongs to conf. */
 const struct kl_log *kl_conf_log(const struct klamm_conf *conf);
 
+/* A setting as it is in effect. Borrowed for the call. */
+struct kl_conf_entry {
+	const char *key;
+	const char *value; /* NULL when it is secret */
+	int32_t roles;	   /* that this value is for ... */
+	int32_t of;	   /* ... of those that read the key and were asked for */
+	bool is_default;
+	const char *from; /* "default", "client.conf:3", "-X", ... */
+};
+typedef void (*kl_conf_entry_fn)(void *arg, const struct kl_conf_entry *entry);
+
+/* For `klamm config dump`: everything that clients of these roles go by, in the order of the
+ * table; what has neither value nor default, and what is ignored, is left out. NO_MEMORY. */
+int kl_conf_dump(const struct klamm_conf *conf, int32_t roles, kl_conf_entry_fn fn, void *arg,
+		 struct klamm_error *err);
+
+/* For `klamm config sample`: a file with every key that clients of these roles read, each
+ * with its meaning and default, and commented out unless it must be set. shared: only keys
+ * that are every client's. NO_MEMORY. */
+int kl_conf_sample(int32_t roles, bool shared, struct kl_buf *out, struct klamm_error *err);
+
+/* key = value as a line of a .properties file, with its end. */
+void kl_conf_put_line(struct kl_buf *out, const char *key, const char *value);
+
 /* For `klamm config explain KEY`: type, default, range, roles, aliases, who reads it,
  * and a sentence. A first part of keys ("ssl") lists those in one line each, NULL every
  * one. CONFIG: no such key; the text names the nearest. */

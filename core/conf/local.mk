@@ -2,6 +2,7 @@ libklamm_la_SOURCES += \
 	%D%/aliases.c \
 	%D%/check.c \
 	%D%/conf.c %D%/conf.h \
+	%D%/dump.c \
 	%D%/endpoint.c \
 	%D%/expand.c \
 	%D%/explain.c \
@@ -23,6 +24,7 @@ libklamm_la_SOURCES += \
 	%D%/rows_producer.c \
 	%D%/rows_sasl.c \
 	%D%/rows_tls.c \
+	%D%/sample.c \
 	%D%/set.c \
 	%D%/settings.c %D%/settings.h \
 	%D%/suggest.c \

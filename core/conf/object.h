@@ -34,9 +34,9 @@ struct klamm_conf {
 	struct kl_arena arena;
 };
 
-/* Set key to value; from: who does it. note (cleared) tells what is to be known about a value that was
- * accepted and has no effect. The error's text begins with the key and holds no secret.
- */
+/* Set key to value; from: who does it. note (cleared) tells what is to be known about a value
+ * that was accepted and has no effect. The error's text begins with the key and holds no
+ * secret. */
 int kl_conf_put(struct klamm_conf *conf, const char *key, const char *value,
 		const char *from, struct kl_buf *note, struct klamm_error *err);
 
@@ -58,6 +58,9 @@ const char *kl_conf_row_text(const struct klamm_conf *conf, size_t index, int32_
  * error names the place, never what stands there. */
 int kl_conf_expand(const char *text, struct kl_buf *out, bool *used_out,
 		   struct klamm_error *err);
+
+/* The table cannot know which options of a plugin are secret: go by their names. */
+bool kl_conf_looks_secret(const char *key);
 
 /* The typed values for one role, without the rules between keys. NO_MEMORY. */
 int kl_conf_fill(const struct klamm_conf *conf, int32_t role,

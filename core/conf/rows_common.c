@@ -7,6 +7,7 @@
 static const struct kl_conf_row rows[] = {
 	{
 		.option = {.name = "bootstrap.servers", .type = KLAMM_OPTION_LIST,
+			   .flags = KLAMM_OPTION_REQUIRED,
 			   .offset = AT(bootstrap_servers), .range = "host:port,...",
 			   .aliases = "metadata.broker.list",
 			   .doc = "Brokers to ask first, \"host:port\" each (9092 when "
@@ -14,6 +15,7 @@ static const struct kl_conf_row rows[] = {
 				  "address); the rest of the cluster is learned from "
 				  "them."},
 		.roles = KLAMM_ROLE_ANY, .check = kl_check_servers,
+		.example = "localhost:9092",
 		.fill = kl_fill_endpoints,
 	},
 	{
@@ -269,4 +271,4 @@ static const struct kl_conf_row rows[] = {
 	},
 };
 
-const struct kl_conf_rows kl_conf_common_rows = {rows, kl_countof(rows)};
+const struct kl_conf_rows kl_conf_common_rows = {rows, kl_countof(rows), "Every client"};

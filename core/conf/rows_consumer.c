@@ -77,6 +77,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "The plugin that makes values of keys when asked; "
 				  "without one they stay bytes."},
 		.roles = KLAMM_ROLE_CONSUMER, .kind = KLAMM_KIND_SERIALIZER,
+		.example = "string",
 	},
 	{
 		.option = {.name = "value.deserializer", .type = KLAMM_OPTION_STRING,
@@ -84,6 +85,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "The plugin that makes values of values when asked; "
 				  "without one they stay bytes."},
 		.roles = KLAMM_ROLE_CONSUMER, .kind = KLAMM_KIND_SERIALIZER,
+		.example = "json",
 	},
 	{
 		.option = {.name = "enable.auto.commit", .type = KLAMM_OPTION_BOOL,
@@ -194,4 +196,4 @@ static const struct kl_conf_row rows[] = {
 	},
 };
 
-const struct kl_conf_rows kl_conf_consumer_rows = {rows, kl_countof(rows)};
+const struct kl_conf_rows kl_conf_consumer_rows = {rows, kl_countof(rows), "Consumer"};

@@ -117,4 +117,5 @@ static const struct kl_conf_row rows[] = {
 	},
 };
 
-const struct kl_conf_rows kl_conf_klamm_rows = {rows, kl_countof(rows)};
+const struct kl_conf_rows kl_conf_klamm_rows = {
+	rows, kl_countof(rows), "Plugins, memory and threads"};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Keys of librdkafka that no key of Kafka stands for. What can be ignored is; what would change
- * the result says what to do instead. Names that are other words for a key of ours stand with
- * that key, or in aliases.c when their values differ. */
+/* Keys of librdkafka that no key of Kafka stands for. What can be ignored is; what would
+ * change the result says what to do instead. Names that are other words for a key of ours
+ * stand with that key, or in aliases.c when their values differ. */
 #include "core/conf/table.h"
 
 #define ROW(name_, def_, role, status_, doc_)                                            \
@@ -206,4 +206,5 @@ static const struct kl_conf_row rows[] = {
 	 .owner = "librdkafka", .instead = "klamm always does"},
 };
 
-const struct kl_conf_rows kl_conf_librdkafka_rows = {rows, kl_countof(rows)};
+const struct kl_conf_rows kl_conf_librdkafka_rows = {
+	rows, kl_countof(rows), "Keys of librdkafka"};

@@ -107,4 +107,5 @@ static const struct kl_conf_row rows[] = {
 	},
 };
 
-const struct kl_conf_rows kl_conf_others_rows = {rows, kl_countof(rows)};
+const struct kl_conf_rows kl_conf_others_rows = {
+	rows, kl_countof(rows), "Keys of kafka-python"};

@@ -90,6 +90,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "The plugin that turns keys given as values into "
 				  "bytes; without one keys are bytes already."},
 		.roles = KLAMM_ROLE_PRODUCER, .kind = KLAMM_KIND_SERIALIZER,
+		.example = "string",
 	},
 	{
 		.option = {.name = "value.serializer", .type = KLAMM_OPTION_STRING,
@@ -97,6 +98,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "The plugin that turns values into bytes; without one "
 				  "they are bytes already."},
 		.roles = KLAMM_ROLE_PRODUCER, .kind = KLAMM_KIND_SERIALIZER,
+		.example = "json",
 	},
 	{
 		.option = {.name = "linger.ms", .type = KLAMM_OPTION_LONG,
@@ -196,4 +198,4 @@ static const struct kl_conf_row rows[] = {
 	},
 };
 
-const struct kl_conf_rows kl_conf_producer_rows = {rows, kl_countof(rows)};
+const struct kl_conf_rows kl_conf_producer_rows = {rows, kl_countof(rows), "Producer"};

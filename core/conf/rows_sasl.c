@@ -178,4 +178,4 @@ static const struct kl_conf_row rows[] = {
 	},
 };
 
-const struct kl_conf_rows kl_conf_sasl_rows = {rows, kl_countof(rows)};
+const struct kl_conf_rows kl_conf_sasl_rows = {rows, kl_countof(rows), "SASL"};

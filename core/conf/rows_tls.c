@@ -196,4 +196,4 @@ static const struct kl_conf_row rows[] = {
 	},
 };
 
-const struct kl_conf_rows kl_conf_tls_rows = {rows, kl_countof(rows)};
+const struct kl_conf_rows kl_conf_tls_rows = {rows, kl_countof(rows), "TLS"};

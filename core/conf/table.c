@@ -15,6 +15,11 @@ size_t kl_conf_row_count(void)
 	return n;
 }
 
+const struct kl_conf_rows *kl_conf_group(size_t g)
+{
+	return g < kl_countof(groups) ? groups[g] : NULL;
+}
+
 const struct kl_conf_row *kl_conf_row(size_t i)
 {
 	size_t g = 0;

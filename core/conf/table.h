@@ -57,6 +57,7 @@ struct kl_conf_alias {
 struct kl_conf_rows {
 	const struct kl_conf_row *v;
 	size_t n;
+	const char *title; /* of their chapter in manual and samples */
 };
 extern const struct kl_conf_rows kl_conf_common_rows, kl_conf_producer_rows,
 	kl_conf_consumer_rows, kl_conf_tls_rows, kl_conf_sasl_rows, kl_conf_oauth_rows,
@@ -65,6 +66,9 @@ extern const struct kl_conf_rows kl_conf_common_rows, kl_conf_producer_rows,
 /* Rows by number, in the order of the table; the count never changes. */
 size_t kl_conf_row_count(void);
 const struct kl_conf_row *kl_conf_row(size_t i);
+
+/* The same rows by groups; NULL behind the last one. */
+const struct kl_conf_rows *kl_conf_group(size_t g);
 
 /* The row of a key or an alias, its number in *index_out (may be NULL); NULL = none.
  * '_' in key stands for '.', '-' or '_': bootstrap_servers. */

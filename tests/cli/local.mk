@@ -1,6 +1,7 @@
 CLI_TESTS = \
 	%D%/bench.test \
 	%D%/broker.test \
+	%D%/completion.test \
 	%D%/config.test \
 	%D%/manual.test \
 	%D%/plugin.test \

@@ -6,6 +6,8 @@ klamm() {
 	"$abs_top_builddir/cli/klamm" "$@"
 }
 
+export KLAMM_CONF= # whatever the user of this machine has
+
 tap_count=0
 tmp=$(mktemp -d)
 tap_end() {

@@ -48,8 +48,9 @@ static void check(const char *name, const char *value, const char *what, const c
 			return;
 		ck_assert_msg(rc == 0, "%s", err.text);
 		ck_assert_str_eq(logged, "");
-		ck_assert_msg(strcmp(kl_conf_lookup(conf, what), stored) == 0, "%s = %s: %s is %s",
-			      name, value, what, kl_conf_lookup(conf, what));
+		const char *is = kl_conf_lookup(conf, what);
+		ck_assert_msg(strcmp(is, stored) == 0, "%s = %s: %s is %s", name, value,
+			      what, is);
 	}
 }
 
