@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "broker/call.h"
+#include "broker/data.h"
 #include "broker/null.h"
-#include "core/base/text.h"
 
 #define NODES_MAX 1000
 #define REPLICAS_DEFAULT 3
@@ -161,6 +161,10 @@ static int take_options(struct klamm_broker *broker,
 	o->null_record_size = o->null_record_size ?: NULL_RECORD_SIZE;
 	o->null_batch_records = o->null_batch_records ?: NULL_BATCH_RECORDS;
 	o->listen = o->advertise = NULL;
+	if (o->data_dir != NULL && o->null)
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"a broker that forgets all records has no use for a data "
+				"directory");
 	if (!in_range(o->nodes, 1, NODES_MAX) || !in_range(o->partitions, 1, 10000) ||
 	    !in_range(o->replicas, 1, o->nodes) || o->message_max_bytes < 0 ||
 	    o->memory_max < 0 || !in_range(o->null_record_size, 0, 1 << 20) ||
@@ -174,6 +178,8 @@ static int take_options(struct klamm_broker *broker,
 	if (advertise == NULL)
 		advertise = is_everywhere(broker->listen_host) ? "127.0.0.1"
 							       : broker->listen_host;
+	if (o->data_dir != NULL)
+		o->data_dir = broker->data_dir = strdup(o->data_dir);
 	broker->host = strdup(advertise);
 	broker->nodes = calloc((size_t)o->nodes, sizeof(*broker->nodes));
 	if (broker->host == NULL || broker->nodes == NULL)
@@ -229,16 +235,32 @@ static int start_nodes(struct klamm_broker *broker, struct klamm_error *err)
 	return 0;
 }
 
+/* What the directory holds is led by the nodes that run now, in new epochs, which are on the
+ * disk before anything is written in them. A disk that is full can still be read. */
+static void begin_reign(struct klamm_broker *broker)
+{
+	struct klamm_error err;
+	broker->is_open = true;
+	kl_dev_topics_elect(broker);
+	if (broker->store != NULL && kl_dev_save(broker, &err) != 0)
+		kl_log(&broker->loop->log, KL_LOG_WARN, "store",
+		       "nothing will be appended before this works: %s", err.text);
+}
+
 static void run_start(void *arg)
 {
 	struct start *start = arg;
 	struct klamm_broker *broker = start->broker;
-	struct klamm_uuid id;
-	broker->loop->os->random(broker->loop->os, id.bytes, sizeof(id.bytes));
-	kl_uuid_text(&id, broker->cluster_id);
+	broker->loop->os->random(broker->loop->os, broker->cluster_uuid.bytes,
+				 sizeof(broker->cluster_uuid.bytes));
 	start->rc = kl_timer_init(broker->loop, &broker->sweep, sweep, start->err);
 	if (start->rc == 0)
+		start->rc = kl_dev_data_open(broker, start->err);
+	kl_uuid_text(&broker->cluster_uuid, broker->cluster_id);
+	if (start->rc == 0)
 		start->rc = start_nodes(broker, start->err);
+	if (start->rc == 0)
+		begin_reign(broker);
 	if (start->rc == 0)
 		kl_timer_set(broker->loop, &broker->sweep,
 			     broker->loop->now + SWEEP_EVERY);
@@ -255,10 +277,12 @@ static void run_stop(void *arg)
 static void run_free(void *arg)
 {
 	struct klamm_broker *broker = arg;
+	kl_dev_data_close(broker);
 	kl_timer_drop(broker->loop, &broker->sweep);
 	for (int32_t i = 0; i < broker->options.nodes; i++)
 		kl_timer_drop(broker->loop, &broker->nodes[i].again);
 	kl_dev_topics_free(broker);
+	kl_dev_store_free(broker->store);
 	kl_dev_faults_free(broker);
 	kl_dev_calls_free(broker);
 	kl_dev_conns_bury(&broker->bury);
@@ -275,7 +299,7 @@ static struct klamm_broker *make(struct klamm_error *err)
 	kl_list_init(&broker->dead_conns);
 	kl_list_init(&broker->faults);
 	broker->bury.fn = kl_dev_conns_bury;
-	broker->next_producer_id = 1;
+	broker->next_producer_id = broker->producer_id_limit = 1;
 	for (int i = 0; i < KL_API_COUNT; i++)
 		broker->limits[i].min = 1; /* above max: not served */
 	for (size_t i = 0; i < kl_dev_api_count; i++) {
@@ -351,12 +375,21 @@ void klamm_broker_stop(struct klamm_broker *broker)
 	kl_loop_call(broker->loop, run_stop, broker);
 }
 
+static bool store_is_idle(void *arg)
+{
+	const struct kl_dev_store *store = arg;
+	return atomic_load(&store->running) == 0;
+}
+
 void klamm_broker_free(struct klamm_broker *broker)
 {
 	if (broker == NULL)
 		return;
 	if (broker->loop != NULL && broker->nodes != NULL) {
 		klamm_broker_stop(broker);
+		if (broker->store != NULL)
+			kl_loop_wait(broker->loop, &broker->store->idle, store_is_idle,
+				     broker->store, KL_NEVER);
 		/* What the first call posted has run before the second one does. */
 		kl_loop_call(broker->loop, run_free, broker);
 	}
@@ -366,6 +399,7 @@ void klamm_broker_free(struct klamm_broker *broker)
 	kl_slab_pool_free(broker->frames);
 	kl_slab_pool_free(broker->chunks);
 	free(broker->nodes);
+	free(broker->data_dir);
 	free(broker->listen_host);
 	free(broker->host);
 	free(broker->address);

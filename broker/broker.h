@@ -8,6 +8,7 @@
 
 #include "broker/topics.h"
 #include "core/net/conn.h"
+#include "core/base/text.h"
 #include "core/proto/gen/api.h"
 
 struct kl_dev_null;
@@ -33,13 +34,17 @@ struct klamm_broker {
 	struct klamm_broker_options options; /* the defaults filled in; no borrowed texts */
 	char *listen_host, *host;            /* to bind, to tell clients */
 	char *address;
-	char cluster_id[24];
+	char *data_dir; /* of the options */
+	struct klamm_uuid cluster_uuid;
+	char cluster_id[KL_UUID_TEXT];
 	struct kl_dev_node *nodes; /* options.nodes of them, node i has id i + 1 */
 	struct kl_slab_pool *frames; /* requests as they come in */
 	struct kl_slab_pool *chunks; /* of the logs */
+	struct kl_dev_store *store; /* NULL: everything is in memory */
+	bool is_open;               /* all that is in it was read */
 	struct kl_dev_topics topics;
 	struct kl_dev_null *null; /* NULL: records are kept */
-	int64_t next_producer_id;
+	int64_t next_producer_id, producer_id_limit; /* those below are spoken for */
 
 	struct kl_list idle_calls; /* for the next requests */
 	unsigned idle_call_count;

@@ -59,6 +59,7 @@ struct kl_dev_call {
 	void (*on_timer)(struct kl_dev_call *call);
 	struct kl_hook wake; /* see kl_dev_call_wake() */
 	void (*on_wake)(struct kl_dev_call *call);
+	void *work; /* the handler's own, in the arena */
 	struct kl_dev_wait *waits;
 	size_t wait_count;
 

@@ -63,10 +63,12 @@ const struct klamm_option kl_dev_config_rows[KL_DEV_CONFIGS] = {
 	BOOL("remote.storage.enable", "false"),
 	LONG("retention.bytes", "-1", NULL),
 	LONG("retention.ms", "604800000", "-1.."),
-	INT("segment.bytes", "1073741824", "1048576.."),
+	{.name = "segment.bytes", .type = KLAMM_OPTION_INT, .def = "1073741824",
+	 .range = "1048576..", USED(segment_bytes)},
 	INT("segment.index.bytes", "10485760", "4.."),
 	LONG("segment.jitter.ms", "0", "0.."),
-	LONG("segment.ms", "604800000", "1.."),
+	{.name = "segment.ms", .type = KLAMM_OPTION_LONG, .def = "604800000", .range = "1..",
+	 USED(segment_ms)},
 	BOOL("unclean.leader.election.enable", "false"),
 };
 
@@ -77,6 +79,8 @@ void kl_dev_settings_init(struct kl_dev_settings *settings, int32_t message_max)
 		.message_max = message_max,
 		.before_max = INT64_MAX,
 		.after_max = 3600000,
+		.segment_bytes = 1 << 30,
+		.segment_ms = INT64_C(604800000),
 	}};
 }
 

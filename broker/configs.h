@@ -12,11 +12,13 @@
 
 extern const struct klamm_option kl_dev_config_rows[KL_DEV_CONFIGS];
 
-/* What the four say. */
+/* What those say that do something. */
 struct kl_dev_config {
 	int32_t timestamp_type; /* enum klamm_timestamp_type */
 	int32_t message_max;
 	int64_t before_max, after_max; /* ms that a CreateTime may lie behind or before now */
+	int32_t segment_bytes;
+	int64_t segment_ms;
 };
 
 /* The settings of one topic: texts that were set, NULL = the default. */

@@ -2,6 +2,7 @@
 /* What a program does to its broker, from any thread: each call runs in the loop and waits for
  * it. Faults are in faults.c. */
 #include "broker/call.h"
+#include "broker/data.h"
 
 struct control {
 	struct klamm_broker *broker;
@@ -94,6 +95,8 @@ static void run_move(void *arg)
 	else if (partition->leader != c->node &&
 		 kl_dev_partition_lead(partition, c->node) != 0)
 		c->rc = kl_error(c->err, KLAMM_ERR_NO_MEMORY, "out of memory");
+	else
+		kl_dev_save(c->broker, NULL); /* or else before the next append */
 }
 
 int klamm_broker_move_leader(struct klamm_broker *broker, const char *topic,

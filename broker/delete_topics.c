@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DeleteTopics 1-6 and DeleteRecords 0-2. */
 #include "broker/call.h"
+#include "broker/data.h"
 
 static void delete_one(struct kl_dev_call *call, struct kl_str name,
 		       const struct klamm_uuid *id,
@@ -21,10 +22,15 @@ static void delete_one(struct kl_dev_call *call, struct kl_str name,
 	out->error_code = (int16_t)error;
 	if (error != 0)
 		return;
+	struct klamm_error err;
 	out->name =
 		kl_str(kl_arena_text(&call->arena, topic->name, (size_t)topic->name_len));
 	out->topic_id = topic->id;
-	kl_dev_topic_delete(call->broker, topic);
+	error = kl_dev_topic_delete(call->broker, topic, &err);
+	out->error_code = (int16_t)error;
+	if (error != 0)
+		out->error_message =
+			kl_str(kl_arena_text(&call->arena, err.text, strlen(err.text)));
 }
 
 void kl_dev_delete_topics(struct kl_dev_call *call)
@@ -64,8 +70,8 @@ static void trim_one(struct kl_dev_call *call, struct kl_str topic,
 		kl_dev_call_partition(call, topic, NULL, asked->partition_index, &error);
 	/* -1 stands for the high watermark. */
 	int64_t offset =
-		error == 0 && asked->offset == -1 ? partition->log.end : asked->offset;
-	if (error == 0 && (offset < 0 || offset > partition->log.end))
+		error == 0 && asked->offset == -1 ? partition->log.high : asked->offset;
+	if (error == 0 && (offset < 0 || offset > partition->log.high))
 		error = KLAMM_ERR_OFFSET_OUT_OF_RANGE;
 	out->partition_index = asked->partition_index;
 	out->error_code = (int16_t)error;
@@ -74,6 +80,7 @@ static void trim_one(struct kl_dev_call *call, struct kl_str topic,
 		return;
 	if (offset > partition->log.start && call->broker->null == NULL)
 		kl_dev_log_trim(&partition->log, offset);
+	kl_dev_save_soon(call->broker);
 	out->low_watermark = partition->log.start;
 	kl_dev_partition_changed(
 		partition); /* who waits below the start is out of range */

@@ -87,12 +87,18 @@ static bool read_log(struct fetch *f, struct kl_dev_partition *partition,
 	out->log_start_offset = partition->log.start;
 	if (f->call->broker->null != NULL)
 		return read_null(f, asked, out, max);
-	out->high_watermark = out->last_stable_offset = partition->log.end;
 	struct kl_dev_read read;
-	kl_dev_log_read(&partition->log, asked->fetch_offset, max, f->nothing, &read);
+	int error = kl_dev_log_read(&partition->log, asked->fetch_offset, max, f->nothing,
+				    &read);
+	out->error_code = (int16_t)error;
+	if (error != 0)
+		return true;
+	out->high_watermark = out->last_stable_offset = partition->log.high;
 	if (read.n == 0)
 		return true;
-	if (!kl_dev_call_hold(f->call, read.slab))
+	bool held = kl_dev_call_hold(f->call, read.slab);
+	kl_slab_unref(read.slab);
+	if (!held)
 		return false;
 	out->records = (struct kl_bytes){read.p, (int32_t)read.n};
 	f->left -= kl_min(f->left, read.n);
@@ -193,11 +199,11 @@ static bool is_ready(struct kl_dev_call *call, size_t want)
 				find(call, topic, asked, &error);
 			if (error != 0 || call->broker->null != NULL)
 				return true;
-			struct kl_dev_read read;
-			kl_dev_log_read(&partition->log, asked->fetch_offset, 0, true,
-					&read);
+			struct kl_dev_left left;
+			if (kl_dev_log_left(&partition->log, asked->fetch_offset, &left) != 0)
+				return true;
 			size_t max = (size_t)kl_max(asked->partition_max_bytes, 0);
-			have += kl_max(read.n, kl_min((size_t)read.available, max));
+			have += kl_max(left.first, kl_min(left.bytes, max));
 			if (have >= want)
 				return true;
 		}

@@ -13,28 +13,28 @@ enum {
 	EARLIEST_PENDING_UPLOAD = -6, /* KIP-1023 */
 };
 
-static struct kl_dev_found find(const struct kl_dev_log *log, bool null,
-				int64_t timestamp)
+static int find(struct kl_dev_log *log, bool null, int64_t timestamp,
+		struct kl_dev_found *found)
 {
-	int64_t end = null ? KL_DEV_NULL_END : log->end;
-	struct kl_dev_found found = {-1, -1, -1};
+	int64_t end = null ? KL_DEV_NULL_END : log->high;
+	*found = (struct kl_dev_found){-1, -1, -1};
 	switch (timestamp) {
 	case LATEST:
-		found.offset = end;
-		found.leader_epoch = kl_dev_log_epoch_at(log, end);
-		return found;
+		found->offset = end;
+		found->leader_epoch = kl_dev_log_epoch_at(log, end);
+		return 0;
 	case EARLIEST:
 	case EARLIEST_LOCAL:
-		found.offset = log->start;
-		found.leader_epoch = kl_dev_log_epoch_at(log, log->start);
-		return found;
+		found->offset = log->start;
+		found->leader_epoch = kl_dev_log_epoch_at(log, log->start);
+		return 0;
 	case LATEST_TIERED:
 	case EARLIEST_PENDING_UPLOAD:
-		return found;
+		return 0;
 	case NEWEST:
-		return kl_dev_log_find_newest(log);
+		return kl_dev_log_find_newest(log, found);
 	default:
-		return kl_dev_log_find_time(log, timestamp);
+		return kl_dev_log_find_time(log, timestamp, found);
 	}
 }
 
@@ -47,7 +47,7 @@ static bool answer_old(struct kl_dev_call *call, const struct kl_dev_log *log,
 	if (out->old_style_offsets == NULL)
 		return false;
 	if (asked->timestamp == LATEST && asked->max_num_offsets > 0)
-		out->old_style_offsets[out->old_style_offsets_n++] = log->end;
+		out->old_style_offsets[out->old_style_offsets_n++] = log->high;
 	if (out->old_style_offsets_n < asked->max_num_offsets)
 		out->old_style_offsets[out->old_style_offsets_n++] = log->start;
 	return true;
@@ -72,8 +72,11 @@ static bool answer_one(struct kl_dev_call *call,
 		return true;
 	if (call->version == 0)
 		return answer_old(call, &partition->log, asked, out);
-	struct kl_dev_found found =
-		find(&partition->log, call->broker->null != NULL, asked->timestamp);
+	struct kl_dev_found found;
+	error = find(&partition->log, call->broker->null != NULL, asked->timestamp, &found);
+	out->error_code = (int16_t)error;
+	if (error != 0)
+		return true;
 	out->offset = found.offset;
 	out->timestamp = found.timestamp;
 	if (call->version >= 4)

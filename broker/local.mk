@@ -7,6 +7,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/conn.c \
 	%D%/control.c \
 	%D%/create_topics.c \
+	%D%/data.c %D%/data.h \
 	%D%/delete_topics.c \
 	%D%/describe_cluster.c \
 	%D%/describe_configs.c \
@@ -25,6 +26,11 @@ libklamm_broker_la_SOURCES = \
 	%D%/partitions.c \
 	%D%/produce.c \
 	%D%/producers.c %D%/producers.h \
+	%D%/recover.c \
+	%D%/segment.c %D%/segment.h \
+	%D%/store.c %D%/store.h \
+	%D%/sync.c \
+	%D%/table.c \
 	%D%/topics.c %D%/topics.h
 libklamm_broker_la_LIBADD = libklamm.la
 libklamm_broker_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \

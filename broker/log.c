@@ -1,239 +1,332 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "broker/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <klamm/error.h>
 
+#include "broker/store.h"
 #include "core/record/batch_write.h"
-
-/* Chunks double from the first size to the last, so that neither a thousand small logs nor
- * one large one waste much. A larger batch has a chunk of its own. */
-#define CHUNK_FIRST ((size_t)KL_SLAB_MIN)
-#define CHUNK_LAST ((size_t)4 << 20)
-/* Bytes between two marks: what a look-up reads through at most. */
-#define MARK_EVERY 16384
 
 void kl_dev_log_init(struct kl_dev_log *log, struct kl_slab_pool *pool)
 {
-	*log = (struct kl_dev_log){.pool = pool};
+	*log = (struct kl_dev_log){.home.pool = pool, .roll = KL_DEV_ROLL};
+}
+
+bool kl_dev_log_keep(struct kl_dev_log *log, struct kl_dev_store *store,
+		     const char *name, void (*synced)(struct kl_dev_log *log, bool ok))
+{
+	log->home.store = store;
+	snprintf(log->home.name, sizeof(log->home.name), "%s", name);
+	log->sync = kl_dev_sync_new(log, synced);
+	return log->sync != NULL;
 }
 
 void kl_dev_log_free(struct kl_dev_log *log)
 {
-	for (size_t i = 0; i < log->chunk_count; i++)
-		kl_slab_unref(log->chunks[i].slab);
-	free(log->chunks);
-	free(log->marks);
+	kl_dev_sync_free(log->sync);
+	for (size_t i = 0; i < log->segment_count; i++)
+		kl_dev_segment_free(log->segments[i]);
+	free(log->segments);
 	free(log->epochs);
-	*log = (struct kl_dev_log){.pool = log->pool};
+	*log = (struct kl_dev_log){.home.pool = log->home.pool};
 }
 
-/* Room for one more element. */
-static bool grow(void **array, size_t *cap, size_t count, size_t size)
+void kl_dev_log_delete(struct kl_dev_log *log)
 {
-	if (count < *cap)
-		return true;
-	size_t more = *cap ? *cap * 2 : 4;
-	void *p = reallocarray(*array, more, size);
-	if (p == NULL)
-		return false;
-	*array = p;
-	*cap = more;
-	return true;
+	for (size_t i = 0; i < log->segment_count && log->home.store != NULL; i++)
+		kl_dev_store_remove(&log->home, log->segments[i]);
+	kl_dev_log_free(log);
 }
 
-static size_t batch_size(const uint8_t *p)
+static struct kl_dev_segment *last_segment(const struct kl_dev_log *log)
 {
-	return KL_BATCH_OVERHEAD + (size_t)kl_load_u32(p + KL_BATCH_LENGTH);
-}
-
-static int64_t batch_next(const uint8_t *p)
-{
-	return (int64_t)kl_load_u64(p) +
-	       (int32_t)kl_load_u32(p + KL_BATCH_LAST_OFFSET_DELTA) + 1;
+	return log->segment_count > 0 ? log->segments[log->segment_count - 1] : NULL;
 }
 
 /* --- append --- */
 
-/* The chunk that takes n more bytes. NULL: no memory. */
-static struct kl_dev_chunk *room(struct kl_dev_log *log, size_t n)
+static int add_segment(struct kl_dev_log *log, int64_t now_ms)
 {
-	size_t size = CHUNK_FIRST;
-	if (log->chunk_count > 0) {
-		struct kl_dev_chunk *last = &log->chunks[log->chunk_count - 1];
-		if (n <= last->slab->cap - last->len)
-			return last;
-		size = kl_max(CHUNK_FIRST, kl_min(last->slab->cap * 2, CHUNK_LAST));
-	}
-	if (!grow((void **)&log->chunks, &log->chunk_cap, log->chunk_count,
-		  sizeof(*log->chunks)))
-		return NULL;
-	struct kl_slab *slab = kl_slab_get(log->pool, kl_max(size, n));
-	if (slab == NULL)
-		return NULL;
-	struct kl_dev_chunk *chunk = &log->chunks[log->chunk_count++];
-	*chunk = (struct kl_dev_chunk){.slab = slab, .first_byte = log->bytes};
-	return chunk;
+	if (!kl_dev_grow((void **)&log->segments, &log->segment_cap, log->segment_count,
+			 sizeof(*log->segments)))
+		return KLAMM_ERR_KAFKA_STORAGE_ERROR;
+	struct kl_dev_segment *segment = kl_dev_segment_new(log->end);
+	if (segment == NULL)
+		return KLAMM_ERR_KAFKA_STORAGE_ERROR;
+	segment->begun_ms = now_ms;
+	log->segments[log->segment_count++] = segment;
+	log->synced_bytes = 0;
+	return 0;
 }
 
-/* The mark that covers the batch to come, which begins at chunk->len. There is room for it. */
-static struct kl_dev_mark *mark(struct kl_dev_log *log, const struct kl_dev_chunk *chunk)
+/* A segment is sealed when all of it is on the disk, so that a crash can only damage
+ * the last one. */
+int kl_dev_log_roll(struct kl_dev_log *log)
 {
-	uint32_t number = log->dropped + (uint32_t)(chunk - log->chunks);
-	if (log->mark_count > 0) {
-		struct kl_dev_mark *last = &log->marks[log->mark_count - 1];
-		if (last->chunk == number && chunk->len - last->at < MARK_EVERY)
-			return last;
-	}
-	struct kl_dev_mark *next = &log->marks[log->mark_count++];
-	*next = (struct kl_dev_mark){
-		.offset = log->end,
-		.chunk = number,
-		.at = (uint32_t)chunk->len,
-		.newest = INT64_MIN,
-	};
-	return next;
+	const struct kl_dev_segment *last = last_segment(log);
+	if (last == NULL || last->bytes == 0)
+		return 0;
+	int rc = log->sync != NULL ? kl_dev_sync_now(log->sync) : 0;
+	return rc != 0 ? rc : add_segment(log, last->begun_ms);
 }
 
-int kl_dev_log_append(struct kl_dev_log *log, const uint8_t *batch, size_t n,
-		      int32_t leader_epoch, const struct kl_dev_stamp *stamp,
+/* As Kafka's LogSegment.shouldRoll(). The clock that counts is that of the records,
+ * where they have one. */
+static bool is_full(const struct kl_dev_log *log, const struct kl_batch_head *head,
+		    int64_t now_ms)
+{
+	const struct kl_dev_segment *last = last_segment(log);
+	if (last->bytes == 0)
+		return false;
+	int64_t age = last->first_time >= 0 ? head->max_timestamp - last->first_time
+					    : now_ms - last->begun_ms;
+	return last->bytes + kl_batch_size(head) > log->roll.bytes ||
+	       age > log->roll.ms ||
+	       log->end + head->last_offset_delta - last->base > INT32_MAX;
+}
+
+int kl_dev_log_mend(struct kl_dev_log *log)
+{
+	int rc = log->is_torn ? kl_dev_store_cut(&log->home, last_segment(log)) : 0;
+	log->is_torn = rc != 0;
+	return rc;
+}
+
+/* A last segment that takes the batch. */
+static int prepare(struct kl_dev_log *log, const struct kl_batch_head *head,
+		   int64_t now_ms)
+{
+	struct kl_dev_segment *last = last_segment(log);
+	if (last == NULL)
+		return add_segment(log, now_ms);
+	int rc = kl_dev_log_mend(log);
+	if (rc != 0)
+		return rc;
+	/* Between two syncs: one that runs speaks of the segment that is the last one
+	 * now. */
+	if ((log->sync == NULL || !kl_dev_sync_runs(log->sync)) &&
+	    is_full(log, head, now_ms)) {
+		rc = kl_dev_log_roll(log);
+		if (rc != 0)
+			return rc;
+		last = last_segment(log);
+	}
+	if (last->bytes == 0)
+		last->begun_ms = now_ms;
+	return 0;
+}
+
+static void appended(struct kl_dev_log *log, int64_t end, bool safely)
+{
+	bool nobody_waits = log->high == log->end;
+	log->end = end;
+	if (log->sync == NULL) {
+		log->high = log->synced = end;
+		return;
+	}
+	if (safely)
+		log->wanted = end;
+	else if (nobody_waits)
+		log->high = end;
+	kl_dev_sync_written(log->sync);
+}
+
+int kl_dev_log_append(struct kl_dev_log *log, const struct kl_dev_append *append,
 		      int64_t *base_offset_out)
 {
-	struct kl_dev_chunk *chunk = NULL;
-	if (grow((void **)&log->marks, &log->mark_cap, log->mark_count,
-		 sizeof(*log->marks)))
-		chunk = room(log, n);
-	if (chunk == NULL)
-		return KLAMM_ERR_KAFKA_STORAGE_ERROR;
-	struct kl_dev_mark *run = mark(log, chunk);
-	uint8_t *p = chunk->slab->data + chunk->len;
-	memcpy(p, batch, n);
-	kl_batch_place(p, log->end, leader_epoch);
+	const struct kl_dev_stamp *stamp = append->stamp;
+	struct kl_batch_head head;
+	kl_batch_head_get(append->batch, &head);
 	if (stamp != NULL)
-		kl_batch_set_time(p, stamp->append_time, stamp->max_timestamp);
-	run->newest =
-		kl_max(run->newest, (int64_t)kl_load_u64(p + KL_BATCH_MAX_TIMESTAMP));
+		head.max_timestamp = stamp->max_timestamp;
+	int rc = prepare(log, &head, append->now_ms);
+	if (rc != 0)
+		return rc;
+	struct kl_dev_segment *last = last_segment(log);
+	struct kl_dev_room room;
+	if (!kl_dev_segment_room(&log->home, last, append->n, &room))
+		return KLAMM_ERR_KAFKA_STORAGE_ERROR;
+	memcpy(room.p, append->batch, append->n);
+	kl_batch_place(room.p, log->end, append->leader_epoch);
+	if (stamp != NULL)
+		kl_batch_set_time(room.p, stamp->append_time, stamp->max_timestamp);
+	rc = kl_dev_segment_append(&log->home, last, &room, &log->is_torn);
+	if (rc != 0)
+		return rc;
 	*base_offset_out = log->end;
-	log->end = batch_next(p);
-	log->bytes += n;
-	chunk->len += n;
+	appended(log, last->end, append->safely);
 	return 0;
 }
 
 /* --- read --- */
 
-/* The last mark at or before offset. */
-static const struct kl_dev_mark *mark_of(const struct kl_dev_log *log, int64_t offset)
+/* The segment that holds offset, which is below the end. NULL: all that was there is
+ * gone. */
+static size_t segment_of(const struct kl_dev_log *log, int64_t offset)
 {
-	size_t low = 0, high = log->mark_count;
+	size_t low = 0, high = log->segment_count;
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
-		if (log->marks[middle].offset <= offset)
+		if (log->segments[middle]->base <= offset)
 			low = middle;
 		else
 			high = middle;
 	}
-	return &log->marks[low];
+	/* Compaction and recovery leave gaps at the end of segments. */
+	while (low < log->segment_count && log->segments[low]->end <= offset)
+		low++;
+	return low;
 }
 
-/* The end of the last batch that ends at or before `limit`, counted from a batch at `from`;
- * marks shorten the way. */
-static size_t last_end(const struct kl_dev_log *log, const struct kl_dev_mark *run,
-		       const uint8_t *data, size_t from, size_t limit)
+/* The batch that holds offset, or the first one behind it. */
+static int locate(struct kl_dev_log *log, int64_t offset, size_t *index_out,
+		  size_t *at_out, size_t *size_out)
 {
-	const struct kl_dev_mark *end = log->marks + log->mark_count;
-	for (const struct kl_dev_mark *m = run + 1;
-	     m < end && m->chunk == run->chunk && m->at <= limit; m++)
-		from = m->at;
-	while (from + batch_size(data + from) <= limit)
-		from += batch_size(data + from);
-	return from;
+	size_t i = segment_of(log, offset);
+	*size_out = 0;
+	*index_out = i;
+	if (i == log->segment_count || log->segments[i]->mark_count == 0)
+		return 0;
+	struct kl_dev_segment *segment = log->segments[i];
+	struct kl_dev_cursor cursor;
+	kl_dev_cursor_init(&cursor, &log->home, segment,
+			   kl_dev_segment_mark(segment, offset)->at);
+	int rc;
+	while ((rc = kl_dev_cursor_next(&cursor)) > 0)
+		if (kl_batch_next_offset(&cursor.head) > offset)
+			break;
+	*at_out = cursor.at;
+	if (rc > 0)
+		*size_out = cursor.head.base_offset < log->high
+				    ? kl_batch_size(&cursor.head)
+				    : 0;
+	kl_dev_cursor_free(&cursor);
+	return rc < 0 ? KLAMM_ERR_KAFKA_STORAGE_ERROR : 0;
 }
 
-void kl_dev_log_read(const struct kl_dev_log *log, int64_t offset, size_t max,
-		     bool at_least_one, struct kl_dev_read *out)
+/* Where consumers must stop in a segment. */
+static int visible_bytes(struct kl_dev_log *log, size_t i, size_t *bytes_out)
+{
+	struct kl_dev_segment *segment = log->segments[i];
+	*bytes_out = segment->bytes;
+	if (segment->end <= log->high)
+		return 0;
+	if (log->high == log->synced && i == log->segment_count - 1) {
+		*bytes_out = log->synced_bytes;
+		return 0;
+	}
+	size_t index, size;
+	return locate(log, log->high, &index, bytes_out, &size);
+}
+
+int kl_dev_log_left(struct kl_dev_log *log, int64_t offset, struct kl_dev_left *out)
+{
+	*out = (struct kl_dev_left){0};
+	if (offset >= log->high)
+		return 0;
+	size_t i, at, end;
+	int rc = locate(log, offset, &i, &at, &out->first);
+	if (rc != 0 || out->first == 0)
+		return rc;
+	for (size_t k = i; k < log->segment_count && rc == 0; k++) {
+		rc = visible_bytes(log, k, &end);
+		if (rc == 0)
+			out->bytes += end - (k == i ? at : log->segments[k]->from);
+	}
+	return rc;
+}
+
+/* The end of the last batch in p that ends at or before n. */
+static size_t whole_batches(const uint8_t *p, size_t n)
+{
+	struct kl_batch_span span;
+	kl_batch_hop(p, n, &span);
+	return span.bytes;
+}
+
+int kl_dev_log_read(struct kl_dev_log *log, int64_t offset, size_t max,
+		    bool at_least_one, struct kl_dev_read *out)
 {
 	*out = (struct kl_dev_read){0};
-	if (offset >= log->end)
-		return;
-	const struct kl_dev_mark *run = mark_of(log, offset);
-	const struct kl_dev_chunk *chunk = &log->chunks[run->chunk - log->dropped];
-	const uint8_t *data = chunk->slab->data;
-	size_t at = run->at;
-	while (batch_next(data + at) <= offset)
-		at += batch_size(data + at);
-	size_t n = chunk->len - at;
-	if (n > max)
-		n = last_end(log, run, data, at, at + max) - at;
-	if (n == 0 && at_least_one)
-		n = batch_size(data + at);
-	*out = (struct kl_dev_read){
-		.slab = chunk->slab,
-		.p = data + at,
-		.n = n,
-		.available = log->bytes - chunk->first_byte - at,
-	};
+	if (offset >= log->high)
+		return 0;
+	size_t i, at, first, end;
+	int rc = locate(log, offset, &i, &at, &first);
+	if (rc != 0 || first == 0 || (first > max && !at_least_one))
+		return rc;
+	rc = visible_bytes(log, i, &end);
+	if (rc != 0)
+		return rc;
+	struct kl_dev_bytes bytes;
+	size_t n = kl_min(kl_max(max, first), end - at);
+	rc = kl_dev_segment_get(&log->home, log->segments[i], at, n, &bytes);
+	if (rc != 0)
+		return rc;
+	*out = (struct kl_dev_read){bytes.slab, bytes.p,
+				    whole_batches(bytes.p, bytes.n)};
+	return 0;
 }
 
-/* The run of the first mark begins with the batch that holds the start. */
-static void trim_first_run(struct kl_dev_log *log)
+/* --- the old end --- */
+
+size_t kl_dev_log_size(const struct kl_dev_log *log)
 {
-	struct kl_dev_mark *run = &log->marks[0];
-	const uint8_t *p = log->chunks[0].slab->data;
-	int64_t end = log->mark_count > 1 ? log->marks[1].offset : log->end;
-	while (batch_next(p + run->at) <= log->start)
-		run->at += (uint32_t)batch_size(p + run->at);
-	p += run->at;
-	run->offset = (int64_t)kl_load_u64(p);
-	run->newest = INT64_MIN;
-	for (;; p += batch_size(p)) {
-		int64_t newest = (int64_t)kl_load_u64(p + KL_BATCH_MAX_TIMESTAMP);
-		run->newest = kl_max(run->newest, newest);
-		if (batch_next(p) >= end)
-			return;
+	size_t n = 0;
+	for (size_t i = 0; i < log->segment_count; i++)
+		n += kl_dev_segment_size(log->segments[i]);
+	return n;
+}
+
+void kl_dev_log_drop(struct kl_dev_log *log, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (log->home.store != NULL)
+			kl_dev_store_remove(&log->home, log->segments[i]);
+		kl_dev_segment_free(log->segments[i]);
 	}
+	log->segment_count -= count;
+	memmove(log->segments, log->segments + count,
+		log->segment_count * sizeof(struct kl_dev_segment *));
+	int64_t first = log->segment_count > 0 ? log->segments[0]->base : log->end;
+	log->start = kl_max(log->start, first);
 }
 
 void kl_dev_log_trim(struct kl_dev_log *log, int64_t offset)
 {
 	log->start = kl_max(log->start, offset);
-	/* A mark is not needed any more when the next one is at or before the start, and a
-	 * chunk when no mark points into it. */
-	size_t marks = 0;
-	while (marks < log->mark_count &&
-	       (marks + 1 < log->mark_count ? log->marks[marks + 1].offset : log->end) <=
-		       log->start)
-		marks++;
-	bool all = marks == log->mark_count;
-	size_t chunks = all ? log->chunk_count : log->marks[marks].chunk - log->dropped;
-	for (size_t i = 0; i < chunks; i++)
-		kl_slab_unref(log->chunks[i].slab);
-	log->chunk_count -= chunks;
-	log->mark_count -= marks;
-	log->dropped += (uint32_t)chunks;
-	if (chunks > 0)
-		memmove(log->chunks, log->chunks + chunks,
-			log->chunk_count * sizeof(*log->chunks));
-	if (marks > 0)
-		memmove(log->marks, log->marks + marks,
-			log->mark_count * sizeof(*log->marks));
-	if (!all)
-		trim_first_run(log);
+	size_t count = 0;
+	while (count + 1 < log->segment_count &&
+	       log->segments[count + 1]->base <= log->start)
+		count++;
+	kl_dev_log_drop(log, count);
+	if (log->segment_count > 0)
+		kl_dev_segment_trim(log->segments[0], log->start);
 }
 
 /* --- epochs --- */
 
-bool kl_dev_log_begin_epoch(struct kl_dev_log *log, int32_t epoch)
+void kl_dev_log_cut_epochs(struct kl_dev_log *log)
 {
-	/* A leader that wrote nothing leaves no trace. */
 	while (log->epoch_count > 0 &&
 	       log->epochs[log->epoch_count - 1].start >= log->end)
 		log->epoch_count--;
-	if (!grow((void **)&log->epochs, &log->epoch_cap, log->epoch_count,
-		  sizeof(*log->epochs)))
+}
+
+bool kl_dev_log_begin_epoch(struct kl_dev_log *log, int32_t epoch)
+{
+	/* A leader that wrote nothing leaves no trace. */
+	kl_dev_log_cut_epochs(log);
+	return kl_dev_log_add_epoch(log, (struct kl_dev_epoch){epoch, log->end});
+}
+
+bool kl_dev_log_add_epoch(struct kl_dev_log *log, struct kl_dev_epoch epoch)
+{
+	if (!kl_dev_grow((void **)&log->epochs, &log->epoch_cap, log->epoch_count,
+			 sizeof(*log->epochs)))
 		return false;
-	log->epochs[log->epoch_count++] = (struct kl_dev_epoch){epoch, log->end};
+	log->epochs[log->epoch_count++] = epoch;
 	return true;
 }
 

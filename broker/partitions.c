@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Partitions: made and placed, led by one node after another. Lives in the broker's loop. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "broker/call.h"
@@ -36,15 +37,14 @@ static int32_t first_running(struct klamm_broker *broker,
 	return -1;
 }
 
-void kl_dev_partition_elect(struct klamm_broker *broker,
+bool kl_dev_partition_elect(struct klamm_broker *broker,
 			    struct kl_dev_partition *partition)
 {
 	struct kl_dev_node *leader = kl_dev_node(broker, partition->leader);
 	if (leader != NULL && kl_dev_node_runs(leader))
-		return;
+		return false;
 	int32_t node = first_running(broker, partition);
-	if (node != partition->leader)
-		kl_dev_partition_lead(partition, node);
+	return node != partition->leader && kl_dev_partition_lead(partition, node) == 0;
 }
 
 void kl_dev_partition_free(struct kl_dev_partition *partition)
@@ -58,6 +58,43 @@ void kl_dev_partition_free(struct kl_dev_partition *partition)
 	kl_dev_producers_free(&partition->producers);
 	free(partition->replicas);
 	free(partition);
+}
+
+/* --- its log --- */
+
+void kl_dev_partition_saw(void *arg, const struct kl_batch_head *head)
+{
+	struct kl_dev_partition *partition = arg;
+	bool append_time = head->attributes & KL_ATTR_LOG_APPEND_TIME;
+	kl_dev_producer_learn(&partition->producers, head,
+			      append_time ? head->max_timestamp : -1);
+}
+
+int kl_dev_partition_mend(struct kl_dev_partition *partition)
+{
+	if (!partition->log.is_lost)
+		return 0;
+	kl_dev_producers_free(&partition->producers);
+	return kl_dev_log_repair(&partition->log, kl_dev_partition_saw, partition);
+}
+
+static void on_synced(struct kl_dev_log *log, bool ok)
+{
+	struct kl_dev_partition *partition =
+		kl_container(log, struct kl_dev_partition, log);
+	if (!ok)
+		kl_dev_partition_mend(partition); /* or else the next append tries */
+	kl_dev_partition_changed(partition);
+}
+
+static bool keep(struct klamm_broker *broker, struct kl_dev_partition *partition)
+{
+	char id[KL_UUID_TEXT], name[KL_DEV_HOME_NAME];
+	if (broker->store == NULL)
+		return true;
+	kl_uuid_text(&partition->topic->id, id);
+	snprintf(name, sizeof(name), "%s-%d", id, (int)partition->index);
+	return kl_dev_log_keep(&partition->log, broker->store, name, on_synced);
 }
 
 static struct kl_dev_partition *empty(struct klamm_broker *broker,
@@ -74,10 +111,24 @@ static struct kl_dev_partition *empty(struct klamm_broker *broker,
 	partition->replicas = calloc((size_t)replica_count, sizeof(int32_t));
 	kl_list_init(&partition->waits);
 	kl_dev_log_init(&partition->log, broker->chunks);
-	if (partition->replicas == NULL) {
+	if (partition->replicas == NULL || !keep(broker, partition)) {
 		kl_dev_partition_free(partition);
 		return NULL;
 	}
+	return partition;
+}
+
+struct kl_dev_partition *kl_dev_partition_restore(struct klamm_broker *broker,
+						  struct kl_dev_topic *topic,
+						  int32_t replica_count)
+{
+	struct kl_dev_partition *partition =
+		empty(broker, topic, topic->partition_count, replica_count);
+	if (partition == NULL)
+		return NULL;
+	topic->partitions[topic->partition_count++] = partition;
+	topic->replicas = (int16_t)topic->partitions[0]->replica_count;
+	broker->topics.partitions++;
 	return partition;
 }
 

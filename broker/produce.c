@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Produce 3-13: validate a batch as Kafka's LogValidator does, and append it. */
 #include "broker/call.h"
+#include "broker/data.h"
 #include "broker/null.h"
 #include "core/record/batch_read.h"
 
@@ -140,11 +141,26 @@ static int validate(struct take *t, int64_t *newest_out)
 	return rc != 0 ? rc : check_times(t, *newest_out);
 }
 
+/* Is the partition's log fit to be appended to? */
+static int make_ready(struct take *t)
+{
+	struct klamm_broker *broker = t->call->broker;
+	const struct kl_dev_config *config = &t->partition->topic->settings.config;
+	t->partition->log.roll =
+		(struct kl_dev_roll){(size_t)config->segment_bytes, config->segment_ms};
+	int rc = kl_dev_partition_mend(t->partition);
+	if (rc == 0 && broker->store != NULL && broker->store->is_unsaved)
+		rc = kl_dev_save(broker, NULL);
+	return rc;
+}
+
 static int append(struct take *t, int64_t newest)
 {
 	struct kl_dev_partition *partition = t->partition;
 	const struct kl_dev_seen *seen;
-	int rc = kl_dev_producer_check(&partition->producers, &t->head, &seen);
+	int rc = make_ready(t);
+	if (rc == 0)
+		rc = kl_dev_producer_check(&partition->producers, &t->head, &seen);
 	if (rc != 0)
 		return rc;
 	if (seen != NULL) {
@@ -156,9 +172,16 @@ static int append(struct take *t, int64_t newest)
 			   KLAMM_TIMESTAMP_LOG_APPEND;
 	struct kl_dev_stamp stamp = {append_time, append_time ? t->now : newest};
 	bool restamp = append_time || has_append_time(t) || newest != t->head.max_timestamp;
-	rc = kl_dev_log_append(&partition->log, t->p, kl_batch_size(&t->head),
-			       partition->leader_epoch, restamp ? &stamp : NULL,
-			       &t->out->base_offset);
+	const struct kl_produce_request *request = t->call->request;
+	struct kl_dev_append append = {
+		.batch = t->p,
+		.n = kl_batch_size(&t->head),
+		.leader_epoch = partition->leader_epoch,
+		.stamp = restamp ? &stamp : NULL,
+		.now_ms = t->now,
+		.safely = request->acks == -1,
+	};
+	rc = kl_dev_log_append(&partition->log, &append, &t->out->base_offset);
 	if (rc != 0)
 		return rc;
 	t->out->log_append_time_ms = append_time ? t->now : -1;
@@ -227,11 +250,97 @@ static void produce_one(struct take *t, const struct kl_produce_request_topic *t
 			kl_arena_text(&t->call->arena, t->err.text, strlen(t->err.text)));
 }
 
+/* --- waiting for the disk, with acks=all --- */
+
+/* A partition that was appended to. */
+struct pending {
+	struct kl_produce_response_partition *out;
+	struct klamm_uuid topic; /* partitions may go meanwhile */
+	int32_t index;
+	int64_t end;       /* this much is to be synced */
+	unsigned failures; /* of syncs, before */
+};
+
+struct work {
+	struct kl_produce_response response;
+	struct pending *pending; /* NULL: acknowledged as soon as it is appended */
+	size_t pending_count;
+	bool failed; /* some partition */
+};
+
+static void await_sync(struct take *t, struct work *work)
+{
+	struct kl_dev_log *log = &t->partition->log;
+	if (work->pending == NULL || log->synced >= log->end)
+		return;
+	work->pending[work->pending_count++] = (struct pending){
+		.out = t->out,
+		.topic = t->partition->topic->id,
+		.index = t->partition->index,
+		.end = log->end,
+		.failures = log->failures,
+	};
+	/* A batch that was there already may not be on the disk, either. */
+	log->wanted = log->end;
+	kl_dev_sync_written(log->sync);
+}
+
+/* Is this one decided? */
+static bool settle(struct kl_dev_call *call, const struct pending *pending)
+{
+	struct kl_dev_topic *topic = kl_dev_topic_with_id(call->broker, &pending->topic);
+	struct kl_dev_partition *partition = kl_dev_partition(topic, pending->index);
+	int error = 0;
+	if (partition == NULL)
+		error = KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+	else if (partition->log.failures != pending->failures)
+		error = KLAMM_ERR_KAFKA_STORAGE_ERROR;
+	else if (partition->log.synced < pending->end)
+		return false;
+	pending->out->error_code = (int16_t)error;
+	if (error != 0)
+		pending->out->base_offset = pending->out->log_append_time_ms =
+			pending->out->log_start_offset = -1;
+	return true;
+}
+
+static void on_wake(struct kl_dev_call *call)
+{
+	struct work *work = call->work;
+	for (size_t i = 0; i < work->pending_count;) {
+		if (settle(call, &work->pending[i]))
+			work->pending[i] = work->pending[--work->pending_count];
+		else
+			i++;
+	}
+	if (work->pending_count == 0)
+		kl_dev_answer(call, &work->response);
+}
+
+/* The answer comes when the disk has everything: how long that takes is not the client's to
+ * say, so timeout.ms has no part in it. */
+static void park(struct kl_dev_call *call, struct work *work)
+{
+	call->work = work;
+	call->waits = kl_arena_array(&call->arena, work->pending_count, sizeof(*call->waits));
+	if (call->waits == NULL) {
+		kl_dev_call_fail(call);
+		return;
+	}
+	for (size_t i = 0; i < work->pending_count; i++) {
+		const struct pending *pending = &work->pending[i];
+		kl_dev_call_await(call, kl_dev_partition(kl_dev_topic_with_id(call->broker,
+									      &pending->topic),
+							 pending->index));
+	}
+	call->on_wake = on_wake;
+	kl_dev_call_park(call, KL_NEVER, NULL);
+}
+
 /* --- the request --- */
 
 static bool produce_topic(struct take *t, const struct kl_produce_request_topic *topic,
-			  struct kl_produce_response_topic *out,
-			  struct kl_produce_response *response, bool *failed)
+			  struct kl_produce_response_topic *out, struct work *work)
 {
 	size_t n = (size_t)kl_max(topic->partition_data_n, 0);
 	out->name = topic->name;
@@ -243,10 +352,58 @@ static bool produce_topic(struct take *t, const struct kl_produce_request_topic 
 	out->partition_responses_n = (int32_t)n;
 	for (size_t i = 0; i < n; i++) {
 		t->out = &out->partition_responses[i];
-		produce_one(t, topic, &topic->partition_data[i], response);
-		*failed |= t->out->error_code != 0;
+		produce_one(t, topic, &topic->partition_data[i], &work->response);
+		if (t->out->error_code == 0)
+			await_sync(t, work);
+		else
+			work->failed = true;
 	}
 	return true;
+}
+
+static size_t count_partitions(const struct kl_produce_request *request)
+{
+	size_t n = 0;
+	for (int32_t i = 0; i < request->topic_data_n; i++)
+		n += (size_t)kl_max(request->topic_data[i].partition_data_n, 0);
+	return n;
+}
+
+static struct work *begin(struct kl_dev_call *call)
+{
+	const struct kl_produce_request *request = call->request;
+	struct kl_arena *arena = &call->arena;
+	struct work *work = kl_arena_alloc(arena, sizeof(*work));
+	if (work == NULL)
+		return NULL;
+	*work = (struct work){.failed = false};
+	kl_msg_init(&kl_msg_produce_response, &work->response);
+	size_t n = (size_t)kl_max(request->topic_data_n, 0);
+	work->response.responses = kl_type_new(&kl_type_produce_response_topic, arena, n);
+	work->response.responses_n = (int32_t)n;
+	work->response.node_endpoints = kl_type_new(
+		&kl_type_produce_response_node_endpoint, arena,
+		call->broker->options.nodes > 1 ? call->broker->options.nodes : 0);
+	if (work->response.responses == NULL)
+		return NULL;
+	if (call->broker->store == NULL || request->acks != -1)
+		return work;
+	work->pending = kl_arena_array(arena, count_partitions(request),
+				       sizeof(*work->pending));
+	return work->pending != NULL ? work : NULL;
+}
+
+static void finish(struct kl_dev_call *call, struct work *work)
+{
+	const struct kl_produce_request *request = call->request;
+	if (work->pending_count > 0)
+		park(call, work);
+	else if (request->acks != 0)
+		kl_dev_answer(call, &work->response);
+	else if (work->failed) /* the only sign that a producer without answers understands */
+		kl_dev_call_drop(call, false);
+	else
+		kl_dev_answer_none(call);
 }
 
 void kl_dev_produce(struct kl_dev_call *call)
@@ -254,28 +411,13 @@ void kl_dev_produce(struct kl_dev_call *call)
 	const struct kl_produce_request *request = call->request;
 	struct kl_os *os = call->broker->loop->os;
 	struct take t = {.call = call, .now = os->wall_ms(os)};
-	struct kl_produce_response response;
-	kl_msg_init(&kl_msg_produce_response, &response);
-	size_t n = (size_t)kl_max(request->topic_data_n, 0);
-	response.responses =
-		kl_type_new(&kl_type_produce_response_topic, &call->arena, n);
-	response.responses_n = (int32_t)n;
-	response.node_endpoints = kl_type_new(
-		&kl_type_produce_response_node_endpoint, &call->arena,
-		call->broker->options.nodes > 1 ? call->broker->options.nodes : 0);
-	bool failed = false;
-	for (size_t i = 0; i < n; i++) {
-		if (response.responses == NULL ||
-		    !produce_topic(&t, &request->topic_data[i], &response.responses[i],
-				   &response, &failed)) {
-			kl_dev_call_fail(call);
-			return;
-		}
-	}
-	if (request->acks != 0)
-		kl_dev_answer(call, &response);
-	else if (failed) /* the only sign that a producer without answers understands */
-		kl_dev_call_drop(call, false);
+	struct work *work = begin(call);
+	bool ok = work != NULL;
+	for (int32_t i = 0; ok && i < request->topic_data_n; i++)
+		ok = produce_topic(&t, &request->topic_data[i], &work->response.responses[i],
+				   work);
+	if (ok)
+		finish(call, work);
 	else
-		kl_dev_answer_none(call);
+		kl_dev_call_fail(call);
 }

@@ -102,6 +102,15 @@ void kl_dev_producer_note(struct kl_dev_producer **table,
 	};
 }
 
+void kl_dev_producer_learn(struct kl_dev_producer **table, const struct kl_batch_head *head,
+			   int64_t append_time)
+{
+	if (head->producer_id < 0 ||
+	    (find(*table, head->producer_id) == NULL && add(table, head->producer_id) == NULL))
+		return;
+	kl_dev_producer_note(table, head, head->base_offset, append_time);
+}
+
 void kl_dev_producers_free(struct kl_dev_producer **table)
 {
 	struct kl_dev_producer *producer, *next;

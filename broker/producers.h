@@ -24,6 +24,9 @@ int kl_dev_producer_check(struct kl_dev_producer **table, const struct kl_batch_
 /* It was appended. */
 void kl_dev_producer_note(struct kl_dev_producer **table, const struct kl_batch_head *head,
 			  int64_t offset, int64_t append_time);
+/* A batch that was appended in an earlier life. */
+void kl_dev_producer_learn(struct kl_dev_producer **table, const struct kl_batch_head *head,
+			   int64_t append_time);
 void kl_dev_producers_free(struct kl_dev_producer **table);
 
 #endif

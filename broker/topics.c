@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "broker/call.h"
+#include "broker/data.h"
 
 /* Kafka's own limit for one request, and what a test cluster may hold in all. */
 #define PARTITIONS_PER_TOPIC 10000
@@ -181,11 +182,14 @@ static int check_room(struct klamm_broker *broker, int32_t more, struct klamm_er
 void kl_dev_topics_elect(struct klamm_broker *broker)
 {
 	struct kl_dev_topic *topic, *next;
+	bool any = false;
 	HASH_ITER(hh, broker->topics.by_name, topic, next)
 	{
 		for (int32_t i = 0; i < topic->partition_count; i++)
-			kl_dev_partition_elect(broker, topic->partitions[i]);
+			any |= kl_dev_partition_elect(broker, topic->partitions[i]);
 	}
+	if (any)
+		kl_dev_save(broker, NULL); /* or else before the next append */
 }
 
 /* --- making and deleting --- */
@@ -254,28 +258,51 @@ static bool insert(struct klamm_broker *broker, struct kl_dev_topic *topic)
 	return added;
 }
 
-static struct kl_dev_topic *topic_new(struct klamm_broker *broker,
-				      const struct kl_dev_topic_spec *spec,
-				      struct kl_dev_settings *settings)
+static void forget(struct klamm_broker *broker, struct kl_dev_topic *topic)
 {
-	struct kl_dev_topic *topic =
-		calloc(1, sizeof(*topic) + (size_t)spec->name.len + 1);
+	HASH_DELETE(hh, broker->topics.by_name, topic);
+	HASH_DELETE(hh_id, broker->topics.by_id, topic);
+	topic_free(broker, topic);
+}
+
+/* With room for partitions, and none. */
+struct kl_dev_topic *kl_dev_topic_restore(struct klamm_broker *broker, struct kl_str name,
+					  const struct klamm_uuid *id,
+					  int32_t partition_count,
+					  struct kl_dev_settings *settings)
+{
+	struct kl_dev_topic *topic = calloc(1, sizeof(*topic) + (size_t)name.len + 1);
 	if (topic == NULL)
 		return NULL;
-	topic->partitions = calloc((size_t)spec->partitions, sizeof(*topic->partitions));
-	memcpy(topic->name, spec->name.p, (size_t)spec->name.len);
-	topic->name_len = spec->name.len;
-	topic->replicas = (int16_t)spec->replicas;
-	make_id(broker, &topic->id);
-	if (topic->partitions == NULL ||
-	    !add_partitions(broker, topic, spec->partitions, place_new, spec) ||
-	    !insert(broker, topic)) {
+	topic->partitions =
+		calloc((size_t)partition_count + 1, sizeof(*topic->partitions));
+	memcpy(topic->name, name.p, (size_t)name.len);
+	topic->name_len = name.len;
+	topic->id = *id;
+	if (topic->partitions == NULL || !insert(broker, topic)) {
 		topic_free(broker, topic);
 		return NULL;
 	}
 	topic->settings = *settings; /* taken */
 	*settings = (struct kl_dev_settings){0};
 	return topic;
+}
+
+static struct kl_dev_topic *topic_new(struct klamm_broker *broker,
+				      const struct kl_dev_topic_spec *spec,
+				      struct kl_dev_settings *settings)
+{
+	struct klamm_uuid id;
+	make_id(broker, &id);
+	struct kl_dev_topic *topic =
+		kl_dev_topic_restore(broker, spec->name, &id, spec->partitions, settings);
+	if (topic == NULL)
+		return NULL;
+	topic->replicas = (int16_t)spec->replicas;
+	if (add_partitions(broker, topic, spec->partitions, place_new, spec))
+		return topic;
+	forget(broker, topic);
+	return NULL;
 }
 
 static int make_settings(const struct klamm_broker *broker,
@@ -319,10 +346,15 @@ int kl_dev_topic_create(struct klamm_broker *broker,
 	rc = check_room(broker, spec.partitions, err);
 	if (rc != 0 || spec.validate_only)
 		return rc;
-	*topic_out = topic_new(broker, &spec, &settings);
-	if (*topic_out == NULL)
+	struct kl_dev_topic *topic = topic_new(broker, &spec, &settings);
+	if (topic == NULL)
 		return kl_error(err, KLAMM_ERR_KAFKA_STORAGE_ERROR, "out of memory");
-	return 0;
+	rc = kl_dev_save(broker, err);
+	if (rc != 0)
+		forget(broker, topic);
+	else
+		*topic_out = topic;
+	return rc;
 }
 
 struct growth {
@@ -358,9 +390,16 @@ int kl_dev_topic_grow(struct klamm_broker *broker, struct kl_dev_topic *topic,
 		return kl_error(err, KLAMM_ERR_KAFKA_STORAGE_ERROR, "out of memory");
 	topic->partitions = more;
 	struct growth growth = {assignments, from, topic->replicas};
+	int rc = 0;
 	if (!add_partitions(broker, topic, count, place_more, &growth))
-		return kl_error(err, KLAMM_ERR_KAFKA_STORAGE_ERROR, "out of memory");
-	return 0;
+		rc = kl_error(err, KLAMM_ERR_KAFKA_STORAGE_ERROR, "out of memory");
+	else
+		rc = kl_dev_save(broker, err);
+	while (rc != 0 && topic->partition_count > from) {
+		kl_dev_partition_free(topic->partitions[--topic->partition_count]);
+		broker->topics.partitions--;
+	}
+	return rc;
 }
 
 int kl_dev_topic_check_growth(struct klamm_broker *broker,
@@ -379,11 +418,42 @@ int kl_dev_topic_check_growth(struct klamm_broker *broker,
 	return check_room(broker, count - topic->partition_count, err);
 }
 
-void kl_dev_topic_delete(struct klamm_broker *broker, struct kl_dev_topic *topic)
+static void delete_logs(struct kl_dev_topic *topic)
+{
+	for (int32_t i = 0; i < topic->partition_count; i++)
+		kl_dev_log_delete(&topic->partitions[i]->log);
+}
+
+/* false: some are being written to the disk. */
+static bool drop_records(struct kl_dev_topic *topic)
+{
+	for (int32_t i = 0; i < topic->partition_count; i++) {
+		struct kl_dev_log *log = &topic->partitions[i]->log;
+		if (log->sync != NULL && kl_dev_sync_runs(log->sync))
+			return false;
+	}
+	for (int32_t i = 0; i < topic->partition_count; i++)
+		kl_dev_log_drop(&topic->partitions[i]->log,
+				topic->partitions[i]->log.segment_count);
+	return true;
+}
+
+/* The table first: files that it does not know are removed at the next start. */
+int kl_dev_topic_delete(struct klamm_broker *broker, struct kl_dev_topic *topic,
+			struct klamm_error *err)
 {
 	HASH_DELETE(hh, broker->topics.by_name, topic);
 	HASH_DELETE(hh_id, broker->topics.by_id, topic);
+	int rc = kl_dev_save(broker, err);
+	if (rc != 0 && drop_records(topic)) /* which makes room on a full disk */
+		rc = kl_dev_save(broker, err);
+	if (rc != 0 && !insert(broker, topic))
+		rc = 0; /* no memory to keep it, either */
+	if (rc != 0)
+		return rc;
+	delete_logs(topic);
 	topic_free(broker, topic);
+	return 0;
 }
 
 void kl_dev_topics_free(struct klamm_broker *broker)
@@ -391,6 +461,6 @@ void kl_dev_topics_free(struct klamm_broker *broker)
 	struct kl_dev_topic *topic, *next;
 	HASH_ITER(hh, broker->topics.by_name, topic, next)
 	{
-		kl_dev_topic_delete(broker, topic);
+		forget(broker, topic);
 	}
 }

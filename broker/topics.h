@@ -64,7 +64,16 @@ struct kl_dev_placing {
 struct kl_dev_partition *kl_dev_partition_new(struct klamm_broker *broker,
 					      struct kl_dev_topic *topic, int32_t index,
 					      const struct kl_dev_placing *placing);
+/* One that was there before, without a leader; its replicas are to be filled in. It is the
+ * topic's next. */
+struct kl_dev_partition *kl_dev_partition_restore(struct klamm_broker *broker,
+						  struct kl_dev_topic *topic,
+						  int32_t replica_count);
 void kl_dev_partition_free(struct kl_dev_partition *partition); /* NULL is fine */
+/* A batch of its log, while that is read again: for what is known of producers. */
+void kl_dev_partition_saw(void *partition, const struct kl_batch_head *head);
+/* 0, or KAFKA_STORAGE_ERROR: the log is not fit to be appended to. */
+int kl_dev_partition_mend(struct kl_dev_partition *partition);
 /* NULL: the topic (which may be NULL) has no such partition. */
 struct kl_dev_partition *kl_dev_partition(struct kl_dev_topic *topic, int32_t index);
 /* A list of replicas that a client made up; it must be of this length. */
@@ -74,8 +83,8 @@ int kl_dev_check_replicas(struct klamm_broker *broker, const int32_t *ids, int32
 void kl_dev_partition_changed(struct kl_dev_partition *partition);
 /* A new leader (-1 = none) begins its epoch. 0 or NO_MEMORY. */
 int kl_dev_partition_lead(struct kl_dev_partition *partition, int32_t node);
-/* Another leader, if the one that it has does not run. */
-void kl_dev_partition_elect(struct klamm_broker *broker, struct kl_dev_partition *partition);
+/* Another leader, if the one that it has does not run. false: it stays. */
+bool kl_dev_partition_elect(struct klamm_broker *broker, struct kl_dev_partition *partition);
 
 /* --- topics.c --- */
 
@@ -110,14 +119,22 @@ int kl_dev_topic_check_growth(struct klamm_broker *broker, const struct kl_dev_t
 int kl_dev_topic_grow(struct klamm_broker *broker, struct kl_dev_topic *topic, int32_t count,
 		      const struct kl_create_partitions_request_assignment *assignments,
 		      struct klamm_error *err);
-void kl_dev_topic_delete(struct klamm_broker *broker, struct kl_dev_topic *topic);
+/* With its files. KAFKA_STORAGE_ERROR: it is still there. */
+int kl_dev_topic_delete(struct klamm_broker *broker, struct kl_dev_topic *topic,
+			struct klamm_error *err);
+/* One that was there before, with room for its partitions; settings are taken. NULL: out of
+ * memory. */
+struct kl_dev_topic *kl_dev_topic_restore(struct klamm_broker *broker, struct kl_str name,
+					  const struct klamm_uuid *id, int32_t partition_count,
+					  struct kl_dev_settings *settings);
 
 /* A request that may name a topic any number of times answers for it once: after
  * kl_dev_topics_unmark(), the first mark of each topic is true. */
 void kl_dev_topics_unmark(struct klamm_broker *broker);
 bool kl_dev_topic_mark(struct klamm_broker *broker, struct kl_dev_topic *topic);
 
-/* Give every partition that needs one a leader among the nodes that run. */
+/* Give every partition that needs one a leader among the nodes that run; one that was just
+ * restored has none. */
 void kl_dev_topics_elect(struct klamm_broker *broker);
 
 #endif

@@ -10,7 +10,7 @@
 #include "cli/cli.h"
 
 struct options {
-	const char *listen, *advertise, *ready_file;
+	const char *listen, *advertise, *ready_file, *data_dir;
 	int32_t nodes, partitions, replicas, message_max;
 	int64_t memory;
 	struct cli_list topics;
@@ -27,6 +27,8 @@ static const struct cli_option rows[] = {
 	 "what clients connect to (the host of --listen)"},
 	{0, "ready-file", "FILE", CLI_TEXT, AT(ready_file), 0, 0,
 	 "write the address there, too"},
+	{'d', "data-dir", "DIR", CLI_TEXT, AT(data_dir), 0, 0,
+	 "keep topics and records there (in memory)"},
 	{'n', "nodes", "N", CLI_INT32, AT(nodes), 1, 1000,
 	 "brokers to pretend to be (1)"},
 	{'t', "topic", "NAME[:PARTITIONS]", CLI_LIST, AT(topics), 0, 0,
@@ -85,6 +87,8 @@ static int create_topic(struct klamm_broker *broker, const char *text)
 	struct klamm_error err;
 	int rc = klamm_broker_create_topic(broker, name, (int32_t)partitions, &err);
 	free(name);
+	if (rc == KLAMM_ERR_TOPIC_ALREADY_EXISTS) /* from an earlier life */
+		return CLI_OK;
 	return rc != 0 ? cli_fail(CLI_USAGE, "--topic %s: %s", text, err.text) : CLI_OK;
 }
 
@@ -122,6 +126,7 @@ static int serve(struct klamm_loop *loop, const struct options *o)
 		.null = o->null,
 		.null_record_size = o->record_size,
 		.null_batch_records = o->batch_records,
+		.data_dir = o->data_dir,
 	};
 	struct klamm_broker *broker;
 	struct klamm_error err;
@@ -163,11 +168,11 @@ static int run(struct cli *cli, const void *options, const struct cli_list *args
 const struct cli_command cli_broker = {
 	.name = "broker",
 	.args = "",
-	.summary = "run a small Kafka in memory, for tests",
-	.about = "In production use Apache Kafka. This one forgets everything when it ends,\n"
-		 "with SIGINT or SIGTERM; docs/DEVBROKER.md says what it does not do. It\n"
-		 "prints the address of its nodes, for -b, when clients may come. Port 0\n"
-		 "means free ports.\n",
+	.summary = "run a small Kafka, for tests",
+	.about = "In production use Apache Kafka. Without --data-dir this one forgets all\n"
+		 "when it ends, with SIGINT or SIGTERM; docs/DEVBROKER.md says what it does\n"
+		 "not do. It prints the address of its nodes, for -b, when clients may come.\n"
+		 "Port 0 means free ports.\n",
 	.options = rows,
 	.defaults = &defaults,
 	.size = sizeof(struct options),

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -557,6 +558,11 @@ static int real_file_truncate(struct kl_file *file, int64_t size)
 	return ftruncate(file->fd, size) == 0 ? 0 : -errno;
 }
 
+static int real_file_lock(struct kl_file *file)
+{
+	return flock(file->fd, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno;
+}
+
 static int real_file_rename(struct kl_os *os, const char *from, const char *to)
 {
 	return rename(from, to) == 0 ? 0 : -errno;
@@ -640,6 +646,7 @@ struct kl_os *kl_os_real(void)
 		.file_sync = real_file_sync,
 		.file_size = real_file_size,
 		.file_truncate = real_file_truncate,
+		.file_lock = real_file_lock,
 		.file_rename = real_file_rename,
 		.file_unlink = real_file_unlink,
 		.dir_make = real_dir_make,

@@ -225,6 +225,8 @@ static int sim_file_open(struct kl_os *os, const char *path, int flags,
 static void sim_file_close(struct kl_file *file)
 {
 	kl_list_remove(&file->link);
+	if (file->inode->locked_by == file)
+		file->inode->locked_by = NULL;
 	kl_sim_inode_unref(file->inode);
 	free(file);
 }
@@ -317,6 +319,16 @@ static int sim_file_truncate(struct kl_file *file, int64_t size)
 	return 0;
 }
 
+static int sim_file_lock(struct kl_file *file)
+{
+	struct inode *inode = file->inode;
+	if (inode->locked_by != NULL && inode->locked_by != file)
+		return -EAGAIN;
+	inode->locked_by = file;
+	kl_sim_trace(inode->node->sim, "lock", inode->id, 0, 0);
+	return 0;
+}
+
 void kl_sim_disk_ops(struct kl_os *os)
 {
 	os->file_open = sim_file_open;
@@ -326,4 +338,5 @@ void kl_sim_disk_ops(struct kl_os *os)
 	os->file_sync = sim_file_sync;
 	os->file_size = sim_file_size;
 	os->file_truncate = sim_file_truncate;
+	os->file_lock = sim_file_lock;
 }

@@ -20,6 +20,7 @@ struct inode {
 	bool is_dir;
 	struct bytes live, durable;
 	struct kl_list writes; /* since the last sync, oldest first */
+	const struct kl_file *locked_by; /* NULL = nobody */
 };
 
 struct inode *kl_sim_inode_new(struct kl_sim_node *node, bool is_dir);

@@ -8,7 +8,8 @@
  *	... bootstrap.servers = klamm_broker_address(broker) ...
  *	klamm_broker_free(broker);
  *
- * It keeps everything in memory. What it does and does not do is listed in docs/DEVBROKER.md.
+ * It keeps everything in memory, or in a directory (data_dir), from which it goes on the next
+ * time. What it does and does not do is listed in docs/DEVBROKER.md.
  * Link with libklamm-broker (pkg-config klamm-broker). Every function may be called by any
  * thread, but not from inside a callback that the broker's own loop runs.
  */
@@ -39,7 +40,8 @@ struct klamm_broker_options {
 	int32_t partitions;        /* of topics that do not say how many; 0 = 1 */
 	int32_t replicas;          /* likewise; 0 = nodes, at most 3 */
 	int32_t message_max_bytes; /* largest batch; 0 = Kafka's 1048588 */
-	int64_t memory_max;        /* bytes of records; 0 = 1 GiB */
+	int64_t memory_max;        /* bytes of records, with data_dir of those on their way;
+				    * 0 = 1 GiB */
 	bool no_auto_create;       /* do not make topics because a client asked for them */
 	/* Take records, count them and throw them away; serve endless made-up ones to whoever
 	 * fetches: the fastest peer that a benchmark can have. */
@@ -51,10 +53,15 @@ struct klamm_broker_options {
 	klamm_log_fn log;
 	void *log_arg;
 	int32_t log_level;
+	/* Keep topics and records in files here, one broker at a time, and go on with what is
+	 * there; copied. The directory is made, but not those above it. What was acknowledged
+	 * with acks=all survives a kill and a power cut. NULL = in memory. */
+	const char *data_dir;
 };
 
-/* Returns when every node listens. INVALID_ARGUMENT: an option makes no sense. SYSTEM: the
- * address cannot be had, or no thread. */
+/* Returns when every node listens. INVALID_ARGUMENT: an option makes no sense, or what is in
+ * data_dir needs more nodes. SYSTEM: the address cannot be had, or no thread; data_dir is in
+ * use, or cannot be read. */
 int klamm_broker_new(const struct klamm_broker_options *options,
 		     struct klamm_broker **broker_out, struct klamm_error *err);
 

@@ -22,20 +22,50 @@ static void down(void)
 	kl_slab_pool_free(pool);
 }
 
+static int append_to(struct kl_dev_log *log, const struct peer_batch *b, int32_t epoch,
+		     const struct kl_dev_stamp *stamp, int64_t *offset_out)
+{
+	struct kl_dev_append append = {
+		.batch = b->data, .n = b->len, .leader_epoch = epoch, .stamp = stamp};
+	return kl_dev_log_append(log, &append, offset_out);
+}
+
 static int64_t append(int count, int64_t timestamp, int32_t epoch)
 {
 	struct peer_batch b;
 	int64_t offset = -1;
 	peer_batch(&b, count, timestamp);
-	ck_assert_int_eq(kl_dev_log_append(&log_, b.data, b.len, epoch, NULL, &offset),
-			 0);
+	ck_assert_int_eq(append_to(&log_, &b, epoch, NULL, &offset), 0);
 	return offset;
+}
+
+static struct kl_dev_found find_time(int64_t timestamp)
+{
+	struct kl_dev_found found;
+	ck_assert_int_eq(kl_dev_log_find_time(&log_, timestamp, &found), 0);
+	return found;
+}
+
+static struct kl_dev_found find_newest(void)
+{
+	struct kl_dev_found found;
+	ck_assert_int_eq(kl_dev_log_find_newest(&log_, &found), 0);
+	return found;
+}
+
+static struct kl_dev_left left(int64_t offset)
+{
+	struct kl_dev_left l;
+	ck_assert_int_eq(kl_dev_log_left(&log_, offset, &l), 0);
+	return l;
 }
 
 /* The batches of a read: whole, in a row, the first one holding offset. */
 static int64_t check_read(int64_t offset, size_t max, bool one, struct kl_dev_read *read)
 {
-	kl_dev_log_read(&log_, offset, max, one, read);
+	ck_assert_int_eq(kl_dev_log_read(&log_, offset, max, one, read), 0);
+	/* The log has it as well, or a test keeps its own. */
+	kl_slab_unref(read->slab);
 	struct kl_batch_span span;
 	ck_assert_int_eq(kl_batch_hop(read->p, read->n, &span), KL_BATCH_CUT);
 	ck_assert_uint_eq(span.bytes, read->n);
@@ -54,7 +84,8 @@ START_TEST(appends_and_reads)
 	for (int i = 0; i < 3000; i++)
 		ck_assert_int_eq(append(3, 1000 + i, 0), 3 * i);
 	ck_assert_int_eq(log_.end, 9000);
-	ck_assert_uint_gt(log_.chunk_count, 3);
+	ck_assert_uint_eq(log_.segment_count, 1);
+	ck_assert_uint_gt(log_.segments[0]->chunk_count, 3);
 	struct kl_dev_read read;
 	for (int64_t offset = 0; offset < 9000; offset += 7) {
 		int64_t next = check_read(offset, 1000, true, &read);
@@ -68,7 +99,7 @@ START_TEST(appends_and_reads)
 		reads++;
 	}
 	ck_assert_int_eq(at, 9000);
-	ck_assert_uint_eq((size_t)reads, log_.chunk_count);
+	ck_assert_uint_eq((size_t)reads, log_.segments[0]->chunk_count);
 }
 END_TEST
 
@@ -79,15 +110,18 @@ START_TEST(reads_within_limits)
 	struct kl_dev_read read;
 	check_read(0, 10, true, &read);
 	ck_assert_uint_gt(read.n, 1000); /* the first batch, however large */
+	size_t first = read.n;
 	check_read(0, 10, false, &read);
 	ck_assert_uint_eq(read.n, 0);
-	ck_assert_uint_eq(read.available, log_.bytes);
+	ck_assert_uint_eq(left(0).bytes, kl_dev_log_size(&log_));
+	ck_assert_uint_eq(left(50).bytes, kl_dev_log_size(&log_));
+	ck_assert_uint_eq(left(0).first, first);
 	check_read(100, 10, false, &read);
 	ck_assert_uint_eq(read.n, 0);
-	ck_assert_uint_lt(read.available, 100);
-	kl_dev_log_read(&log_, 101, 100, true, &read); /* the end */
+	ck_assert_uint_eq(left(100).bytes, kl_dev_log_size(&log_) - first);
+	check_read(101, 100, true, &read); /* the end */
 	ck_assert_uint_eq(read.n, 0);
-	ck_assert_uint_eq(read.available, 0);
+	ck_assert_uint_eq(left(101).bytes, 0);
 }
 END_TEST
 
@@ -118,12 +152,12 @@ START_TEST(trims)
 	struct kl_dev_read read;
 	for (int64_t offset = 3001; offset < 6000; offset += 5)
 		check_read(offset, 2000, true, &read);
-	struct kl_dev_found found = kl_dev_log_find_time(&log_, 0);
+	struct kl_dev_found found = find_time(0);
 	ck_assert_int_eq(found.offset, 3001);
 	kl_dev_log_trim(&log_, 6000);
 	ck_assert_uint_eq(kl_slab_pool_used(pool), 0);
-	ck_assert_int_eq(kl_dev_log_find_time(&log_, 0).offset, -1);
-	ck_assert_int_eq(kl_dev_log_find_newest(&log_).offset, -1);
+	ck_assert_int_eq(find_time(0).offset, -1);
+	ck_assert_int_eq(find_newest().offset, -1);
 	ck_assert_int_eq(append(2, 5, 0), 6000);
 	ck_assert_int_eq(check_read(6000, 2000, true, &read), 6002);
 }
@@ -133,19 +167,19 @@ START_TEST(finds_by_time)
 {
 	for (int i = 0; i < 1000; i++)
 		append(4, 1000 + 10 * i, 0); /* 1000..1003, 1010..1013, ... */
-	struct kl_dev_found found = kl_dev_log_find_time(&log_, 1012);
+	struct kl_dev_found found = find_time(1012);
 	ck_assert_int_eq(found.offset, 6);
 	ck_assert_int_eq(found.timestamp, 1012);
-	found = kl_dev_log_find_time(&log_, 5004);
+	found = find_time(5004);
 	ck_assert_int_eq(found.offset, 1604);
 	ck_assert_int_eq(found.timestamp, 5010);
-	ck_assert_int_eq(kl_dev_log_find_time(&log_, 20000).offset, -1);
+	ck_assert_int_eq(find_time(20000).offset, -1);
 	append(3, 50000, 0);
 	append(3, 7, 0);
-	found = kl_dev_log_find_newest(&log_);
+	found = find_newest();
 	ck_assert_int_eq(found.timestamp, 50002);
 	ck_assert_int_eq(found.offset, 4002);
-	ck_assert_int_eq(kl_dev_log_find_time(&log_, 20000).offset, 4000);
+	ck_assert_int_eq(find_time(20000).offset, 4000);
 }
 END_TEST
 
@@ -155,15 +189,15 @@ START_TEST(stamps_append_time)
 	int64_t offset;
 	peer_batch(&b, 3, 1000);
 	struct kl_dev_stamp stamp = {true, 99999};
-	ck_assert_int_eq(kl_dev_log_append(&log_, b.data, b.len, 0, &stamp, &offset), 0);
+	ck_assert_int_eq(append_to(&log_, &b, 0, &stamp, &offset), 0);
 	struct kl_dev_read read;
 	check_read(0, 1000, true, &read);
 	struct kl_batch_head head;
 	kl_batch_peek(read.p, read.n, &head);
 	ck_assert(head.attributes & KL_ATTR_LOG_APPEND_TIME);
 	ck_assert_int_eq(head.max_timestamp, 99999);
-	ck_assert_int_eq(kl_dev_log_find_newest(&log_).offset, 2);
-	ck_assert_int_eq(kl_dev_log_find_time(&log_, 99999).offset, 0);
+	ck_assert_int_eq(find_newest().offset, 2);
+	ck_assert_int_eq(find_time(99999).offset, 0);
 }
 END_TEST
 
@@ -196,7 +230,7 @@ START_TEST(refuses_beyond_its_memory)
 	peer_batch(&b, 100, 1000);
 	int rc = 0, appended = 0;
 	while (rc == 0 && appended < 100) {
-		rc = kl_dev_log_append(&l, b.data, b.len, 0, NULL, &offset);
+		rc = append_to(&l, &b, 0, NULL, &offset);
 		appended += rc == 0;
 	}
 	ck_assert_int_eq(rc, KLAMM_ERR_KAFKA_STORAGE_ERROR);

@@ -47,9 +47,15 @@ START_TEST(write_and_read)
 	ck_assert_int_eq(os->file_pread(file, got, 5, 11), 0);
 	ck_assert_int_eq(os->file_truncate(file, 5), 0);
 	ck_assert_int_eq(os->file_size(file), 5);
-	os->file_close(file);
-
 	struct kl_file *again;
+	ck_assert_int_eq(os->file_open(os, path, KL_FILE_READ, &again), 0);
+	ck_assert_int_eq(os->file_lock(file), 0);
+	ck_assert_int_eq(os->file_lock(file), 0);
+	ck_assert_int_eq(os->file_lock(again), -EAGAIN);
+	os->file_close(file);
+	ck_assert_int_eq(os->file_lock(again), 0);
+	os->file_close(again);
+
 	ck_assert_int_eq(os->file_open(os, path, flags, &again), -EEXIST);
 	ck_assert_int_eq(os->file_open(os, other, KL_FILE_READ, &again), -ENOENT);
 }

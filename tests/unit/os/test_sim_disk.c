@@ -59,7 +59,12 @@ START_TEST(files)
 	ck_assert_int_eq(os->file_truncate(file, 5), 0);
 	ck_assert_int_eq(os->file_pread(file, text, 16, 0), 5);
 	ck_assert_mem_eq(text, "Jel\0\0", 5);
+	ck_assert_int_eq(os->file_open(os, "a", KL_FILE_READ, &again), 0);
+	ck_assert_int_eq(os->file_lock(file), 0);
+	ck_assert_int_eq(os->file_lock(again), -EAGAIN);
 	os->file_close(file);
+	ck_assert_int_eq(os->file_lock(again), 0);
+	os->file_close(again);
 	int flags = KL_FILE_WRITE | KL_FILE_CREATE;
 	ck_assert_int_eq(os->file_open(os, "a", flags | KL_FILE_EXCLUSIVE, &again), -EEXIST);
 	ck_assert_int_eq(os->file_open(os, "b", KL_FILE_READ, &again), -ENOENT);

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A broker with a data directory: what it has when it comes back. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/log.h"
+#include "core/record/batch_read.h"
+#include "tests/broker/peer.h"
+
+static char *dir;
+static struct peer *peer;
+static char log_text[8192];
+
+static void on_log(void *arg, int32_t level, const char *where, const char *text)
+{
+	size_t n = strlen(log_text);
+	snprintf(log_text + n, sizeof(log_text) - n, "%s: %s\n", where, text);
+}
+
+static struct klamm_broker_options options(void)
+{
+	return (struct klamm_broker_options){
+		.size = sizeof(struct klamm_broker_options),
+		.nodes = 3,
+		.data_dir = dir,
+		.log = on_log,
+		.log_level = KL_LOG_WARN,
+	};
+}
+
+static void come_back(void)
+{
+	peer_start_with(options());
+	peer = peer_open();
+}
+
+static void go(void)
+{
+	peer_close(peer);
+	peer_stop();
+}
+
+static void up(void)
+{
+	dir = unit_tmp();
+	come_back();
+}
+
+static void down(void)
+{
+	go();
+	free(dir);
+}
+
+/* The node that leads is asked: a topic of one replica on node 1. */
+static void create(const char *name, const char *const *settings)
+{
+	struct peer *any = peer_open();
+	struct kl_create_topics_request request;
+	struct kl_create_topics_request_topic topic;
+	struct kl_create_topics_request_assignment placed;
+	struct kl_create_topics_request_config configs[4];
+	int32_t node = 1, n = 0;
+	kl_msg_init(&kl_msg_create_topics_request, &request);
+	kl_type_init(&kl_type_create_topics_request_topic, &topic);
+	kl_type_init(&kl_type_create_topics_request_assignment, &placed);
+	for (; settings != NULL && settings[2 * n] != NULL; n++) {
+		kl_type_init(&kl_type_create_topics_request_config, &configs[n]);
+		configs[n].name = kl_str(settings[2 * n]);
+		configs[n].value = kl_str(settings[2 * n + 1]);
+	}
+	placed.broker_ids = &node;
+	placed.broker_ids_n = 1;
+	topic.name = kl_str(name);
+	topic.num_partitions = topic.replication_factor = -1;
+	topic.assignments = &placed;
+	topic.assignments_n = 1;
+	topic.configs = configs;
+	topic.configs_n = n;
+	request.topics = &topic;
+	request.topics_n = 1;
+	struct kl_create_topics_response *response =
+		PEER_CALL(any, create_topics, 7, &request);
+	ck_assert_int_eq(response->topics[0].error_code, 0);
+	peer_close(any);
+}
+
+static int64_t put(const char *topic, int count)
+{
+	struct peer_batch b;
+	peer_batch(&b, count, -1);
+	struct kl_produce_response_partition *r =
+		peer_produce(peer, topic, 0, b.data, b.len);
+	ck_assert_int_eq(r->error_code, 0);
+	return r->base_offset;
+}
+
+/* The offset behind all that can be read from here on. */
+static int64_t read_all(const char *topic, int64_t from)
+{
+	for (;;) {
+		struct kl_fetch_response_partition *r =
+			peer_fetch(peer, topic, 0, from);
+		struct kl_batch_span span;
+		ck_assert_int_eq(r->error_code, 0);
+		if (r->records.len == 0)
+			return from;
+		ck_assert_int_eq(
+			kl_batch_hop(r->records.p, (size_t)r->records.len, &span),
+			KL_BATCH_CUT);
+		ck_assert_uint_eq(span.bytes, (size_t)r->records.len);
+		ck_assert_int_gt(span.next_offset, from);
+		from = span.next_offset;
+	}
+}
+
+static size_t count_files(const char *end)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	size_t n = 0;
+	while ((entry = readdir(d)) != NULL)
+		n += strlen(entry->d_name) > strlen(end) &&
+		     strcmp(entry->d_name + strlen(entry->d_name) - strlen(end), end) ==
+			     0;
+	closedir(d);
+	return n;
+}
+
+/* The last segment of the only log, opened. */
+static int open_last(char path[static 4096])
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	char best[256] = "";
+	while ((entry = readdir(d)) != NULL) {
+		if (strstr(entry->d_name, ".log") != NULL &&
+		    strcmp(entry->d_name, best) > 0)
+			snprintf(best, sizeof(best), "%s", entry->d_name);
+	}
+	closedir(d);
+	ck_assert_str_ne(best, "");
+	snprintf(path, 4096, "%s/%s", dir, best);
+	int fd = open(path, O_RDWR);
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+START_TEST(keeps_records)
+{
+	create("kept", NULL);
+	ck_assert_int_eq(put("kept", 3), 0);
+	ck_assert_int_eq(put("kept", 2), 3);
+	go();
+	come_back();
+	ck_assert_int_eq(read_all("kept", 0), 5);
+	ck_assert_int_eq(put("kept", 4), 5);
+	ck_assert_int_eq(read_all("kept", 4), 9);
+	ck_assert_str_eq(log_text, "");
+}
+END_TEST
+
+static struct kl_metadata_response *describe(void)
+{
+	struct kl_metadata_request request;
+	kl_msg_init(&kl_msg_metadata_request, &request);
+	request.topics_n = -1;
+	return PEER_CALL(peer, metadata, 12, &request);
+}
+
+START_TEST(keeps_who_it_is)
+{
+	static const char *const settings[] = {"retention.ms", "12345",
+					       "max.message.bytes", "7000", NULL};
+	create("one", settings);
+	put("one", 1);
+	struct kl_metadata_response *r = describe();
+	struct klamm_uuid id = r->topics[0].topic_id;
+	int32_t epoch = r->topics[0].partitions[0].leader_epoch;
+	char cluster[64];
+	snprintf(cluster, sizeof(cluster), "%.*s", (int)r->cluster_id.len,
+		 r->cluster_id.p);
+	for (int i = 1; i < 4; i++) {
+		go();
+		come_back();
+		r = describe();
+		ck_assert_int_eq(r->topics_n, 1);
+		ck_assert(kl_str_is(r->topics[0].name, "one"));
+		ck_assert(kl_uuid_equal(&r->topics[0].topic_id, &id));
+		ck_assert(kl_str_is(r->cluster_id, cluster));
+		ck_assert_int_eq(r->topics[0].partitions[0].replica_nodes_n, 1);
+		/* Each life is led in a later epoch. */
+		ck_assert_int_gt(r->topics[0].partitions[0].leader_epoch, epoch);
+		epoch = r->topics[0].partitions[0].leader_epoch;
+	}
+	struct peer_batch b;
+	peer_batch(&b, 500, -1);
+	ck_assert_uint_gt(b.len, 7000);
+	ck_assert_int_eq(peer_produce(peer, "one", 0, b.data, b.len)->error_code,
+			 KLAMM_ERR_MESSAGE_TOO_LARGE);
+}
+END_TEST
+
+static int64_t new_producer(void)
+{
+	struct kl_init_producer_id_request request;
+	kl_msg_init(&kl_msg_init_producer_id_request, &request);
+	request.transactional_id = KL_STR_NULL;
+	request.producer_id = request.producer_epoch = -1;
+	struct kl_init_producer_id_response *r =
+		PEER_CALL(peer, init_producer_id, 4, &request);
+	ck_assert_int_eq(r->error_code, 0);
+	return r->producer_id;
+}
+
+START_TEST(keeps_sequences)
+{
+	create("seq", NULL);
+	int64_t id = new_producer();
+	struct peer_batch b;
+	for (int i = 0; i < 3; i++) {
+		peer_batch_from(&b, 2, id, 0, 2 * i);
+		ck_assert_int_eq(
+			peer_produce(peer, "seq", 0, b.data, b.len)->error_code, 0);
+	}
+	go();
+	come_back();
+	/* Sent again it is known, one that is missing is missed. */
+	struct kl_produce_response_partition *r =
+		peer_produce(peer, "seq", 0, b.data, b.len);
+	ck_assert_int_eq(r->error_code, 0);
+	ck_assert_int_eq(r->base_offset, 4);
+	ck_assert_int_eq(read_all("seq", 0), 6);
+	peer_batch_from(&b, 2, id, 0, 8);
+	ck_assert_int_eq(peer_produce(peer, "seq", 0, b.data, b.len)->error_code,
+			 KLAMM_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	ck_assert_int_gt(new_producer(), id);
+}
+END_TEST
+
+START_TEST(cuts_what_is_torn)
+{
+	create("torn", NULL);
+	put("torn", 3);
+	put("torn", 3);
+	go();
+	/* The second batch loses its end. */
+	char path[4096];
+	struct stat st;
+	int fd = open_last(path);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(ftruncate(fd, st.st_size - 1), 0);
+	close(fd);
+	come_back();
+	ck_assert_int_eq(read_all("torn", 0), 3);
+	ck_assert_msg(strstr(log_text, "topic torn partition 0: cut ") != NULL &&
+			      strstr(log_text, "behind offset 3") != NULL,
+		      "%s", log_text);
+	ck_assert_int_eq(put("torn", 1), 3);
+	go();
+	/* Now a bit is wrong in it. */
+	fd = open_last(path);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(pwrite(fd, "~", 1, st.st_size - 3), 1);
+	close(fd);
+	come_back();
+	ck_assert_int_eq(read_all("torn", 0), 3);
+	go();
+	/* And there is something behind the end that is no batch. */
+	fd = open_last(path);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(
+		pwrite(fd,
+		       "no batch at all, but long enough to look like the head "
+		       "of one, which it is not",
+		       78, st.st_size),
+		78);
+	close(fd);
+	log_text[0] = '\0';
+	come_back();
+	ck_assert_int_eq(read_all("torn", 0), 3);
+	ck_assert_ptr_nonnull(strstr(log_text, "cut 78 bytes"));
+	ck_assert_int_eq(put("torn", 5), 3);
+	ck_assert_int_eq(read_all("torn", 0), 8);
+}
+END_TEST
+
+START_TEST(begins_segments)
+{
+	static const char *const settings[] = {"segment.bytes", "1048576", NULL};
+	create("many", settings);
+	int64_t end = 0;
+	for (int i = 0; i < 250; i++) {
+		ck_assert_int_eq(put("many", 700), end);
+		end += 700;
+	}
+	size_t files = count_files(".log");
+	ck_assert_uint_ge(files, 3);
+	ck_assert_int_eq(read_all("many", 0), end);
+	go();
+	come_back();
+	ck_assert_int_eq(read_all("many", 0), end);
+	ck_assert_int_eq(read_all("many", end / 2 + 1), end);
+	ck_assert_int_eq(put("many", 1), end);
+	ck_assert_uint_eq(count_files(".log"), files);
+}
+END_TEST
+
+static void delete_topic(const char *name)
+{
+	struct kl_delete_topics_request request;
+	struct kl_delete_topics_request_topic topic;
+	kl_msg_init(&kl_msg_delete_topics_request, &request);
+	kl_type_init(&kl_type_delete_topics_request_topic, &topic);
+	topic.name = kl_str(name);
+	request.topics = &topic;
+	request.topics_n = 1;
+	struct kl_delete_topics_response *r =
+		PEER_CALL(peer, delete_topics, 6, &request);
+	ck_assert_int_eq(r->responses[0].error_code, 0);
+}
+
+START_TEST(deletes_files)
+{
+	create("short", NULL);
+	create("long", NULL);
+	put("short", 2);
+	put("long", 2);
+	ck_assert_uint_eq(count_files(".log"), 2);
+	delete_topic("short");
+	ck_assert_uint_eq(count_files(".log"), 1);
+	create("short", NULL);
+	ck_assert_int_eq(read_all("short", 0), 0);
+	go();
+	/* What a crash left of a deleted topic, and what is none of ours. */
+	char path[4096];
+	snprintf(path, sizeof(path),
+		 "%s/AAAAAAAAAAAAAAAAAAAAAA-0-00000000000000000000.log", dir);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	snprintf(path, sizeof(path), "%s/notes.log", dir);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	come_back();
+	ck_assert_uint_eq(count_files(".log"), 2);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	ck_assert_int_eq(read_all("short", 0), 0);
+	ck_assert_int_eq(read_all("long", 0), 2);
+}
+END_TEST
+
+static int start_code(struct klamm_broker_options o, struct klamm_error *err)
+{
+	struct klamm_broker *second = NULL;
+	int rc = klamm_broker_new(&o, &second, err);
+	klamm_broker_free(second);
+	return rc;
+}
+
+START_TEST(refuses_directories)
+{
+	struct klamm_error err;
+	create("one", NULL);
+	put("one", 1);
+	ck_assert_int_eq(start_code(options(), &err), KLAMM_ERR_SYSTEM);
+	ck_assert_ptr_nonnull(strstr(err.text, "another broker is using"));
+	go();
+	struct klamm_broker_options o = options();
+	o.data_dir = "/proc/no/such";
+	ck_assert_int_eq(start_code(o, &err), KLAMM_ERR_SYSTEM);
+	o = options();
+	o.null = true;
+	ck_assert_int_eq(start_code(o, &err), KLAMM_ERR_INVALID_ARGUMENT);
+	/* Segments without their table, or with one that is damaged: nothing is thrown
+	 * away. */
+	char table[4096], away[4096];
+	snprintf(table, sizeof(table), "%s/topics", dir);
+	snprintf(away, sizeof(away), "%s/away", dir);
+	ck_assert_int_eq(rename(table, away), 0);
+	ck_assert_int_eq(start_code(options(), &err), KLAMM_ERR_SYSTEM);
+	ck_assert_ptr_nonnull(strstr(err.text, "no table of topics"));
+	ck_assert_int_eq(rename(away, table), 0);
+	int fd = open(table, O_WRONLY);
+	ck_assert_int_eq(pwrite(fd, "?", 1, 30), 1);
+	ck_assert_int_eq(start_code(options(), &err), KLAMM_ERR_SYSTEM);
+	ck_assert_ptr_nonnull(strstr(err.text, "damaged"));
+	ck_assert_uint_eq(count_files(".log"), 1);
+	close(fd);
+	ck_assert_int_eq(unlink(table), 0);
+	char path[4096];
+	close(open_last(path));
+	ck_assert_int_eq(unlink(path), 0);
+	come_back();
+}
+END_TEST
+
+START_TEST(wants_its_nodes)
+{
+	struct klamm_error err;
+	struct peer *any = peer_open();
+	peer_close(any);
+	ck_assert_int_eq(klamm_broker_create_topic(peer_broker, "wide", 3, &err), 0);
+	go();
+	struct klamm_broker_options o = options();
+	o.nodes = 1;
+	ck_assert_int_eq(start_code(o, &err), KLAMM_ERR_INVALID_ARGUMENT);
+	ck_assert_ptr_nonnull(strstr(err.text, "more nodes"));
+	come_back();
+}
+END_TEST
+
+/* Records of acks=1 are in the file at once: a kill does not take them. */
+START_TEST(stops_with_everything_on_disk)
+{
+	create("one", NULL);
+	struct peer_batch b;
+	peer_batch(&b, 4, -1);
+	struct kl_produce_request request;
+	struct kl_produce_request_topic topic;
+	struct kl_produce_request_partition partition;
+	kl_msg_init(&kl_msg_produce_request, &request);
+	kl_type_init(&kl_type_produce_request_topic, &topic);
+	kl_type_init(&kl_type_produce_request_partition, &partition);
+	partition.records = (struct kl_bytes){b.data, (int32_t)b.len};
+	topic.name = KL_STR("one");
+	topic.partition_data = &partition;
+	topic.partition_data_n = 1;
+	request.topic_data = &topic;
+	request.topic_data_n = 1;
+	request.acks = 1;
+	struct kl_produce_response *r = PEER_CALL(peer, produce, 9, &request);
+	ck_assert_int_eq(r->responses[0].partition_responses[0].error_code, 0);
+	ck_assert_int_eq(read_all("one", 0), 4); /* seen at once */
+	go();
+	come_back();
+	ck_assert_int_eq(read_all("one", 0), 4);
+}
+END_TEST
+
+UNIT_SUITE(store)
+{
+	Suite *s = suite_create("store");
+	unit_add_fixture(s, keeps_records, up, down);
+	unit_add_fixture(s, keeps_who_it_is, up, down);
+	unit_add_fixture(s, keeps_sequences, up, down);
+	unit_add_fixture(s, cuts_what_is_torn, up, down);
+	unit_add_fixture(s, begins_segments, up, down);
+	unit_add_fixture(s, deletes_files, up, down);
+	unit_add_fixture(s, refuses_directories, up, down);
+	unit_add_fixture(s, wants_its_nodes, up, down);
+	unit_add_fixture(s, stops_with_everything_on_disk, up, down);
+	return s;
+}
