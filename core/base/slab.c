@@ -29,15 +29,29 @@ struct kl_slab_pool *kl_slab_pool_new(size_t budget, size_t keep,
 	return pool;
 }
 
+static struct kl_slab *pop_free(struct kl_slab_pool *pool, unsigned class)
+{
+	struct kl_slab *slab = pool->free[class];
+	if (slab != NULL) {
+		pool->free[class] = slab->next;
+		pool->kept -= slab->cap;
+	}
+	return slab;
+}
+
+static void free_all(struct kl_slab *slabs)
+{
+	while (slabs != NULL) {
+		struct kl_slab *next = slabs->next;
+		free(slabs);
+		slabs = next;
+	}
+}
+
 static void pool_destroy(struct kl_slab_pool *pool)
 {
-	for (unsigned i = 0; i < KL_SLAB_CLASSES; i++) {
-		while (pool->free[i] != NULL) {
-			struct kl_slab *slab = pool->free[i];
-			pool->free[i] = slab->next;
-			free(slab);
-		}
-	}
+	for (unsigned i = 0; i < KL_SLAB_CLASSES; i++)
+		free_all(pool->free[i]);
 	pthread_mutex_destroy(&pool->mutex);
 	free(pool);
 }
@@ -87,21 +101,39 @@ static bool discharge(struct kl_slab_pool *pool, size_t cap)
 	return pool->closed && pool->alive == 0;
 }
 
+/* With the mutex held: free slabs of other sizes that have no room in the budget beside a
+ * fresh one, the largest first. */
+static struct kl_slab *make_way(struct kl_slab_pool *pool)
+{
+	struct kl_slab *gone = NULL;
+	unsigned class = KL_SLAB_CLASSES;
+	while (pool->budget != 0 && pool->used + pool->kept > pool->budget && class > 0) {
+		struct kl_slab *slab = pop_free(pool, class - 1);
+		if (slab == NULL) {
+			class--;
+			continue;
+		}
+		slab->next = gone;
+		gone = slab;
+	}
+	return gone;
+}
+
 struct kl_slab *kl_slab_get(struct kl_slab_pool *pool, size_t size)
 {
 	if (size > SIZE_MAX / 4)
 		return NULL;
 	unsigned class = class_of(size);
 	size_t cap = kl_slab_size(size);
-	struct kl_slab *slab = NULL;
+	struct kl_slab *slab = NULL, *gone = NULL;
 	pthread_mutex_lock(&pool->mutex);
 	bool allowed = charge(pool, cap);
-	if (allowed && class < KL_SLAB_CLASSES && pool->free[class] != NULL) {
-		slab = pool->free[class];
-		pool->free[class] = slab->next;
-		pool->kept -= cap;
-	}
+	if (allowed && class < KL_SLAB_CLASSES)
+		slab = pop_free(pool, class);
+	if (allowed && slab == NULL)
+		gone = make_way(pool);
 	pthread_mutex_unlock(&pool->mutex);
+	free_all(gone);
 	if (!allowed)
 		return NULL;
 	if (slab == NULL &&
@@ -141,6 +173,14 @@ void kl_slab_unref(struct kl_slab *slab)
 		pool_destroy(pool);
 	else if (freed != NULL)
 		freed(arg);
+}
+
+size_t kl_slab_pool_held(struct kl_slab_pool *pool)
+{
+	pthread_mutex_lock(&pool->mutex);
+	size_t held = pool->used + pool->kept;
+	pthread_mutex_unlock(&pool->mutex);
+	return held;
 }
 
 size_t kl_slab_pool_used(struct kl_slab_pool *pool)

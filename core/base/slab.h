@@ -26,7 +26,8 @@ struct kl_slab {
 	_Alignas(KL_CACHE_LINE) uint8_t data[];
 };
 
-/* budget: bytes in use at most, 0 = no limit. keep: bytes of free slabs at most.
+/* budget: bytes in use at most, 0 = no limit, and with what is kept for use again. keep: bytes
+ * of free slabs at most.
  * freed (may be NULL) is called after a slab came back, on the thread that gave it. */
 struct kl_slab_pool *kl_slab_pool_new(size_t budget, size_t keep,
 				      void (*freed)(void *arg), void *arg);
@@ -48,6 +49,8 @@ static inline bool kl_slab_is_mine(struct kl_slab *slab)
 	return atomic_load_explicit(&slab->refs, memory_order_acquire) == 1;
 }
 size_t kl_slab_pool_used(struct kl_slab_pool *pool);
+/* Those that are kept included: what the pool takes of the system's memory. */
+size_t kl_slab_pool_held(struct kl_slab_pool *pool);
 /* The size that a request for size gets. */
 size_t kl_slab_size(size_t size);
 

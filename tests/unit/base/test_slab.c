@@ -76,6 +76,32 @@ START_TEST(budget)
 }
 END_TEST
 
+/* What is kept of one size makes way for another. */
+START_TEST(kept_slabs_count)
+{
+	struct kl_slab_pool *pool = kl_slab_pool_new(65536, 65536, NULL, NULL);
+	struct kl_slab *slabs[4];
+	for (size_t i = 0; i < kl_countof(slabs); i++)
+		slabs[i] = kl_slab_get(pool, 16384);
+	for (size_t i = 0; i < kl_countof(slabs); i++)
+		kl_slab_unref(slabs[i]);
+	ck_assert_uint_eq(kl_slab_pool_held(pool), 65536);
+	struct kl_slab *small = kl_slab_get(pool, 4096);
+	ck_assert_ptr_nonnull(small);
+	ck_assert_uint_eq(kl_slab_pool_held(pool), 3 * 16384 + 4096);
+	struct kl_slab *kept = kl_slab_get(pool, 16384); /* takes nothing new */
+	ck_assert_uint_eq(kl_slab_pool_held(pool), 3 * 16384 + 4096);
+	struct kl_slab *large = kl_slab_get(pool, 32768);
+	ck_assert_ptr_nonnull(large);
+	ck_assert_uint_eq(kl_slab_pool_held(pool), 16384 + 4096 + 32768);
+	kl_slab_unref(small);
+	kl_slab_unref(kept);
+	kl_slab_unref(large);
+	ck_assert_uint_eq(kl_slab_pool_held(pool), 16384 + 4096 + 32768);
+	kl_slab_pool_free(pool);
+}
+END_TEST
+
 #define THREADS 4
 #define ROUNDS 20000
 
@@ -117,6 +143,7 @@ UNIT_SUITE(slab)
 	unit_add(s, the_last_one_comes_back_first);
 	unit_add(s, references_hold);
 	unit_add(s, budget);
+	unit_add(s, kept_slabs_count);
 	unit_add(s, many_threads);
 	return s;
 }
