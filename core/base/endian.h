@@ -60,22 +60,30 @@ static inline int64_t kl_unzigzag64(uint64_t v)
 
 /* Bytes that an unsigned varint of v takes: 1..5, 1..10. The bits divided by 7, rounded up:
  * for 1 to 64 bits, 9/64 is near enough to 1/7 and is a shift. */
-static inline unsigned kl_uvarint_size(uint64_t v)
+static KL_HOT unsigned kl_uvarint_size(uint64_t v)
 {
 	return ((unsigned)(64 - __builtin_clzll(v | 1)) * 9 + 64) / 64;
 }
 
-/* Writes v at p and returns the place behind it. The caller has made room. */
-static inline uint8_t *kl_store_uvarint(uint8_t *p, uint64_t v)
+/* Writes v at p and returns the place behind it. The caller has made room. One byte or two
+ * are what most take. */
+static KL_HOT uint8_t *kl_store_uvarint(uint8_t *p, uint64_t v)
 {
-	while (kl_unlikely(v >= 0x80)) {
+	if (kl_likely(v < 0x4000)) {
+		p[0] = (uint8_t)v | (v < 0x80 ? 0 : 0x80);
+		if (v < 0x80)
+			return p + 1;
+		p[1] = (uint8_t)(v >> 7);
+		return p + 2;
+	}
+	while (v >= 0x80) {
 		*p++ = (uint8_t)v | 0x80;
 		v >>= 7;
 	}
 	*p++ = (uint8_t)v;
 	return p;
 }
-static inline uint8_t *kl_store_varint(uint8_t *p, int64_t v)
+static KL_HOT uint8_t *kl_store_varint(uint8_t *p, int64_t v)
 {
 	return kl_store_uvarint(p, kl_zigzag64(v));
 }

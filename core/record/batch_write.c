@@ -36,6 +36,13 @@ uint8_t *kl_headers_put(uint8_t *p, const struct klamm_header *headers, size_t c
 	return p;
 }
 
+uint8_t *kl_record_shift(uint8_t *p, const uint8_t *body, size_t size)
+{
+	uint64_t length = (uint64_t)size << 1;
+	memmove(p + kl_uvarint_size(length), body, size);
+	return kl_store_uvarint(p, length) + size;
+}
+
 void kl_batch_head_put(uint8_t p[static KL_BATCH_HEAD], const struct kl_batch_head *head)
 {
 	kl_store_u64(p + KL_BATCH_BASE_OFFSET, (uint64_t)head->base_offset);

@@ -20,7 +20,7 @@ size_t kl_headers_size(const struct klamm_header *headers, size_t count);
 
 /* Room that is enough whatever the deltas turn out to be. headers_size comes from
  * kl_headers_size(). Saturates at SIZE_MAX. */
-static inline size_t kl_record_bound(size_t key_len, size_t value_len, size_t headers_size)
+static KL_HOT size_t kl_record_bound(size_t key_len, size_t value_len, size_t headers_size)
 {
 	/* length 5, attributes 1, timestamp delta 10, offset delta, key and value length 5 */
 	size_t n = 31, sum;
@@ -31,45 +31,20 @@ static inline size_t kl_record_bound(size_t key_len, size_t value_len, size_t he
 	return sum;
 }
 
-static inline int64_t kl_span_len(struct klamm_span span)
-{
-	return span.data == NULL ? -1 : (int64_t)span.len;
-}
-
-/* Bytes of a record without its length field. */
-static inline size_t kl_record_body_size(uint32_t offset_delta, int64_t timestamp_delta,
-					 struct klamm_span key, struct klamm_span value,
-					 size_t headers_size)
-{
-	int64_t key_len = kl_span_len(key), value_len = kl_span_len(value);
-	return 1 + kl_uvarint_size(kl_zigzag64(timestamp_delta)) +
-	       kl_uvarint_size((uint64_t)offset_delta << 1) +
-	       kl_uvarint_size(kl_zigzag64(key_len)) + (key_len > 0 ? key.len : 0) +
-	       kl_uvarint_size(kl_zigzag64(value_len)) + (value_len > 0 ? value.len : 0) +
-	       headers_size;
-}
-
-/* The exact size of an encoded record. */
-static inline size_t kl_record_size(uint32_t offset_delta, int64_t timestamp_delta,
-				    struct klamm_span key, struct klamm_span value,
-				    size_t headers_size)
-{
-	size_t body = kl_record_body_size(offset_delta, timestamp_delta, key, value,
-					  headers_size);
-	return kl_uvarint_size((uint64_t)body << 1) + body;
-}
-
 /* memcpy() without the call for what is usually small. */
-static inline uint8_t *kl_put_bytes(uint8_t *to, const void *from, size_t n)
+static KL_HOT uint8_t *kl_put_bytes(uint8_t *to, const void *from, size_t n)
 {
 	const uint8_t *p = from;
 	uint8_t *end = to + n;
-	if (n - 16 <= 112) { /* 16 to 128: whole blocks, the last one overlapping */
-		for (; to < end - 16; to += 16, p += 16)
-			memcpy(to, p, 16);
-		memcpy(end - 16, (const uint8_t *)from + n - 16, 16);
-	} else if (n > 16) {
+	if (n - 32 <= 96) { /* 32 to 128: whole blocks, the last one overlapping */
+		for (; to < end - 32; to += 32, p += 32)
+			memcpy(to, p, 32);
+		memcpy(end - 32, (const uint8_t *)from + n - 32, 32);
+	} else if (n > 32) {
 		memcpy(to, p, n);
+	} else if (n >= 16) {
+		memcpy(to, p, 16);
+		memcpy(end - 16, p + n - 16, 16);
 	} else if (n >= 8) {
 		memcpy(to, p, 8);
 		memcpy(end - 8, p + n - 8, 8);
@@ -84,7 +59,7 @@ static inline uint8_t *kl_put_bytes(uint8_t *to, const void *from, size_t n)
 	return end;
 }
 
-static inline uint8_t *kl_put_span(uint8_t *p, struct klamm_span span)
+static KL_HOT uint8_t *kl_put_span(uint8_t *p, struct klamm_span span)
 {
 	if (span.data == NULL) {
 		*p++ = 1; /* zigzag of -1 */
@@ -97,17 +72,17 @@ static inline uint8_t *kl_put_span(uint8_t *p, struct klamm_span span)
 /* headers_size was computed from the same headers; returns the place behind them. */
 uint8_t *kl_headers_put(uint8_t *p, const struct klamm_header *headers, size_t count);
 
-/* Encodes a record at p, which has room for kl_record_bound(), and returns the place behind
- * it. offset_delta is the record's number in its batch. */
-static inline uint8_t *kl_record_put(uint8_t *p, uint32_t offset_delta,
-				     int64_t timestamp_delta, struct klamm_span key,
-				     struct klamm_span value,
-				     const struct klamm_header *headers,
-				     size_t header_count, size_t headers_size)
+/* Writes the length at p and moves the body behind it, where other room was left for it;
+ * returns the place behind the record. */
+uint8_t *kl_record_shift(uint8_t *p, const uint8_t *body, size_t size);
+
+/* A record behind its length. */
+static KL_HOT uint8_t *kl_record_body_put(uint8_t *p, uint32_t offset_delta,
+					  int64_t timestamp_delta, struct klamm_span key,
+					  struct klamm_span value,
+					  const struct klamm_header *headers,
+					  size_t header_count)
 {
-	size_t body = kl_record_body_size(offset_delta, timestamp_delta, key, value,
-					  headers_size);
-	p = kl_store_uvarint(p, (uint64_t)body << 1);
 	*p++ = 0; /* attributes: none are defined */
 	p = kl_store_varint(p, timestamp_delta);
 	p = kl_store_uvarint(p, (uint64_t)offset_delta << 1);
@@ -118,6 +93,29 @@ static inline uint8_t *kl_record_put(uint8_t *p, uint32_t offset_delta,
 		return p;
 	}
 	return kl_headers_put(p, headers, header_count);
+}
+
+/* Encodes a record at p, which has room for kl_record_bound(), and returns the place behind
+ * it. offset_delta is the record's number in its batch.
+ *
+ * The length stands first and is known last. What it takes can be told from the least that
+ * the rest will be, but for a few sizes, where the record is moved. */
+static KL_HOT uint8_t *kl_record_put(uint8_t *p, uint32_t offset_delta,
+				     int64_t timestamp_delta, struct klamm_span key,
+				     struct klamm_span value,
+				     const struct klamm_header *headers,
+				     size_t header_count, size_t headers_size)
+{
+	size_t least = KL_RECORD_MIN - 2 + key.len + value.len + headers_size;
+	unsigned room = kl_uvarint_size((uint64_t)least << 1);
+	uint8_t *body = p + room;
+	uint8_t *end = kl_record_body_put(body, offset_delta, timestamp_delta, key, value,
+					  headers, header_count);
+	uint64_t length = (uint64_t)(end - body) << 1;
+	if (kl_unlikely(kl_uvarint_size(length) != room))
+		return kl_record_shift(p, body, (size_t)(end - body));
+	kl_store_uvarint(p, length);
+	return end;
 }
 
 /* All 61 bytes of the head, its crc included. */

@@ -122,8 +122,8 @@ START_TEST(offset_deltas_of_every_size)
 		struct klamm_span value = span("v");
 		uint8_t *end = kl_record_put(record, deltas[i], INT64_MIN, span(NULL), value,
 					     NULL, 0, 1);
-		size_t n = kl_record_size(deltas[i], INT64_MIN, span(NULL), value, 1);
-		ck_assert_uint_eq((size_t)(end - record), n);
+		size_t n = (size_t)(end - record);
+		ck_assert_uint_le(n, kl_record_bound(0, value.len, 1));
 		struct kl_batch_head head = {.magic = 2, .record_count = 1,
 					     .base_offset = UINT32_MAX};
 		struct kl_record_iter iter;
@@ -132,6 +132,50 @@ START_TEST(offset_deltas_of_every_size)
 		ck_assert_int_eq(kl_record_next(&iter, &view), 1);
 		ck_assert_int_eq(view.offset, (int64_t)UINT32_MAX + deltas[i]);
 		ck_assert_int_eq(view.timestamp_ms, INT64_MIN);
+	}
+}
+END_TEST
+
+/* A record of one value, written with room for its bound and not a byte more. */
+static void check_one(struct klamm_span key, struct klamm_span value, uint32_t offset_delta,
+		      int64_t timestamp_delta)
+{
+	size_t bound = kl_record_bound(key.len, value.len, 1);
+	uint8_t *record = malloc(bound);
+	ck_assert_ptr_nonnull(record);
+	uint8_t *end = kl_record_put(record, offset_delta, timestamp_delta, key, value,
+				     NULL, 0, 1);
+	size_t size = (size_t)(end - record);
+	ck_assert_uint_le(size, bound);
+	struct kl_batch_head head = {.magic = 2, .record_count = 1};
+	struct kl_record_iter iter;
+	struct klamm_record_view view;
+	kl_record_iter_init(&iter, &head, (struct klamm_span){record, size}, 0);
+	ck_assert_int_eq(kl_record_next(&iter, &view), 1);
+	ck_assert_ptr_eq(view.key.data, NULL);
+	ck_assert_uint_eq(view.value.len, value.len);
+	ck_assert(memcmp(view.value.data, value.data, value.len) == 0);
+	ck_assert_int_eq(view.offset, offset_delta);
+	ck_assert_int_eq(view.timestamp_ms, timestamp_delta);
+	ck_assert_int_eq(kl_record_next(&iter, &view), 0);
+	free(record);
+}
+
+/* Where the length of a record needs one byte more than its value alone would tell. */
+START_TEST(lengths_of_every_size)
+{
+	static uint8_t bytes[1 << 21];
+	static const size_t edges[] = {64, 128, 8192, 1 << 20};
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7);
+	for (size_t e = 0; e < kl_countof(edges); e++) {
+		for (size_t n = edges[e] - 40; n < edges[e] + 5; n++) {
+			struct klamm_span value = {bytes, n};
+			check_one((struct klamm_span){NULL, 0}, value, 0, 0);
+			check_one((struct klamm_span){NULL, 0}, value, INT32_MAX, INT64_MIN);
+			/* Null, whatever its length says. */
+			check_one((struct klamm_span){NULL, 9000}, value, 8191, -1);
+		}
 	}
 }
 END_TEST
@@ -236,6 +280,7 @@ UNIT_SUITE(batch_write)
 	Suite *s = suite_create("batch_write");
 	unit_add_loop(s, random_records_come_back, 12);
 	unit_add(s, offset_deltas_of_every_size);
+	unit_add(s, lengths_of_every_size);
 	unit_add(s, bounds_and_sizes_do_not_wrap);
 	unit_add_loop(s, stamping_again_is_like_stamping_afresh, 8);
 	unit_add(s, a_broker_changes_the_head_in_place);
