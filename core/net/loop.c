@@ -23,6 +23,7 @@ int kl_loop_new(struct kl_os *os, const struct kl_log *log, struct klamm_loop **
 	if (log != NULL)
 		loop->log = *log;
 	loop->now = os->now(os);
+	atomic_init(&loop->latest, loop->now);
 	kl_list_init(&loop->hooks);
 	atomic_init(&loop->asleep_until, KL_NEVER);
 	loop->ours = os->fork_page(os);
@@ -52,6 +53,21 @@ void kl_loop_set_pools(struct klamm_loop *loop, unsigned cpu, unsigned blocking)
 {
 	kl_pool_set_cap(&loop->cpu, cpu);
 	kl_pool_set_cap(&loop->blocking, blocking);
+}
+
+/* --- time --- */
+
+static void look_at_clock(struct klamm_loop *loop)
+{
+	loop->now = loop->os->now(loop->os);
+	atomic_store_explicit(&loop->latest, loop->now, memory_order_relaxed);
+}
+
+int64_t kl_loop_lately(struct klamm_loop *loop)
+{
+	int64_t tick = loop->os->now_coarse(loop->os);
+	int64_t step = atomic_load_explicit(&loop->latest, memory_order_relaxed);
+	return kl_max(tick, step);
 }
 
 /* --- tasks --- */
@@ -256,7 +272,7 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 		return false;
 	struct kl_os *os = loop->os;
 	atomic_store(&loop->asleep_until, AWAKE);
-	loop->now = os->now(os);
+	look_at_clock(loop);
 	run_due(loop);
 
 	deadline = next_deadline(loop, deadline);
@@ -270,7 +286,8 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 	struct round round;
 	round.count = os->poller_wait(loop->poller, round.events, EVENTS_PER_STEP, deadline);
 	atomic_store(&loop->asleep_until, AWAKE);
-	loop->now = os->now(os);
+	if (deadline > loop->now) /* else it has not slept */
+		look_at_clock(loop);
 	loop->round = &round;
 	run_events(loop, &round);
 	run_due(loop);
@@ -352,13 +369,14 @@ static bool step_until(struct klamm_loop *loop, struct kl_gate *gate,
 	for (;;) {
 		if (ready(arg))
 			return true;
-		int64_t now = os->now(os);
 		/* Even a wait of no length does one round, so that polling makes progress. */
-		if (!kl_loop_step(loop, deadline) && now < deadline)
-			gate_wait(os, gate, ready, arg,
-				  kl_min(deadline, now + OTHER_STEPPER_LOOK));
+		bool stepped = kl_loop_step(loop, deadline);
+		int64_t now = deadline > 0 ? os->now(os) : 0;
 		if (now >= deadline)
 			return ready(arg);
+		if (!stepped)
+			gate_wait(os, gate, ready, arg,
+				  kl_min(deadline, now + OTHER_STEPPER_LOOK));
 	}
 }
 

@@ -44,6 +44,7 @@ struct klamm_loop {
 	struct kl_log log;
 	struct kl_poller *poller;
 	int64_t now; /* of this step; stale while the loop sleeps */
+	_Atomic int64_t latest; /* the same, for other threads */
 	struct kl_heap timers;
 	size_t timer_count; /* timers that exist, armed or not */
 	struct kl_list hooks;
@@ -77,6 +78,10 @@ void kl_loop_post_by(struct klamm_loop *loop, struct kl_task *task, int64_t when
 void kl_loop_unpost(struct klamm_loop *loop, struct kl_task *task);
 /* [any thread] Make sure that the loop is awake at this time at the latest. */
 void kl_loop_wake_by(struct klamm_loop *loop, int64_t when);
+
+/* [any thread] A time that has passed just now, for which no exact clock is read: that of the
+ * last step or of the kernel's last tick, whichever is later. */
+int64_t kl_loop_lately(struct klamm_loop *loop);
 
 /* A timer must be created before it is armed, and dropped before its memory goes. */
 int kl_timer_init(struct klamm_loop *loop, struct kl_timer *timer,

@@ -70,6 +70,8 @@ struct kl_os {
 
 	/* --- time: microseconds since some start; never goes back --- */
 	int64_t (*now)(struct kl_os *os);
+	/* To the kernel's tick (1 to 10 ms), much cheaper, and never ahead of now(). */
+	int64_t (*now_coarse)(struct kl_os *os);
 	/* Milliseconds since 1970, exact; and to the kernel's tick (1 to 10 ms), much
 	 * cheaper. */
 	int64_t (*wall_ms)(struct kl_os *os);

@@ -36,6 +36,11 @@ static int64_t real_now(struct kl_os *os)
 	return clock_us(CLOCK_MONOTONIC);
 }
 
+static int64_t real_now_coarse(struct kl_os *os)
+{
+	return clock_us(CLOCK_MONOTONIC_COARSE);
+}
+
 static int64_t real_wall_ms(struct kl_os *os)
 {
 	return clock_us(CLOCK_REALTIME) / KL_MS;
@@ -608,6 +613,7 @@ struct kl_os *kl_os_real(void)
 	static struct kl_os os = {
 		.name = "real",
 		.now = real_now,
+		.now_coarse = real_now_coarse,
 		.wall_ms = real_wall_ms,
 		.wall_coarse_ms = real_wall_coarse_ms,
 		.random = real_random,

@@ -12,6 +12,15 @@ static int64_t sim_now(struct kl_os *os)
 	return kl_sim_of(os)->sim->now;
 }
 
+/* The tick of a kernel at 250 Hz. */
+#define TICK_MS 4
+
+static int64_t sim_now_coarse(struct kl_os *os)
+{
+	int64_t now = sim_now(os);
+	return now - now % (TICK_MS * KL_MS);
+}
+
 static int64_t sim_wall_ms(struct kl_os *os)
 {
 	const struct kl_sim_node *node = kl_sim_of(os);
@@ -20,9 +29,8 @@ static int64_t sim_wall_ms(struct kl_os *os)
 
 static int64_t sim_wall_coarse_ms(struct kl_os *os)
 {
-	/* The tick of a kernel at 250 Hz. */
 	int64_t ms = sim_wall_ms(os);
-	return ms - ms % 4;
+	return ms - ms % TICK_MS;
 }
 
 static void sim_os_random(struct kl_os *os, void *p, size_t n)
@@ -224,6 +232,7 @@ static void sim_cond_broadcast(struct kl_os *os, struct kl_cond *cond)
 void kl_sim_thread_ops(struct kl_os *os)
 {
 	os->now = sim_now;
+	os->now_coarse = sim_now_coarse;
 	os->wall_ms = sim_wall_ms;
 	os->wall_coarse_ms = sim_wall_coarse_ms;
 	os->random = sim_os_random;
