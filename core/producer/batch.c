@@ -11,84 +11,7 @@
 /* A partition that has not filled a batch yet starts with the smallest slab, and moves up as
  * its batches grow. */
 
-/* --- memory --- */
-
-struct memory_wait {
-	struct kl_list link;
-	struct klamm_producer *p;
-	size_t need;
-	struct kl_slab *slab;
-};
-
-/* Waiters are served in the order they came. */
-static bool memory_ready(void *arg)
-{
-	struct memory_wait *wait = arg;
-	struct klamm_producer *p = wait->p;
-	if (wait->slab != NULL)
-		return true;
-	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
-		return true;
-	kl_mutex_lock(&p->mutex);
-	bool first = p->memory_waiters.next == &wait->link;
-	kl_mutex_unlock(&p->mutex);
-	if (!first)
-		return false;
-	wait->slab = kl_slab_get(p->slabs, wait->need);
-	return wait->slab != NULL;
-}
-
-static void join_waiters(struct klamm_producer *p, struct memory_wait *wait)
-{
-	kl_mutex_lock(&p->mutex);
-	kl_list_push(&p->memory_waiters, &wait->link);
-	/* Batches that are open hold memory too: the loop sends them now. */
-	atomic_store(&p->pressure, true);
-	kl_mutex_unlock(&p->mutex);
-	kl_loop_post(p->loop, &p->task);
-}
-
-static void leave_waiters(struct klamm_producer *p, struct memory_wait *wait)
-{
-	kl_mutex_lock(&p->mutex);
-	kl_list_remove(&wait->link);
-	bool more = !kl_list_empty(&p->memory_waiters);
-	atomic_store(&p->pressure, more);
-	kl_mutex_unlock(&p->mutex);
-	if (more) /* the next in line may be lucky with what is left */
-		kl_gate_wake(p->os, &p->gate);
-}
-
-static int wait_for_slab(struct klamm_producer *p, size_t need, int64_t deadline,
-			 struct kl_slab **slab_out, struct klamm_error *err)
-{
-	if (kl_loop_in_callback(p->os))
-		return kl_error(err, KLAMM_ERR_QUEUE_FULL,
-				"no buffer memory is free, and a callback must not wait "
-				"for it (buffer.memory)");
-	struct memory_wait wait = {.p = p, .need = need};
-	join_waiters(p, &wait);
-	kl_loop_wait(p->loop, &p->gate, memory_ready, &wait, deadline);
-	leave_waiters(p, &wait);
-	if (wait.slab != NULL) {
-		*slab_out = wait.slab;
-		return 0;
-	}
-	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
-		return kl_error(err, KLAMM_ERR_CLOSED, "the producer was closed");
-	return kl_error(err, KLAMM_ERR_QUEUE_FULL,
-			"no buffer memory was freed within max.block.ms: %zu of %lld bytes "
-			"are in use (buffer.memory)",
-			kl_slab_pool_used(p->slabs), (long long)p->settings->buffer_memory);
-}
-
-static bool somebody_waits(struct klamm_producer *p)
-{
-	kl_mutex_lock(&p->mutex);
-	bool yes = !kl_list_empty(&p->memory_waiters);
-	kl_mutex_unlock(&p->mutex);
-	return yes;
-}
+/* --- what opening one needs --- */
 
 static struct kl_pbatch *batch_get(struct klamm_producer *p)
 {
@@ -129,16 +52,11 @@ int kl_spare_get(struct klamm_producer *p, struct kl_spare *spare, size_t need,
 		kl_slab_unref(spare->slab);
 		spare->slab = NULL;
 	}
-	if (spare->slab == NULL && !(atomic_load(&p->pressure) && somebody_waits(p)))
-		spare->slab = kl_slab_get(p->slabs, need);
+	if (spare->slab == NULL)
+		spare->slab = kl_memory_get(p, need);
 	if (spare->slab == NULL) {
-		if (need > (size_t)p->settings->buffer_memory)
-			return kl_error(err, KLAMM_ERR_RECORD_TOO_LARGE,
-					"the record needs %zu bytes, more than "
-					"buffer.memory (%lld)",
-					need, (long long)p->settings->buffer_memory);
-		int rc = wait_for_slab(p, need, kl_spare_deadline(p, spare), &spare->slab,
-				       err);
+		int64_t deadline = kl_spare_deadline(p, spare);
+		int rc = kl_memory_wait(p, need, deadline, &spare->slab, err);
 		if (rc != 0)
 			return rc;
 	}
@@ -187,14 +105,14 @@ void kl_partition_wait(struct kl_partition *part)
 
 /* --- opening and sealing: with the partition's lock --- */
 
-void kl_pbatch_open(struct klamm_producer *p, struct kl_partition *part,
-		   struct kl_spare *spare, size_t room, int64_t timestamp)
+void kl_pbatch_open(struct kl_partition *part, struct kl_spare *spare, size_t room,
+		    int64_t opened_at, int64_t timestamp)
 {
 	struct kl_pbatch *batch = spare->batch;
 	batch->partition = part;
 	batch->slab = spare->slab;
 	batch->base_timestamp = timestamp;
-	batch->opened_at = p->os->now(p->os);
+	batch->opened_at = opened_at;
 	batch->outcome = NULL;
 	batch->count = 0;
 	batch->attributes = 0;
@@ -233,15 +151,19 @@ struct kl_pbatch *kl_pbatch_seal(struct klamm_producer *p, struct kl_partition *
 	return batch;
 }
 
+void kl_partition_dirty(struct klamm_producer *p, struct kl_partition *part)
+{
+	if (atomic_exchange(&part->dirty, true))
+		return;
+	struct kl_partition *head = atomic_load_explicit(&p->dirty, memory_order_relaxed);
+	do
+		part->next_dirty = head;
+	while (!atomic_compare_exchange_weak(&p->dirty, &head, part));
+}
+
 void kl_partition_mark(struct klamm_producer *p, struct kl_partition *part, int64_t when)
 {
-	if (!atomic_exchange(&part->dirty, true)) {
-		struct kl_partition *head = atomic_load_explicit(&p->dirty,
-								 memory_order_relaxed);
-		do
-			part->next_dirty = head;
-		while (!atomic_compare_exchange_weak(&p->dirty, &head, part));
-	}
+	kl_partition_dirty(p, part);
 	kl_loop_post_by(p->loop, &p->task, when);
 }
 
@@ -441,7 +363,7 @@ void kl_pbatch_end(struct klamm_producer *p, struct kl_pbatch *batch, int error,
 		o->outcome = outcome;
 		o->base_offset = base_offset;
 		o->append_time = append_time;
-		snprintf(o->text, sizeof(o->text), "%s", text);
+		o->text = error != 0 ? strdup(text) : NULL;
 		kl_outcome_complete(p, o);
 		batch->outcome = NULL;
 	}

@@ -7,8 +7,10 @@
  */
 #include "core/producer/producer.h"
 
-/* The holder encodes one record: it is done before these are over, unless it lost its CPU. */
-#define TRIES 100
+/* The holder encodes one record: it is done before these are over, unless it lost its CPU.
+ * Then it has to get it back: the loop sleeps for so long. */
+#define TRIES 20
+#define COME_BACK 50
 
 static int64_t now(const struct klamm_producer *p)
 {
@@ -43,12 +45,19 @@ static void linger(struct klamm_producer *p, struct kl_partition *part)
 		kl_list_push(&p->lingering, &part->lingering);
 }
 
+static void come_back(struct klamm_producer *p, struct kl_partition *part)
+{
+	kl_list_remove(&part->lingering);
+	part->is_due = false;
+	part->due = now(p) + COME_BACK;
+	kl_list_push_front(&p->lingering, &part->lingering);
+	kl_hook_add(p->loop, &p->round_hook); /* which sets the timer */
+}
+
 void kl_linger_seal(struct klamm_producer *p, struct kl_partition *part)
 {
 	if (!try_hard(part)) {
-		part->due = now(p);
-		linger(p, part);
-		kl_loop_post(p->loop, &p->task);
+		come_back(p, part);
 		return;
 	}
 	struct kl_pbatch *sealed = NULL, *empty = NULL;
@@ -87,7 +96,7 @@ static void came_due(struct klamm_producer *p, struct kl_partition *part)
 static void take_dirty(struct klamm_producer *p, struct kl_partition *part)
 {
 	if (!try_hard(part)) {
-		kl_partition_mark(p, part, INT64_MIN + 1);
+		kl_partition_dirty(p, part);
 		return;
 	}
 	kl_list_splice(&part->queue, &part->sealed);
@@ -146,5 +155,6 @@ int64_t kl_linger_round(struct klamm_producer *p)
 	}
 	const struct kl_partition *first =
 		kl_list_first(&p->lingering, struct kl_partition, lingering);
-	return first != NULL ? first->due : KL_NEVER;
+	int64_t due = first != NULL ? first->due : KL_NEVER;
+	return atomic_load(&p->dirty) != NULL ? kl_min(due, now(p) + COME_BACK) : due;
 }

@@ -6,10 +6,11 @@
 #include "core/base/error.h"
 #include "core/producer/producer.h"
 
-/* Slots of a fresh block: a batch of 16 KiB holds about 150 small records. */
-#define FIRST_SLOTS 256
-/* A spare block keeps no more than this. */
+/* Slots of a fresh block. It doubles as its batch grows, and keeps what it has when it is used
+ * again: up to a share of buffer.memory, so that few small batches do not take all of it. */
+#define FIRST_SLOTS 16
 #define KEEP_SLOTS 16384
+#define KEEP_SHARE 64
 
 /* Longer than this a callback holds up whoever polls, and with that its own deliveries. */
 #define SLOW_CALLBACKS (100 * KL_MS)
@@ -21,10 +22,15 @@ static size_t bytes_of(const struct kl_outcome *o)
 	return sizeof(*o) + o->cap * sizeof(*o->slots);
 }
 
+static bool is_full(const struct klamm_producer *p)
+{
+	return p->outcome_bytes >= (size_t)p->settings->buffer_memory;
+}
+
 bool kl_outcome_full(struct klamm_producer *p)
 {
 	kl_mutex_lock(&p->mutex);
-	bool full = p->outcome_bytes >= (size_t)p->settings->buffer_memory;
+	bool full = is_full(p);
 	kl_mutex_unlock(&p->mutex);
 	return full;
 }
@@ -35,7 +41,7 @@ static struct kl_outcome *outcome_new(void)
 	if (o == NULL)
 		return NULL;
 	kl_list_init(&o->link);
-	o->slots = calloc(FIRST_SLOTS, sizeof(*o->slots));
+	o->slots = malloc(FIRST_SLOTS * sizeof(*o->slots));
 	if (o->slots == NULL) {
 		free(o);
 		return NULL;
@@ -44,17 +50,18 @@ static struct kl_outcome *outcome_new(void)
 	return o;
 }
 
-struct kl_outcome *kl_outcome_get(struct klamm_producer *p)
+struct kl_outcome *kl_outcome_get(struct klamm_producer *p, bool *full_out)
 {
+	struct kl_outcome *o = NULL;
 	kl_mutex_lock(&p->mutex);
-	struct kl_list *link = kl_list_pop(&p->spare_outcomes);
-	kl_mutex_unlock(&p->mutex);
-	struct kl_outcome *o =
-		link != NULL ? kl_list_entry(link, struct kl_outcome, link) : outcome_new();
-	if (o == NULL)
-		return NULL;
-	kl_mutex_lock(&p->mutex);
-	p->outcome_bytes += bytes_of(o);
+	*full_out = is_full(p);
+	struct kl_list *link = *full_out ? NULL : kl_list_pop(&p->spare_outcomes);
+	if (link != NULL)
+		o = kl_list_entry(link, struct kl_outcome, link);
+	else if (!*full_out)
+		o = outcome_new();
+	if (o != NULL)
+		p->outcome_bytes += bytes_of(o);
 	kl_mutex_unlock(&p->mutex);
 	return o;
 }
@@ -64,7 +71,6 @@ bool kl_outcome_grow(struct klamm_producer *p, struct kl_outcome *o)
 	struct kl_slot *slots = reallocarray(o->slots, 2 * (size_t)o->cap, sizeof(*slots));
 	if (slots == NULL)
 		return false;
-	memset(slots + o->cap, 0, o->cap * sizeof(*slots));
 	kl_mutex_lock(&p->mutex);
 	p->outcome_bytes += o->cap * sizeof(*slots);
 	kl_mutex_unlock(&p->mutex);
@@ -76,15 +82,17 @@ bool kl_outcome_grow(struct klamm_producer *p, struct kl_outcome *o)
 static void outcome_free(struct kl_outcome *o)
 {
 	free(o->slots);
+	free(o->text);
 	free(o);
 }
 
 void kl_outcome_put(struct klamm_producer *p, struct kl_outcome *o)
 {
 	size_t bytes = bytes_of(o);
-	bool keep = o->cap <= KEEP_SLOTS;
+	bool keep = o->cap <= KEEP_SLOTS &&
+		    bytes_of(o) <= (size_t)p->settings->buffer_memory / KEEP_SHARE;
 	if (keep) {
-		memset(o->slots, 0, o->count * sizeof(*o->slots));
+		free(o->text);
 		*o = (struct kl_outcome){.slots = o->slots, .cap = o->cap};
 	} else {
 		outcome_free(o);
@@ -107,7 +115,9 @@ static void describe_batch(const struct kl_outcome *o, struct klamm_delivery *d)
 		.error = o->error,
 		.outcome = o->outcome,
 		.retriable = o->error != 0 && klamm_err_retriable(o->error),
-		.text = o->text,
+		.text = o->text != NULL   ? o->text
+			: o->error != 0 ? klamm_err_text(o->error)
+					: "",
 	};
 }
 
@@ -192,7 +202,7 @@ static void future_complete(struct klamm_future *future, const struct kl_outcome
 {
 	describe(o, i, &future->delivery);
 	snprintf(future->topic, sizeof(future->topic), "%s", o->topic->name);
-	snprintf(future->text, sizeof(future->text), "%s", o->text);
+	snprintf(future->text, sizeof(future->text), "%s", future->delivery.text);
 	future->delivery.topic = future->topic;
 	future->delivery.text = future->text;
 	atomic_store(&future->done, true);
@@ -389,14 +399,14 @@ static size_t tell_block(struct klamm_producer *p, struct kl_outcome *o)
 	return told;
 }
 
-/* With the clock read once per block, not per record. */
+/* With the clock looked at once per block, and as coarsely as will do. */
 static size_t tell_timed(struct klamm_producer *p, struct kl_outcome *o)
 {
-	int64_t start = p->os->now(p->os);
+	int64_t start = p->os->now_coarse(p->os);
 	kl_loop_enter_callback(p->os);
 	size_t told = tell_block(p, o);
 	kl_loop_leave_callback(p->os);
-	int64_t took = p->os->now(p->os) - start;
+	int64_t took = p->os->now_coarse(p->os) - start;
 	if (took > SLOW_CALLBACKS)
 		kl_log(&p->log, KL_LOG_WARN, "producer",
 		       "callbacks for %zu records of topic %s partition %d took %lld ms", told,

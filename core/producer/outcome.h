@@ -42,16 +42,17 @@ struct kl_outcome {
 	int64_t base_timestamp;
 	int64_t append_time; /* -1 = the records' own timestamps hold */
 	struct kl_slot *slots;
-	char text[KLAMM_ERROR_TEXT];
+	char *text; /* NULL: there is nothing to say, or no memory to say it */
 };
 
 /* Those in use may take as much as buffer.memory, beside it: else whoever never asks what
  * became of his records would fill the memory with it. */
 bool kl_outcome_full(struct klamm_producer *producer);
-/* With room for some slots; NULL = out of memory. */
-struct kl_outcome *kl_outcome_get(struct klamm_producer *producer);
+/* With room for some slots. NULL: *full_out tells whether those in use are too many, or memory
+ * is out. */
+struct kl_outcome *kl_outcome_get(struct klamm_producer *producer, bool *full_out);
 void kl_outcome_put(struct klamm_producer *producer, struct kl_outcome *outcome);
-/* Room for twice as many; new slots are zeroed. false: out of memory. */
+/* Room for twice as many. false: out of memory. */
 bool kl_outcome_grow(struct klamm_producer *producer, struct kl_outcome *outcome);
 
 /* The loop: everything in it is set; futures hear of it now, the rest when polled. */

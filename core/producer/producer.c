@@ -73,6 +73,7 @@ static int open_plugins(struct klamm_producer *p, struct klamm_error *err)
 				  roles[i].role, roles[i].to, err);
 	if (rc == 0)
 		p->partitioner_flags = p->partitioner.plugin->partitioner.flags;
+	p->serializes = p->key_serializer.plugin != NULL || p->value_serializer.plugin != NULL;
 	return rc;
 }
 
@@ -94,12 +95,6 @@ static void close_plugins(struct klamm_producer *p)
 }
 
 /* --- making --- */
-
-static void memory_freed(void *arg)
-{
-	struct klamm_producer *p = arg;
-	kl_gate_wake(p->os, &p->gate);
-}
 
 /* What needs the loop. */
 struct start {
@@ -141,7 +136,7 @@ static int get_memory(struct klamm_producer *p, struct klamm_error *err)
 {
 	size_t budget = (size_t)p->settings->buffer_memory;
 	p->state = p->os->fork_page(p->os);
-	p->slabs = kl_slab_pool_new(budget, budget, memory_freed, p);
+	p->slabs = kl_slab_pool_new(budget, budget, kl_memory_freed, p);
 	p->answers = kl_slab_pool_new((size_t)p->settings->klamm_memory_max, ANSWERS_KEEP,
 				      NULL, NULL);
 	if (p->state == NULL || p->slabs == NULL || p->answers == NULL)
@@ -160,6 +155,8 @@ static int configure(struct klamm_producer *p, const struct klamm_conf *conf,
 		return rc;
 	p->log = *kl_conf_log(p->conf);
 	p->linger_us = (uint32_t)kl_min(p->settings->linger_ms * KL_MS, (int64_t)UINT32_MAX);
+	p->record_clock = p->settings->klamm_timestamp_exact ? p->os->wall_ms
+							     : p->os->wall_coarse_ms;
 	/* A record alone in its batch has to fit. */
 	size_t batch = (size_t)p->settings->max_request_size;
 	p->record_max = batch > KL_BATCH_HEAD ? batch - KL_BATCH_HEAD : 0;
@@ -203,6 +200,8 @@ int klamm_producer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 	p->loop = loop;
 	init_any_thread(p);
 	int rc = kl_gate_init(p->os, &p->gate);
+	if (rc == 0)
+		rc = kl_gate_init(p->os, &p->memory_gate);
 	if (rc == 0)
 		rc = set_up(p, conf, err);
 	else
@@ -433,6 +432,7 @@ static void tear_down(struct klamm_producer *p)
 		kl_host_closing(&p->host);
 	if (p->sender_made) {
 		kl_gate_wake(p->os, &p->gate); /* senders that wait hear of it */
+		kl_gate_wake(p->os, &p->memory_gate);
 		kl_loop_wait(p->loop, &p->gate, nobody_inside, p, KL_NEVER);
 		kl_loop_wait(p->loop, &p->gate, nothing_compresses, p, KL_NEVER);
 		kl_loop_call(p->loop, stop_in_loop, p);
@@ -475,6 +475,7 @@ void kl_producer_unref(struct klamm_producer *p)
 	kl_slab_pool_free(p->answers);
 	p->os->fork_page_free(p->os, p->state);
 	kl_gate_destroy(p->os, &p->gate);
+	kl_gate_destroy(p->os, &p->memory_gate);
 	kl_mutex_destroy(&p->mutex);
 	klamm_conf_free(p->conf);
 	free(p);

@@ -31,6 +31,8 @@ struct klamm_producer {
 	struct kl_role_plugin key_serializer, value_serializer; /* none = bytes as they are */
 	struct kl_role_plugin partitioner;                      /* always there */
 	uint32_t partitioner_flags;
+	bool serializes;                /* one of them is there */
+	int64_t (*record_clock)(struct kl_os *os); /* of records without a timestamp */
 	size_t record_max;  /* max.request.size, less what a request adds */
 	uint32_t linger_us;
 
@@ -43,12 +45,14 @@ struct klamm_producer {
 	bool deliver_all;
 	_Atomic(struct klamm_topic *) last_topic; /* of send_to() */
 	struct kl_slab_pool *slabs;               /* buffer.memory */
-	struct kl_gate gate;                      /* metadata, memory, flush, deliveries */
+	struct kl_gate gate;                      /* metadata, flush, deliveries */
+	struct kl_gate memory_gate;               /* senders that wait for memory */
 	_Atomic uint64_t next_id;                 /* of batches */
 	_Atomic uint64_t failed;                  /* records, since the last flush */
 	_Atomic uint64_t sealed_bytes;            /* ready or nearly so, not sent yet */
 	_Atomic(struct kl_partition *) dirty;     /* newest first */
-	atomic_bool pressure;                     /* somebody waits for memory */
+	atomic_bool pressure;                     /* somebody waits for memory, */
+	atomic_bool memory_freed;                 /* of which some came back */
 	atomic_uint compressing;                  /* batches on workers */
 	struct kl_task task;                      /* the sender's round */
 
@@ -74,6 +78,7 @@ struct klamm_producer {
 	struct kl_timer timer;
 	struct kl_hook round_hook;     /* a round at the end of this step */
 	int64_t look_at;               /* when to look at parked partitions at the latest */
+	int64_t wake_at;               /* senders that wait for memory; KL_NEVER = not yet */
 	uint64_t flush_seen;
 	struct kl_list spare_requests; /* struct kl_produce */
 	struct kl_list building;       /* in this round */
@@ -102,6 +107,7 @@ struct kl_spare {
 	struct kl_slab *slab;
 	struct kl_pbatch *batch;
 	int64_t deadline; /* of waiting; 0 = nothing was waited for so far */
+	bool follows;     /* the new batch follows one that is full */
 };
 /* max.block.ms from the first time it is asked: most batches never wait, and need no clock. */
 int64_t kl_spare_deadline(struct klamm_producer *p, struct kl_spare *spare);
@@ -112,13 +118,15 @@ int kl_spare_get(struct klamm_producer *p, struct kl_spare *spare, size_t need,
 void kl_spare_put(struct klamm_producer *p, struct kl_spare *spare);
 
 /* With the partition's lock held: */
-void kl_pbatch_open(struct klamm_producer *p, struct kl_partition *part,
-		   struct kl_spare *spare, size_t room, int64_t timestamp);
+void kl_pbatch_open(struct kl_partition *part, struct kl_spare *spare, size_t room,
+		    int64_t opened_at, int64_t timestamp);
 /* Takes the open batch off the line, into part->sealed. */
 struct kl_pbatch *kl_pbatch_seal(struct klamm_producer *p, struct kl_partition *part);
 /* Then, without it: CRC, or a worker that compresses first. */
 void kl_pbatch_finish(struct klamm_producer *p, struct kl_pbatch *batch);
-/* Tell the loop of a batch that was opened or sealed. */
+/* The next round looks at the partition. */
+void kl_partition_dirty(struct klamm_producer *p, struct kl_partition *part);
+/* The same, and the round has to be by then: a batch was opened or sealed. */
 void kl_partition_mark(struct klamm_producer *p, struct kl_partition *part, int64_t when);
 
 /* The loop: the batch's outcome is known. Frees it. */
@@ -128,6 +136,17 @@ void kl_pbatch_end(struct klamm_producer *p, struct kl_pbatch *batch, int error,
 uint64_t kl_pbatch_records(struct klamm_producer *p);
 /* Bytes a batch of this topic may take before it is compressed. */
 size_t kl_pbatch_limit(const struct klamm_producer *p, const struct klamm_topic *topic);
+
+/* --- memory.c --- */
+/* Of buffer.memory, at once; NULL: there is none, or others were first. [any thread] */
+struct kl_slab *kl_memory_get(struct klamm_producer *p, size_t need);
+/* The same, waiting until the deadline. [application threads] */
+int kl_memory_wait(struct klamm_producer *p, size_t need, int64_t deadline,
+		   struct kl_slab **slab_out, struct klamm_error *err);
+/* Some came back; arg is the producer. [any thread] */
+void kl_memory_freed(void *arg);
+/* The loop: wake those whose time has come; when to do so next. */
+int64_t kl_memory_round(struct klamm_producer *p);
 
 /* --- topic.c --- */
 int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t partition,

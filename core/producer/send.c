@@ -28,15 +28,16 @@ struct item {
 /* --- choosing a partition --- */
 
 static int32_t ask_partitioner(struct klamm_producer *p, struct klamm_topic *topic,
-			       const struct item *item, int32_t count, int32_t previous)
+			       struct klamm_span key, struct klamm_span value, int32_t count,
+			       int32_t previous)
 {
 	uint32_t flags = p->partitioner_flags;
 	struct klamm_pick pick = {
 		.size = sizeof(pick),
 		.partition_count = count,
 		.topic = topic->name,
-		.key = item->key,
-		.value = item->value,
+		.key = key,
+		.value = value,
 		.slot = &topic->slot,
 	};
 	const struct klamm_partitioner_plugin *plugin = &p->partitioner.plugin->partitioner;
@@ -60,17 +61,17 @@ static int32_t ask_partitioner(struct klamm_producer *p, struct klamm_topic *top
 }
 
 /* KLAMM_PARTITION_ANY, or a partition below count, or an error. */
-static inline int32_t pick_partition(struct klamm_producer *p, struct klamm_topic *topic,
+static KL_HOT int32_t pick_partition(struct klamm_producer *p, struct klamm_topic *topic,
 				     const struct item *item, int32_t count,
 				     int32_t previous)
 {
 	if ((p->partitioner_flags & KLAMM_PARTITIONER_NEEDS_KEY) != 0 &&
 	    (item->key.data == NULL || p->settings->partitioner_ignore_keys))
 		return KLAMM_PARTITION_ANY;
-	return ask_partitioner(p, topic, item, count, previous);
+	return ask_partitioner(p, topic, item->key, item->value, count, previous);
 }
 
-static int bad_choice(const struct klamm_producer *p, const struct klamm_topic *topic,
+static KL_COLD int bad_choice(const struct klamm_producer *p, const struct klamm_topic *topic,
 		      int32_t choice, int32_t count, struct klamm_error *err)
 {
 	if (choice <= -1000)
@@ -84,15 +85,13 @@ static int bad_choice(const struct klamm_producer *p, const struct klamm_topic *
 
 /* --- appending --- */
 
-static inline int64_t record_time(struct klamm_producer *p, const struct item *item,
+static KL_HOT int64_t record_time(struct klamm_producer *p, const struct item *item,
 				  int64_t base)
 {
 	if (item->timestamp != KLAMM_TIMESTAMP_NOW)
 		return item->timestamp;
-	int64_t ms = p->settings->klamm_timestamp_exact ? p->os->wall_ms(p->os)
-							: p->os->wall_coarse_ms(p->os);
 	/* The coarse clock lags the exact one that opened the batch. */
-	return kl_max(ms, base);
+	return kl_max(p->record_clock(p->os), base);
 }
 
 enum put {
@@ -103,16 +102,16 @@ enum put {
 	PUT_NO_OUTCOME, /* too many outcomes wait to be told */
 };
 
-/* With the lock held, once per batch or never: make room for the outcome of record count. */
-static enum put add_slots(struct klamm_producer *p, struct kl_partition *part)
+/* With the lock held, a few times per batch or never: make room for the outcome of record
+ * count. From the first that is wanted on every record has one. */
+static KL_COLD enum put add_slots(struct klamm_producer *p, struct kl_partition *part)
 {
 	struct kl_outcome *o = part->batch->outcome;
 	if (o == NULL) {
-		if (kl_outcome_full(p))
-			return PUT_NO_OUTCOME;
-		o = kl_outcome_get(p);
+		bool full;
+		o = kl_outcome_get(p, &full);
 		if (o == NULL)
-			return PUT_NO_MEMORY;
+			return full ? PUT_NO_OUTCOME : PUT_NO_MEMORY;
 		o->topic = part->topic;
 		o->partition = part->index;
 		part->batch->outcome = o;
@@ -120,13 +119,15 @@ static enum put add_slots(struct klamm_producer *p, struct kl_partition *part)
 	while (o->cap <= part->count)
 		if (!kl_outcome_grow(p, o))
 			return PUT_NO_MEMORY;
+	if (part->slots == NULL)
+		memset(o->slots, 0, part->count * sizeof(*o->slots));
 	part->slots = o->slots;
 	part->slots_end = o->slots + o->cap;
 	return PUT_DONE;
 }
 
 /* With the lock held. */
-static inline enum put put_record(struct klamm_producer *p, struct kl_partition *part,
+static KL_HOT enum put put_record(struct klamm_producer *p, struct kl_partition *part,
 				  const struct item *item)
 {
 	if (kl_unlikely(item->bound > (size_t)(part->end - part->p)))
@@ -136,13 +137,12 @@ static inline enum put put_record(struct klamm_producer *p, struct kl_partition 
 	if (kl_unlikely(delta != (int32_t)delta))
 		return PUT_FAR_TIME;
 	uint32_t i = part->count;
-	if ((item->wanted || part->slots != NULL) &&
-	    kl_unlikely(i >= (size_t)(part->slots_end - part->slots))) {
-		enum put put = add_slots(p, part);
-		if (put != PUT_DONE)
-			return put;
-	}
-	if (item->wanted) {
+	if (item->wanted || part->slots != NULL) {
+		if (kl_unlikely(i >= (size_t)(part->slots_end - part->slots))) {
+			enum put put = add_slots(p, part);
+			if (put != PUT_DONE)
+				return put;
+		}
 		part->slots[i] = (struct kl_slot){
 			item->told, (int32_t)delta,
 			item->is_future ? KL_SLOT_FUTURE : KL_SLOT_PLAIN};
@@ -158,6 +158,13 @@ static inline enum put put_record(struct klamm_producer *p, struct kl_partition 
 	if (time > part->max_timestamp)
 		part->max_timestamp = time;
 	return PUT_DONE;
+}
+
+/* The same where it is not in a hurry. */
+static KL_COLD enum put put_again(struct klamm_producer *p, struct kl_partition *part,
+				  const struct item *item)
+{
+	return put_record(p, part, item);
 }
 
 /* With the lock held: move the open batch to the larger spare slab. */
@@ -189,6 +196,18 @@ static size_t first_size(const struct kl_partition *part, size_t room)
 	return kl_min(kl_max(part->last_size, (size_t)KL_SLAB_MIN), room);
 }
 
+/* A batch reads the exact clocks, unless it follows a full one and nothing was waited for:
+ * there are many of those, and their records are as good as those before. */
+static void look_at_clocks(struct klamm_producer *p, const struct kl_spare *spare,
+			   int64_t *now_out, int64_t *wall_ms_out)
+{
+	struct kl_os *os = p->os;
+	bool lately = spare->follows && spare->deadline == 0;
+	*now_out = lately ? kl_loop_lately(p->loop) : os->now(os);
+	if (wall_ms_out != NULL)
+		*wall_ms_out = lately ? p->record_clock(os) : os->wall_ms(os);
+}
+
 static void plan_open(struct klamm_producer *p, struct kl_partition *part,
 		      const struct item *item, struct kl_spare *spare, size_t room,
 		      struct plan *plan)
@@ -199,12 +218,11 @@ static void plan_open(struct klamm_producer *p, struct kl_partition *part,
 		plan->need = need;
 		return;
 	}
-	int64_t time = item->timestamp != KLAMM_TIMESTAMP_NOW ? item->timestamp
-							      : p->os->wall_ms(p->os);
 	plan->opened = true;
 	plan->opened_id = spare->batch->id;
-	kl_pbatch_open(p, part, spare, kl_max(room, least), time);
-	plan->opened_at = part->batch->opened_at;
+	int64_t time = item->timestamp;
+	look_at_clocks(p, spare, &plan->opened_at, time == KLAMM_TIMESTAMP_NOW ? &time : NULL);
+	kl_pbatch_open(part, spare, kl_max(room, least), plan->opened_at, time);
 }
 
 /* With the lock held, when the record did not just fit. */
@@ -212,7 +230,7 @@ static int make_plan(struct klamm_producer *p, struct kl_partition *part, struct
 		     struct kl_spare *spare, bool may_pick_again, struct plan *plan)
 {
 	size_t room = kl_pbatch_limit(p, part->topic);
-	enum put put = put_record(p, part, item);
+	enum put put = put_again(p, part, item);
 	if (put == PUT_NO_ROOM && part->batch != NULL) {
 		size_t used = (size_t)(part->p - part->batch->slab->data);
 		if (used + item->bound <= room) { /* the slab is too small, not the batch */
@@ -223,12 +241,14 @@ static int make_plan(struct klamm_producer *p, struct kl_partition *part, struct
 				return 0;
 			}
 			move_batch(part, spare, room);
-			put = put_record(p, part, item);
+			put = put_again(p, part, item);
 		}
 	}
 	if (put == PUT_NO_ROOM || put == PUT_FAR_TIME) {
-		if (part->batch != NULL)
+		if (part->batch != NULL) {
 			plan->sealed = kl_pbatch_seal(p, part);
+			spare->follows = true;
+		}
 		if (may_pick_again) {
 			plan->pick_again = true;
 			return 0;
@@ -236,7 +256,7 @@ static int make_plan(struct klamm_producer *p, struct kl_partition *part, struct
 		plan_open(p, part, item, spare, room, plan);
 		if (!plan->opened)
 			return 0;
-		put = put_record(p, part, item);
+		put = put_again(p, part, item);
 	}
 	plan->done = put == PUT_DONE;
 	plan->outcomes_full = put == PUT_NO_OUTCOME;
@@ -325,14 +345,15 @@ static int append_waiting(struct klamm_producer *p, struct klamm_topic *topic, i
 	}
 }
 
-/* A batch has to be opened, grown or closed. */
-static int append_slowly(struct klamm_producer *p, struct klamm_topic *topic,
-			 int32_t index, struct item *item, struct klamm_error *err)
+/* A batch has to be opened, grown or closed. The item comes by value, so that the usual way
+ * can keep it in registers. */
+static KL_COLD int append_slowly(struct klamm_producer *p, struct klamm_topic *topic,
+				 int32_t index, struct item item, struct klamm_error *err)
 {
 	struct kl_spare spare = {.slab = NULL};
 	if (!kl_producer_enter(p))
 		return kl_producer_state_error(p, err);
-	int rc = append_waiting(p, topic, index, item, &spare, err);
+	int rc = append_waiting(p, topic, index, &item, &spare, err);
 	if (spare.slab != NULL || spare.batch != NULL)
 		kl_spare_put(p, &spare);
 	if (kl_loop_is_driven(p->loop) &&
@@ -342,8 +363,8 @@ static int append_slowly(struct klamm_producer *p, struct klamm_topic *topic,
 	return rc;
 }
 
-static inline int append(struct klamm_producer *p, struct klamm_topic *topic,
-			 int32_t index, struct item *item, struct klamm_error *err)
+static KL_HOT int append(struct klamm_producer *p, struct klamm_topic *topic,
+			 int32_t index, const struct item *item, struct klamm_error *err)
 {
 	struct kl_partition *part =
 		atomic_load_explicit(&topic->partitions, memory_order_acquire)[index];
@@ -352,7 +373,7 @@ static inline int append(struct klamm_producer *p, struct klamm_topic *topic,
 	kl_partition_unlock(part);
 	if (kl_likely(put == PUT_DONE))
 		return 0;
-	return append_slowly(p, topic, index, item, err);
+	return append_slowly(p, topic, index, *item, err);
 }
 
 /* --- the whole way --- */
@@ -362,16 +383,16 @@ static inline bool is_wanted(const struct klamm_producer *p, const void *told)
 	return told != NULL || p->deliver_all;
 }
 
-static int too_large(const struct klamm_producer *p, const struct item *item,
+static KL_COLD int too_large(const struct klamm_producer *p, size_t bound, bool headers_fit,
 		     struct klamm_error *err)
 {
-	if (item->headers_size == SIZE_MAX)
+	if (!headers_fit)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 				"a header of the record has no name, or is too long");
 	return kl_error(err, KLAMM_ERR_RECORD_TOO_LARGE,
 			"the record takes up to %zu bytes, more than max.request.size (%d) "
 			"allows",
-			item->bound + KL_BATCH_HEAD, p->settings->max_request_size);
+			bound + KL_BATCH_HEAD, p->settings->max_request_size);
 }
 
 static int check_record(const struct klamm_record *record, struct klamm_error *err)
@@ -401,11 +422,10 @@ static inline bool is_odd(const struct klamm_record *record)
 static inline bool needs_serializer(const struct klamm_producer *p,
 				    const struct klamm_record *record)
 {
-	return p->key_serializer.plugin != NULL || p->value_serializer.plugin != NULL ||
-	       record->key_value != NULL || record->value_value != NULL;
+	return p->serializes || record->key_value != NULL || record->value_value != NULL;
 }
 
-static inline void fill_item(const struct klamm_producer *p, const struct klamm_record *record,
+static KL_HOT void fill_item(const struct klamm_producer *p, const struct klamm_record *record,
 			     void *told, bool is_future, struct item *item)
 {
 	*item = (struct item){
@@ -439,14 +459,14 @@ static int serialize_item(struct klamm_producer *p, const struct klamm_topic *to
 }
 
 /* Everything that comes before the lock: how much room it takes, and its partition. */
-static inline int place_item(struct klamm_producer *p, struct klamm_topic *topic,
+static KL_HOT int place_item(struct klamm_producer *p, struct klamm_topic *topic,
 			     int32_t partition, struct item *item, int32_t *index_out,
 			     struct klamm_error *err)
 {
 	int32_t count = atomic_load_explicit(&topic->partition_count, memory_order_acquire);
 	item->bound = kl_record_bound(item->key.len, item->value.len, item->headers_size);
 	if (kl_unlikely(item->bound > p->record_max))
-		return too_large(p, item, err);
+		return too_large(p, item->bound, item->headers_size != SIZE_MAX, err);
 	if (kl_unlikely(count == 0 || partition >= count ||
 			atomic_load_explicit(&topic->error, memory_order_relaxed) != 0)) {
 		int64_t deadline = kl_os_deadline_ms(p->os, p->settings->max_block_ms);
@@ -472,12 +492,12 @@ static inline int place_item(struct klamm_producer *p, struct klamm_topic *topic
 	return 0;
 }
 
-static int send_serialized(struct klamm_producer *p, struct klamm_topic *topic,
+static KL_COLD int send_serialized(struct klamm_producer *p, struct klamm_topic *topic,
 			   const struct klamm_record *record, struct item *item,
 			   struct klamm_error *err)
 {
 	struct kl_serialized serialized;
-	int32_t index;
+	int32_t index = KLAMM_PARTITION_NONE;
 	int rc = serialize_item(p, topic, record, &serialized, item, err);
 	if (rc == 0)
 		rc = place_item(p, topic, record->partition, item, &index, err);
@@ -487,7 +507,7 @@ static int send_serialized(struct klamm_producer *p, struct klamm_topic *topic,
 	return rc;
 }
 
-static inline int send_record(struct klamm_producer *p, struct klamm_topic *topic,
+static KL_HOT int send_record(struct klamm_producer *p, struct klamm_topic *topic,
 			      const struct klamm_record *record, void *told, bool is_future,
 			      struct klamm_error *err)
 {
@@ -500,7 +520,7 @@ static inline int send_record(struct klamm_producer *p, struct klamm_topic *topi
 	fill_item(p, record, told, is_future, &item);
 	if (kl_unlikely(needs_serializer(p, record)))
 		return send_serialized(p, topic, record, &item, err);
-	int32_t index;
+	int32_t index = KLAMM_PARTITION_NONE;
 	int rc = place_item(p, topic, record->partition, &item, &index, err);
 	return rc == 0 ? append(p, topic, index, &item, err) : rc;
 }
@@ -593,7 +613,7 @@ static int append_run(struct klamm_producer *p, struct klamm_topic *topic, struc
 		kl_partition_unlock(part);
 		if (put == PUT_DONE)
 			continue;
-		rc = append_slowly(p, topic, index, &run->items[i], err);
+		rc = append_slowly(p, topic, index, run->items[i], err);
 		if (rc == 0)
 			i++;
 	}

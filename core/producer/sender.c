@@ -107,8 +107,8 @@ static bool expire_queue(struct klamm_producer *p, struct kl_partition *part)
 		if (!atomic_load_explicit(&batch->ready, memory_order_acquire) ||
 		    expires_at(p, batch) > now(p))
 			return true;
-		atomic_fetch_sub(&p->sealed_bytes, kl_min(batch->plain_size,
-							  atomic_load(&p->sealed_bytes)));
+		atomic_fetch_sub(&p->sealed_bytes,
+				 kl_min(batch->plain_size, atomic_load(&p->sealed_bytes)));
 		expire_batch(p, part, batch);
 	}
 	return false;
@@ -537,6 +537,7 @@ void kl_sender_round(struct kl_task *task)
 		visit(p, kl_list_entry(link, struct kl_partition, sendable));
 	while ((link = kl_list_pop(&p->building)) != NULL)
 		transmit(kl_list_entry(link, struct kl_produce, link));
+	due = kl_min(due, kl_memory_round(p));
 	kl_timer_set(p->loop, &p->timer, kl_min(due, p->look_at));
 }
 
@@ -581,7 +582,7 @@ int kl_sender_init(struct klamm_producer *p, struct klamm_error *err)
 	kl_list_init(&p->requests);
 	kl_list_init(&p->spare_requests);
 	kl_list_init(&p->round_hook.link);
-	p->look_at = KL_NEVER;
+	p->look_at = p->wake_at = KL_NEVER;
 	p->task.fn = kl_sender_round;
 	p->round_hook.fn = on_hook;
 	return kl_timer_init(p->loop, &p->timer, on_timer, err);

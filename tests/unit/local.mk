@@ -17,6 +17,7 @@ include tests/unit/cli/local.mk
 include tests/unit/conf/local.mk
 include tests/unit/os/local.mk
 include tests/unit/plugins/local.mk
+include tests/unit/pressure/local.mk
 include tests/unit/proto/local.mk
 include tests/unit/record/local.mk
 include tests/unit/sim/local.mk
