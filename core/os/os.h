@@ -154,8 +154,8 @@ struct kl_os {
 	int (*file_sync)(struct kl_file *file);
 	int64_t (*file_size)(struct kl_file *file);
 	int (*file_truncate)(struct kl_file *file, int64_t size);
-	/* Nobody else's as long as it is open; -EAGAIN: somebody has it. A file opened twice is
-	 * two files here. */
+	/* Nobody else's as long as it is open; -EAGAIN: somebody has it. A file opened twice
+	 * is two files here. */
 	int (*file_lock)(struct kl_file *file);
 	int (*file_rename)(struct kl_os *os, const char *from, const char *to);
 	int (*file_unlink)(struct kl_os *os, const char *path);
