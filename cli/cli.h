@@ -75,10 +75,10 @@ extern const struct cli_option cli_global_options[];
 
 extern const struct cli_command cli_bench_consume, cli_bench_produce, cli_broker,
 	cli_completion, cli_config_dump, cli_config_explain, cli_config_lint,
-	cli_config_sample, cli_consume, cli_plugin_info,
-	cli_plugin_list, cli_produce, cli_topic_create, cli_topic_delete,
-	cli_topic_describe, cli_topic_list, cli_version, cli_wire_decode,
-	cli_wire_encode;
+	cli_config_sample, cli_consume, cli_plugin_check, cli_plugin_info,
+	cli_plugin_list, cli_plugin_new, cli_produce, cli_topic_create,
+	cli_topic_delete, cli_topic_describe, cli_topic_list, cli_version,
+	cli_wire_decode, cli_wire_encode;
 
 /* --- one run --- */
 
@@ -126,6 +126,8 @@ bool cli_may_chat(const struct cli *cli);
 
 /* --- numbers and names --- */
 
+/* A kind of plugin by its word; false was told to the user. */
+bool cli_kind(const struct cli *cli, const char *word, int32_t *kind_out);
 /* All of text is a decimal number in min..max. */
 bool cli_number(const char *text, int64_t min, int64_t max, int64_t *out);
 /* The name that word was probably meant to be, NULL when none is near. */

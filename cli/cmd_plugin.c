@@ -40,7 +40,7 @@ static void free_dirs(struct cli_list *dirs)
 	free(dirs->v);
 }
 
-static bool parse_kind(const struct cli *cli, const char *word, int32_t *kind_out)
+bool cli_kind(const struct cli *cli, const char *word, int32_t *kind_out)
 {
 	const char *names[KLAMM_KIND_METRICS];
 	for (int32_t kind = 1; kind <= KLAMM_KIND_METRICS; kind++)
@@ -114,7 +114,7 @@ static int run_list(struct cli *cli, const void *options, const struct cli_list 
 {
 	struct listing l = {.options = options, .table = {.columns = 4}};
 	struct cli_list dirs = {0};
-	if (args->n > 0 && !parse_kind(cli, args->v[0], &l.kind))
+	if (args->n > 0 && !cli_kind(cli, args->v[0], &l.kind))
 		return CLI_USAGE;
 	int status = find_dirs(cli, &dirs);
 	if (status != 0)
@@ -186,7 +186,7 @@ static int run_info(struct cli *cli, const void *options, const struct cli_list 
 {
 	int32_t kind;
 	struct cli_list dirs = {0};
-	if (!parse_kind(cli, args->v[0], &kind))
+	if (!cli_kind(cli, args->v[0], &kind))
 		return CLI_USAGE;
 	int status = find_dirs(cli, &dirs);
 	if (status != 0)

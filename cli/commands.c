@@ -14,6 +14,8 @@ const struct cli_command *const cli_commands[] = {
 	&cli_bench_consume,
 	&cli_plugin_list,
 	&cli_plugin_info,
+	&cli_plugin_check,
+	&cli_plugin_new,
 	&cli_config_dump,
 	&cli_config_explain,
 	&cli_config_lint,

@@ -18,12 +18,14 @@ bin_PROGRAMS += %D%/klamm
 	%D%/cmd_config_dump.c \
 	%D%/cmd_consume.c \
 	%D%/cmd_plugin.c \
+	%D%/cmd_plugin_check.c \
+	%D%/cmd_plugin_new.c \
 	%D%/cmd_produce.c \
 	%D%/cmd_topic.c \
 	%D%/cmd_version.c \
 	%D%/cmd_wire.c
 %C%_klamm_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
-%C%_klamm_LDADD = libklamm-broker.la libklamm.la $(JSONC_LIBS) $(OPENSSL_LIBS)
+%C%_klamm_LDADD = kit/libkit.la libklamm-broker.la libklamm.la $(JSONC_LIBS) $(OPENSSL_LIBS)
 
 # The program is cli/klamm; ./klamm of the build folder starts it with this tree's plugins,
 # which a program that is not installed yet would look for in the wrong place.
@@ -34,3 +36,26 @@ klamm: Makefile
 	echo 'KLAMM_PLUGIN_PATH=$${KLAMM_PLUGIN_PATH-$(abs_top_builddir)/plugins/.libs}'; \
 	echo 'export KLAMM_PLUGIN_PATH'; \
 	echo 'exec "$(abs_top_builddir)/cli/klamm" "$$@"'; } >$@ && chmod +x $@
+
+# What `klamm plugin new` writes: each file becomes a text called skeleton_<its name>.
+SKELETONS = \
+	%D%/skeleton/Makefile.txt \
+	%D%/skeleton/doc.md \
+	%D%/skeleton/assignor.c \
+	%D%/skeleton/codec.c \
+	%D%/skeleton/metrics.c \
+	%D%/skeleton/partitioner.c \
+	%D%/skeleton/sasl.c \
+	%D%/skeleton/serializer.c
+EXTRA_DIST += $(SKELETONS)
+BUILT_SOURCES += %D%/skeleton.h
+CLEANFILES += %D%/skeleton.h
+%D%/skeleton.h: $(SKELETONS)
+	$(AM_V_GEN)$(MKDIR_P) %D% && for name in $(SKELETONS); do \
+		if test -f "$$name"; then file=$$name; else file=$(srcdir)/$$name; fi; \
+		word=`basename "$$name" | sed 's/\..*//'`; \
+		echo "static const char skeleton_$$word[] ="; \
+		sed 's/\\/\\\\/g; s/"/\\"/g; s/^/	"/; s/$$/\\n"/' "$$file"; \
+		echo "	;"; \
+	done >$@.new && mv $@.new $@
+cli/klamm-cmd_plugin_new.$(OBJEXT): %D%/skeleton.h

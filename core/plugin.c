@@ -29,8 +29,8 @@ static const char *const own_origin = "given by the application";
 
 /* --- files --- */
 
-static int load_file(int32_t kind, const char *word, const char *dir,
-		     struct kl_plugin **plugin_out, struct klamm_error *err)
+int kl_plugin_load_file(int32_t kind, const char *word, const char *dir,
+			struct kl_plugin **plugin_out, struct klamm_error *err)
 {
 	char file[FILE_MAX], symbol[FILE_MAX];
 	snprintf(file, sizeof(file), "%s_%s.so", kl_kind_word(kind), word);
@@ -90,7 +90,8 @@ static int find_in(void *arg, const char *dir)
 {
 	struct finding *finding = arg;
 	kl_buf_printf(&finding->tried, "%s%s", finding->tried.len > 0 ? ", " : "", dir);
-	return load_file(finding->kind, finding->word, dir, &finding->plugin, finding->err);
+	return kl_plugin_load_file(finding->kind, finding->word, dir, &finding->plugin,
+				   finding->err);
 }
 
 static int load_found(int32_t kind, const char *word, const struct kl_plugin_search *search,
@@ -273,7 +274,7 @@ static int list_dir(void *arg, const char *dir)
 	for (struct told *t = listing->here; t != NULL && rc == 0; t = t->next) {
 		struct kl_plugin *plugin = NULL;
 		struct klamm_error err;
-		if (load_file(t->kind, t->word, dir, &plugin, &err) == -ENOENT)
+		if (kl_plugin_load_file(t->kind, t->word, dir, &plugin, &err) == -ENOENT)
 			continue; /* gone since */
 		KL_AUTO(kl_buf_free) struct kl_buf origin = {0};
 		kl_buf_printf(&origin, "%s/%s_%s.so", dir, kl_kind_word(t->kind), t->word);

@@ -63,6 +63,10 @@ int kl_plugin_load(int32_t kind, const char *name, const struct kl_plugin_search
 		   struct kl_plugin **plugin_out, struct klamm_error *err);
 void kl_plugin_free(struct kl_plugin *plugin); /* NULL is fine */
 
+/* One file, <kind>_<word>.so of this folder. -ENOENT: it is not there. */
+int kl_plugin_load_file(int32_t kind, const char *word, const char *dir,
+			struct kl_plugin **plugin_out, struct klamm_error *err);
+
 /* The same checks for a descriptor at hand. word NULL: it may have any name. */
 int kl_plugin_check(int32_t kind, const char *word, const struct klamm_plugin_head *head,
 		    const char *origin, struct kl_plugin **plugin_out,

@@ -17,6 +17,7 @@ include tests/interop/local.mk
 if HAVE_CHECK
 include tests/unit/local.mk
 include tests/broker/local.mk
+include tests/conform/local.mk
 endif
 
 include tests/sim/local.mk

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Memory that tells what was done to it, and what is left of it. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "kit/inside.h"
+
+/* --- output --- */
+
+/* Behind the room of an output: wide enough for a plugin that forgets to ask for room. */
+#define EDGE ((size_t)64 << 10)
+#define EDGE_BYTE 0xa5
+
+static void look_behind(struct kit_out *o)
+{
+	if (o->out.data == NULL)
+		return;
+	const uint8_t *edge = o->out.data + o->out.cap;
+	/* All are the same byte when each is the same as the next. */
+	o->is_hurt |= edge[0] != EDGE_BYTE || memcmp(edge, edge + 1, EDGE - 1) != 0;
+}
+
+static int grow(struct klamm_out *out, size_t more)
+{
+	struct kit_out *o = kl_container(out, struct kit_out, out);
+	look_behind(o);
+	size_t need = more > SIZE_MAX / 2 ? SIZE_MAX / 2 : out->len + more;
+	o->asked = kl_max(o->asked, need);
+	if (out->len > out->limit || more > out->limit - out->len)
+		return KLAMM_ERR_LIMIT;
+	size_t cap = kl_min(kl_max(need, out->cap * 2), out->limit);
+	/* Moved every time, so that a pointer that was kept shows. */
+	uint8_t *data = malloc(cap + EDGE);
+	if (data == NULL)
+		return KLAMM_ERR_NO_MEMORY;
+	if (out->len > 0)
+		memcpy(data, out->data, out->len);
+	memset(data + cap, EDGE_BYTE, EDGE);
+	if (out->data != NULL)
+		explicit_bzero(out->data, out->cap);
+	free(out->data);
+	out->data = data;
+	out->cap = cap;
+	return 0;
+}
+
+void kit_out_init(struct kit_out *o, size_t limit)
+{
+	*o = (struct kit_out){.out = {.limit = limit, .grow = grow}};
+}
+
+void kit_out_free(struct kit_out *o)
+{
+	if (o->out.data != NULL)
+		explicit_bzero(o->out.data, o->out.cap);
+	free(o->out.data);
+	kit_out_init(o, o->out.limit);
+}
+
+void kit_out_clear(struct kit_out *o)
+{
+	o->out.len = 0;
+	o->out.flags = 0;
+	o->asked = 0;
+}
+
+const char *kit_out_check(struct kit *k, struct kit_out *o, const char *call)
+{
+	look_behind(o);
+	if (o->out.len > o->out.limit)
+		return kit_say(k, "%s writes beyond the limit: %zu bytes, %zu are allowed",
+			       call, o->out.len, o->out.limit);
+	if (o->is_hurt || o->out.len > o->out.cap)
+		return kit_say(
+			k,
+			"%s writes beyond the limit: behind the %zu bytes of room that "
+			"it was given (its output may hold %zu)",
+			call, o->out.cap, o->out.limit);
+	return NULL;
+}
+
+/* --- input --- */
+
+bool kit_guard_init(struct kit_guard *g, size_t max)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	g->size = (max + page - 1) / page * page + page;
+	g->map = mmap(NULL, g->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		      -1, 0);
+	if (g->map == MAP_FAILED)
+		return false;
+	g->size -= page;
+	return mprotect(g->map + g->size, page, PROT_NONE) == 0;
+}
+
+void kit_guard_free(struct kit_guard *g)
+{
+	munmap(g->map, g->size + (size_t)sysconf(_SC_PAGESIZE));
+}
+
+const void *kit_guard_put(struct kit_guard *g, const void *p, size_t n)
+{
+	uint8_t *to = g->map + g->size - n;
+	if (n > 0)
+		memmove(to, p, n);
+	return to;
+}
+
+/* --- what is left --- */
+
+/* Of a sanitizer's run-time, whose malloc the C library's figures know nothing of. */
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+size_t kit_heap(void)
+{
+	if (__sanitizer_get_current_allocated_bytes != NULL)
+		return __sanitizer_get_current_allocated_bytes();
+#ifdef HAVE_MALLINFO2
+	struct mallinfo2 info = mallinfo2();
+	return info.uordblks + info.hblkhd;
+#else
+	return 0;
+#endif
+}
+
+unsigned kit_count_dir(const char *path)
+{
+	DIR *dir = opendir(path);
+	unsigned n = 0;
+	while (dir != NULL && readdir(dir) != NULL)
+		n++;
+	if (dir != NULL)
+		closedir(dir);
+	return n;
+}
+
+/* --- secrets --- */
+
+#define CHUNK ((size_t)64 << 10)
+/* A sanitizer's shadow: huge, and it holds no bytes of anybody's. */
+#define REGION_MAX ((uint64_t)1 << 30)
+
+static bool is_here(const uint8_t *p, const uint8_t *masked, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((p[i] ^ KIT_MASK) != masked[i])
+			return false;
+	return true;
+}
+
+/* Through /proc/self/mem: no fault, and nothing that a sanitizer minds. */
+static unsigned search(int mem, uint64_t from, uint64_t to, uint8_t *chunk,
+		       const uint8_t *masked, size_t n)
+{
+	unsigned found = 0;
+	while (from < to) {
+		size_t want = (size_t)kl_min(to - from, (uint64_t)CHUNK);
+		ssize_t got = pread(mem, chunk, want, (off_t)from);
+		if (got < (ssize_t)n)
+			break;
+		for (size_t i = 0; i + n <= (size_t)got; i++)
+			found += is_here(chunk + i, masked, n);
+		explicit_bzero(chunk, CHUNK);
+		/* One that lies across two chunks is seen in the second. */
+		from += (size_t)got == want && from + want < to ? (uint64_t)got - n + 1
+								: (uint64_t)got;
+	}
+	return found;
+}
+
+unsigned kit_find_secret(const uint8_t *masked, size_t n)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	/* Of its own, and left out of the search. */
+	uint8_t *chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			      -1, 0);
+	unsigned found = 0;
+	char line[1000];
+	while (maps != NULL && mem >= 0 && chunk != MAP_FAILED &&
+	       fgets(line, sizeof(line), maps) != NULL) {
+		unsigned long long from, to;
+		char rights[5];
+		if (sscanf(line, "%llx-%llx %4s", &from, &to, rights) != 3 ||
+		    rights[0] != 'r' || rights[1] != 'w' || to - from > REGION_MAX)
+			continue;
+		uint64_t hole = (uintptr_t)chunk;
+		if (hole >= from && hole < to) {
+			found += search(mem, from, hole, chunk, masked, n);
+			from = hole + CHUNK;
+		}
+		found += search(mem, from, to, chunk, masked, n);
+	}
+	if (chunk != MAP_FAILED)
+		munmap(chunk, CHUNK);
+	if (mem >= 0)
+		close(mem);
+	if (maps != NULL)
+		fclose(maps);
+	return found;
+}
+
+/* --- data --- */
+
+uint32_t kit_random(uint32_t *state)
+{
+	*state = *state * 1664525 + 1013904223;
+	return *state >> 8;
+}
+
+void kit_fill(uint8_t *p, size_t n, int kind)
+{
+	uint32_t seed = 7;
+	size_t at = 0;
+	if (n > 0)
+		memset(p, 0, n);
+	while (kind == KIT_NOISE && at < n)
+		p[at++] = (uint8_t)kit_random(&seed);
+	while (kind == KIT_WORDS && at < n) {
+		char line[100];
+		int len = snprintf(line, sizeof(line), "{\"id\":%u,\"name\":\"user-%u\"}\n",
+				   kit_random(&seed), kit_random(&seed) % 1000);
+		size_t part = kl_min((size_t)len, n - at);
+		memcpy(p + at, line, part);
+		at += part;
+	}
+}
