@@ -46,7 +46,7 @@ struct round {
 	struct topic topics[TOPICS];
 	uint32_t subscribed[MEMBERS][TOPICS];
 	struct klamm_owned owned[MEMBERS][TOPICS * PARTITIONS];
-	char names[MEMBERS + TOPICS][16];
+	char names[MEMBERS + TOPICS][24];
 	const char *racks[TOPICS][PARTITIONS];
 	int32_t owners[TOPICS][PARTITIONS + EDGE];
 	int32_t *rows[TOPICS];

@@ -218,7 +218,7 @@ const char *kit_codec_bomb(struct kit *k)
 
 /* --- damage --- */
 
-#define PLAIN 3000
+#define PLAIN 2000
 #define ROOM 100000
 
 static const char *take_damaged(struct kit *k, struct bench *b, struct kit_guard *guard,

@@ -69,19 +69,21 @@ const char *kit_begin(struct kit *k)
 	if (text != NULL)
 		return text;
 	static const struct kl_log silent;
+	static struct kl_host host; /* the process is made for one check */
+	k->host = &host;
 	kit_step(k, "the kit's own loop");
 	if (kl_loop_new(kl_os_real(), &silent, &k->loop, &k->err) != 0 ||
 	    klamm_loop_start(k->loop, &k->err) != 0 ||
-	    kl_host_init(&k->host, kl_os_real(), &silent, k->loop, "klamm-kit", &k->err) != 0)
+	    kl_host_init(k->host, kl_os_real(), &silent, k->loop, "klamm-kit", &k->err) != 0)
 		return kit_say(k, "the kit cannot begin: %s", k->err.text);
-	k->host.secret = read_secret;
-	k->host.secret_arg = k;
+	k->host->secret = read_secret;
+	k->host->secret_arg = k;
 	return NULL;
 }
 
 void kit_end(struct kit *k)
 {
-	kl_host_free(&k->host);
+	kl_host_free(k->host);
 	klamm_loop_free(k->loop);
 	kl_plugin_free(k->plugin);
 }
@@ -121,7 +123,7 @@ static const char *usual_role(int32_t kind)
 const char *kit_open(struct kit *k, const char *role, struct kl_instance *instance_out)
 {
 	kit_step(k, "open()");
-	int rc = kl_plugin_open(k->plugin, &k->host,
+	int rc = kl_plugin_open(k->plugin, k->host,
 				role != NULL ? role : usual_role(k->subject->kind), look_up, k,
 				instance_out, &k->err);
 	if (rc == 0)
@@ -301,7 +303,7 @@ static const char *probe(struct kit *k, const struct klamm_option *row, const ch
 	k->key = row->name;
 	k->value = value;
 	kit_step(k, "open() with %s = %s", row->name, value);
-	int rc = kl_plugin_open(k->plugin, &k->host, usual_role(k->subject->kind), look_up, k,
+	int rc = kl_plugin_open(k->plugin, k->host, usual_role(k->subject->kind), look_up, k,
 				&instance, &k->err);
 	k->key = NULL;
 	if (rc == 0) {
@@ -374,7 +376,7 @@ static struct tally count_all(struct kit *k)
 {
 	return (struct tally){
 		.heap = kit_heap(),
-		.host = atomic_load(&k->host.quota.used),
+		.host = atomic_load(&k->host->quota.used),
 		.fds = kit_count_dir("/proc/self/fd"),
 	};
 }

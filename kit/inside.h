@@ -14,7 +14,7 @@ struct kit {
 	const struct kit_subject *subject;
 	struct kl_plugin *plugin;
 	struct klamm_loop *loop;
-	struct kl_host host;
+	struct kl_host *host; /* the same one in every thread */
 	struct klamm_error err; /* of the last call, cleared by kit_step() */
 	const char *skipped;    /* why nothing could be checked */
 	/* An option that is set otherwise than in the subject's configuration. */

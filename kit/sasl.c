@@ -30,7 +30,7 @@ static void make_secret(struct kit *k)
 {
 	if (secret.is_made)
 		return;
-	struct kl_os *os = k->host.os;
+	struct kl_os *os = k->host->os;
 	os->random(os, secret.masked, SECRET_LEN);
 	for (size_t i = 0; i < SECRET_LEN; i++)
 		secret.masked[i] = (uint8_t)('a' + secret.masked[i] % 26) ^ KIT_MASK;
