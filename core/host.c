@@ -314,13 +314,30 @@ void kl_host_join(struct kl_host *host, struct kl_instance *instance, const char
 	kl_mutex_unlock(&host->mutex);
 }
 
+void kl_plugin_hold(struct kl_instance *instance)
+{
+	kl_mutex_lock(&instance->host->mutex);
+	instance->held++;
+	kl_mutex_unlock(&instance->host->mutex);
+}
+
+/* From the unlock on the instance may be gone. */
+void kl_plugin_release(struct kl_instance *instance)
+{
+	struct kl_host *host = instance->host;
+	kl_mutex_lock(&host->mutex);
+	instance->held--;
+	host->os->cond_broadcast(host->os, &host->returned);
+	kl_mutex_unlock(&host->mutex);
+}
+
 void kl_host_leave(struct kl_instance *instance)
 {
 	struct kl_host *host = instance->host;
 	kl_mutex_lock(&host->mutex);
 	kl_list_remove(&instance->link);
 	instance->reload = NULL;
-	while (instance->pending > 0)
+	while (instance->pending > 0 || instance->held > 0)
 		host->os->cond_wait(host->os, &host->returned, &host->mutex, KL_NEVER);
 	kl_mutex_unlock(&host->mutex);
 }

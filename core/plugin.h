@@ -102,6 +102,7 @@ struct kl_instance {
 	void *lookup_arg;
 	struct kl_list link; /* in host->instances */
 	unsigned pending;    /* submitted calls that have not returned */
+	unsigned held;       /* kl_plugin_hold() */
 	void (*reload)(void *arg);
 	void *reload_arg;
 };
@@ -112,8 +113,11 @@ struct kl_instance {
 int kl_plugin_open(const struct kl_plugin *plugin, struct kl_host *host, const char *role,
 		   kl_lookup_fn lookup, void *arg, struct kl_instance *instance_out,
 		   struct klamm_error *err);
-/* Waits for calls that the plugin has submitted. One that was never opened is fine if it is
- * zeroed. */
+/* Waits for calls that the plugin has submitted, and for what holds it. One that was never
+ * opened is fine if it is zeroed. */
 void kl_plugin_close(struct kl_instance *instance);
+/* Whoever has something of the instance under way on another thread. Any thread. */
+void kl_plugin_hold(struct kl_instance *instance);
+void kl_plugin_release(struct kl_instance *instance);
 
 #endif

@@ -10,6 +10,7 @@ include plugins/codec_snappy/local.mk
 include plugins/codec_zstd/local.mk
 include plugins/partitioner_murmur2/local.mk
 include plugins/partitioner_roundrobin/local.mk
+include plugins/sasl_plain/local.mk
 include plugins/serializer_bytes/local.mk
 include plugins/serializer_json/local.mk
 include plugins/serializer_string/local.mk

@@ -220,6 +220,7 @@ static void make_cluster(void *arg)
 	start->rc = kl_cluster_init(&a->cluster, a->loop, a->settings, &a->log,
 				    a->slabs, &no_ops, start->err);
 	a->cluster_made = start->rc == 0;
+	a->cluster.nodes.sasl = kl_role_instance(&a->sasl);
 }
 
 static int configure(struct klamm_admin *a, const struct klamm_conf *conf,
@@ -239,6 +240,15 @@ static int configure(struct klamm_admin *a, const struct klamm_conf *conf,
 	return 0;
 }
 
+static int open_plugins(struct klamm_admin *a, struct klamm_error *err)
+{
+	int rc = kl_conf_host(a->conf, a->settings, a->os, &a->log, a->loop, &a->host, err);
+	if (rc != 0)
+		return rc;
+	a->host_made = true;
+	return kl_role_open_sasl(a->conf, a->settings, &a->host, &a->sasl, err);
+}
+
 static int set_up(struct klamm_admin *a, const struct klamm_conf *conf,
 		  struct klamm_error *err)
 {
@@ -253,9 +263,11 @@ static int set_up(struct klamm_admin *a, const struct klamm_conf *conf,
 		if (rc == 0)
 			kl_loop_set_pools(a->loop, (unsigned)a->settings->klamm_codec_threads,
 					  (unsigned)a->settings->klamm_blocking_threads);
-		if (rc == 0)
-			rc = klamm_loop_start(a->loop, err);
 	}
+	if (rc == 0)
+		rc = open_plugins(a, err);
+	if (rc == 0 && a->own_loop)
+		rc = klamm_loop_start(a->loop, err);
 	if (rc != 0)
 		return rc;
 	struct start start = {.admin = a, .err = err};
@@ -290,8 +302,13 @@ void klamm_admin_free(struct klamm_admin *a)
 {
 	if (a == NULL)
 		return;
+	if (a->host_made)
+		kl_host_closing(&a->host);
 	if (a->cluster_made)
 		kl_loop_call(a->loop, free_cluster, &a->cluster);
+	kl_role_close(&a->sasl);
+	if (a->host_made)
+		kl_host_free(&a->host);
 	if (a->own_loop)
 		klamm_loop_free(a->loop);
 	if (a->gate_made)

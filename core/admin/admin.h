@@ -12,14 +12,17 @@
 #include <klamm/admin.h>
 
 #include "core/broker/cluster.h"
+#include "core/conf/role_plugin.h"
 
 struct klamm_admin {
 	struct kl_os *os;
 	struct klamm_loop *loop;
-	bool own_loop, cluster_made, gate_made;
+	bool own_loop, cluster_made, gate_made, host_made;
 	struct klamm_conf *conf;
 	const struct kl_settings *settings;
 	struct kl_log log;
+	struct kl_host host;        /* what plugins see */
+	struct kl_role_plugin sasl; /* none = no authentication */
 	struct kl_slab_pool *slabs;
 	struct kl_cluster cluster;
 	struct kl_gate gate; /* calls that wait for their end */

@@ -11,6 +11,13 @@ void kl_buf_free(struct kl_buf *b)
 	*b = (struct kl_buf){.max = b->max};
 }
 
+void kl_wipe_buf(struct kl_buf *b)
+{
+	if (b->data != NULL)
+		explicit_bzero(b->data, b->cap);
+	kl_buf_free(b);
+}
+
 static bool grow(struct kl_buf *b, size_t need)
 {
 	size_t max = b->max ? b->max : SIZE_MAX / 2;

@@ -19,6 +19,7 @@ struct kl_buf {
 };
 
 void kl_buf_free(struct kl_buf *b); /* and reset to empty */
+void kl_wipe_buf(struct kl_buf *b); /* the same for one that held a secret */
 /* Room for n more bytes, not yet counted in len; NULL when failed. */
 uint8_t *kl_buf_reserve(struct kl_buf *b, size_t n);
 /* n more bytes, counted; NULL when failed. */

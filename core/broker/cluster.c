@@ -452,6 +452,7 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 	cluster->failures = 0;
 	cluster->next_at = now(cluster) + cluster->settings->retry_backoff_ms * KL_MS;
 	kl_error_clear(&cluster->last_error);
+	kl_error_clear(&cluster->refusal);
 	schedule(cluster);
 }
 
@@ -562,6 +563,10 @@ static void node_changed(struct kl_nodes *nodes, struct kl_node *node,
 	struct kl_cluster *cluster = cluster_of(nodes);
 	if (err != NULL) {
 		cluster->last_error = *err;
+		if (kl_auth_is_refusal(err)) {
+			cluster->refusal = *err;
+			atomic_fetch_add(&cluster->refusals, 1);
+		}
 		/* KIP-1242: this is not the broker that we were told of. */
 		if (err->code == KLAMM_ERR_REBOOTSTRAP_REQUIRED)
 			rebootstrap(cluster, "a broker is not the one that metadata named");
@@ -603,6 +608,8 @@ int kl_cluster_timed_out(const struct kl_cluster *cluster, struct klamm_error *e
 			 const char *what)
 {
 	const struct klamm_error *last = &cluster->last_error;
+	if (cluster->refusal.code != 0)
+		return kl_error_copy(err, &cluster->refusal);
 	if (last->code == 0)
 		return still_waiting(cluster, err, what);
 	int32_t stage = last->stage, node = last->node;

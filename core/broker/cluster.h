@@ -81,6 +81,10 @@ struct kl_cluster {
 	unsigned failures;
 	bool stopped;
 	struct klamm_error last_error; /* why the last attempt got nothing */
+	/* How often a broker has refused to let this client in, for those that wait [any
+	 * thread]; and why, until one gives metadata. */
+	atomic_uint refusals;
+	struct klamm_error refusal;
 };
 
 int kl_cluster_init(struct kl_cluster *cluster, struct klamm_loop *loop,
@@ -109,7 +113,8 @@ struct kl_node *kl_cluster_controller(struct kl_cluster *cluster); /* may be NUL
 struct kl_node *kl_cluster_any_node(struct kl_cluster *cluster);
 
 /* "...; last error: broker 3 (h:p): cannot connect: Connection refused", with the stage of
- * that error, or what is being waited for: for calls that gave up waiting. */
+ * that error, or what is being waited for: for calls that gave up waiting. A refusal is told
+ * as it is. */
 int kl_cluster_timed_out(const struct kl_cluster *cluster, struct klamm_error *err,
 			 const char *what);
 /* The same from an application's thread: the last error may only be read in the loop. */

@@ -1,7 +1,9 @@
 libklamm_la_SOURCES += \
+	%D%/auth.c %D%/auth.h \
 	%D%/backoff.h \
 	%D%/cluster.c %D%/cluster.h \
 	%D%/node.c %D%/node.h %D%/node_int.h \
 	%D%/node_connect.c %D%/node_old.c %D%/node_request.c \
 	%D%/request.h \
-	%D%/resolve.c %D%/resolve.h
+	%D%/resolve.c %D%/resolve.h \
+	%D%/sasl_session.c %D%/sasl_session.h

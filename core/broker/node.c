@@ -12,11 +12,13 @@ void kl_node_close(struct kl_node *node)
 {
 	kl_conn_close(&node->conn, false);
 	kl_resolve_cancel(node->resolve);
+	kl_auth_stop(&node->auth);
 	node->resolve = NULL;
 	node->state = KL_NODE_IDLE;
 	node->setup_deadline = node->probe_at = KL_NEVER;
 	/* The handshake's own requests are the node's: they just stop. */
-	struct kl_request *own[] = {&node->versions_request, &node->probe};
+	struct kl_request *own[] = {&node->versions_request, &node->probe,
+				    &node->auth.request};
 	for (size_t i = 0; i < kl_countof(own); i++) {
 		if (kl_list_empty(&own[i]->link))
 			continue;
@@ -29,9 +31,10 @@ void kl_node_give_up(struct kl_node *node, const struct klamm_error *why, bool p
 {
 	struct klamm_error err = *why;
 	const struct kl_settings *s = node->nodes->settings;
-	bool was_ready = node->state == KL_NODE_READY;
+	bool was_ready = node->state >= KL_NODE_READY;
 	kl_node_close(node);
 	node->last_error = err;
+	node->refused_at = kl_auth_is_refusal(&err) ? kl_node_now(node) : KL_NEVER;
 	if (penalty) {
 		node->retry_at = kl_node_now(node) +
 				 kl_backoff(kl_node_os(node), s->reconnect_backoff_ms,
@@ -65,7 +68,7 @@ int kl_node_version(const struct kl_node *node, enum kl_api api, int max_version
 {
 	if (api == KL_API_API_VERSIONS && node->state == KL_NODE_VERSIONS)
 		return node->versions_max;
-	if (node->state != KL_NODE_READY)
+	if (node->state < KL_NODE_READY)
 		return -1;
 	return kl_versions_pick(&node->versions, kl_msg_request(api),
 				max_version >= 0 ? max_version : KL_VERSION_ANY);
@@ -90,6 +93,10 @@ const char *kl_node_doing(const struct kl_node *node, int32_t *stage_out)
 	case KL_NODE_VERSIONS:
 		*stage_out = KLAMM_STAGE_API;
 		return "waiting for the answer to ApiVersions";
+	case KL_NODE_SASL:
+	case KL_NODE_REAUTH:
+		*stage_out = KLAMM_STAGE_SASL;
+		return "authenticating";
 	default:
 		*stage_out = KLAMM_STAGE_API;
 		return node->in_flight_count > 0 ? "waiting for an answer" : NULL;
@@ -161,6 +168,7 @@ int kl_node_init(struct kl_node *node, struct kl_nodes *nodes, int32_t id, const
 		.port = port,
 		.setup_deadline = KL_NEVER,
 		.probe_at = KL_NEVER,
+		.refused_at = KL_NEVER,
 		.send_hook = {.fn = send_waiting_hook},
 	};
 	kl_list_init(&node->send_hook.link);
@@ -170,6 +178,7 @@ int kl_node_init(struct kl_node *node, struct kl_nodes *nodes, int32_t id, const
 	kl_list_init(&node->versions_request.out.link);
 	kl_list_init(&node->probe.link);
 	kl_list_init(&node->probe.out.link);
+	kl_auth_init(&node->auth);
 	node->host = strdup(host);
 	if (node->host == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a broker");
@@ -193,6 +202,7 @@ void kl_node_free(struct kl_node *node, const struct klamm_error *why)
 	kl_list_remove(&node->send_hook.link);
 	kl_request_free(&node->versions_request);
 	kl_request_free(&node->probe);
+	kl_auth_free(&node->auth);
 	kl_arena_free(&node->arena);
 	free(node->host);
 }

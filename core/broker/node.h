@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A broker as a client sees it: its address, its connection, the requests under way.
  *
- * idle -> resolving -> connecting -> asking for versions -> ready, back to idle with a
- * backoff (KIP-580) when anything fails. Lives in the loop of its cluster.
+ * idle -> resolving -> connecting -> asking for versions -> authenticating -> ready, back to
+ * idle with a backoff (KIP-580) when anything fails. Lives in the loop of its cluster.
  */
 #ifndef KL_NODE_H
 #define KL_NODE_H
 
 #include "core/base/arena.h"
-#include "core/broker/request.h"
 #include "core/base/log.h"
+#include "core/broker/auth.h"
 #include "core/conf/settings.h"
 #include "core/proto/gen/messages.h"
 #include "core/proto/versions.h"
@@ -24,6 +24,7 @@ struct kl_nodes {
 	const struct kl_settings *settings;
 	struct kl_log log;
 	struct kl_slab_pool *slabs; /* for received frames */
+	struct kl_instance *sasl;   /* the mechanism's plugin; NULL = none */
 	/* Known once a broker told it, for KIP-1242. */
 	const char *cluster_id;
 	/* A connection became ready or was lost; err NULL = ready. May be NULL. */
@@ -36,7 +37,9 @@ enum kl_node_state {
 	KL_NODE_RESOLVING,
 	KL_NODE_CONNECTING,
 	KL_NODE_VERSIONS,
+	KL_NODE_SASL,
 	KL_NODE_READY,
+	KL_NODE_REAUTH, /* in use; what is new waits until it has authenticated again */
 };
 
 /* How a connection begins; see node_old.c. */
@@ -76,7 +79,12 @@ struct kl_node {
 	struct kl_metadata_request_topic probe_topic;
 	int64_t probe_at; /* when ApiVersions is not answered */
 	bool probe_answered;
+	bool served; /* a request that was not the node's own, on this connection */
 	struct kl_versions versions;
+	struct kl_auth auth;
+	/* The last attempt failed in a way that the next one will, too, at this time: see
+	 * kl_auth_is_refusal(). KL_NEVER = it did not. */
+	int64_t refused_at;
 
 	struct kl_list waiting;   /* until ready */
 	struct kl_list in_flight; /* in order of sending */
@@ -100,6 +108,11 @@ bool kl_node_connect(struct kl_node *node);
 static inline bool kl_node_is_ready(const struct kl_node *node)
 {
 	return node->state == KL_NODE_READY && node->muted_until <= node->nodes->loop->now;
+}
+/* Was what waits since then for this node refused? why is last_error. */
+static inline bool kl_node_has_refused(const struct kl_node *node, int64_t since)
+{
+	return node->refused_at != KL_NEVER && node->refused_at >= since;
 }
 /* "connecting", "waiting for an answer": for texts, with its stage; NULL: nothing. */
 const char *kl_node_doing(const struct kl_node *node, int32_t *stage_out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The way to a connection that is ready: name, addresses in turn, ApiVersions; and what its
- * loss says of the peer. */
+/* The way to a connection that is ready: name, addresses in turn, ApiVersions, SASL (auth.c);
+ * and what its loss says of the peer. */
 #include "config.h"
 
 #include "core/base/error.h"
@@ -12,17 +12,54 @@ static void try_next_address(struct kl_node *node);
 
 /* --- handshake --- */
 
-void kl_node_ready(struct kl_node *node)
+static void ready(struct kl_node *node)
 {
+	if (node->state < KL_NODE_READY)
+		node->muted_until = 0;
 	node->state = KL_NODE_READY;
 	node->opening = KL_NODE_ASKS;
 	node->setup_deadline = KL_NEVER;
-	node->muted_until = 0;
 	kl_log(&node->nodes->log, KL_LOG_DEBUG, node->where, "ready");
 	if (node->nodes->changed != NULL)
 		node->nodes->changed(node->nodes, node, NULL);
 	if (node->state == KL_NODE_READY)
 		kl_node_send_waiting(node);
+}
+
+void kl_node_know_versions(struct kl_node *node)
+{
+	if (node->nodes->sasl == NULL) {
+		ready(node);
+		return;
+	}
+	node->state = KL_NODE_SASL;
+	kl_auth_begin(node, false);
+}
+
+void kl_node_works(struct kl_node *node)
+{
+	node->failures = node->setup_timeouts = 0;
+	node->refused_at = KL_NEVER;
+}
+
+void kl_node_authenticated(struct kl_node *node)
+{
+	kl_node_works(node);
+	ready(node);
+}
+
+void kl_node_send_own(struct kl_node *node, struct kl_request *request, enum kl_api api,
+		      int version, const void *body)
+{
+	request->api = api;
+	request->max_version = -1;
+	request->body = body;
+	request->deadline = KL_NEVER;
+	request->node = node;
+	request->version = version;
+	kl_list_init(&request->out.link);
+	kl_node_transmit(node, request);
+	kl_node_set_timer(node);
 }
 
 static void ask_versions(struct kl_node *node);
@@ -50,7 +87,7 @@ static void on_versions(struct kl_request *request, const struct kl_response *re
 		return;
 	}
 	kl_versions_learn(&node->versions, body);
-	kl_node_ready(node);
+	kl_node_know_versions(node);
 }
 
 static void ask_versions(struct kl_node *node)
@@ -66,17 +103,9 @@ static void ask_versions(struct kl_node *node)
 		body->cluster_id = kl_str(node->nodes->cluster_id);
 		body->node_id = node->id;
 	}
-	struct kl_request *request = &node->versions_request;
-	request->api = KL_API_API_VERSIONS;
-	request->max_version = -1;
-	request->body = body;
-	request->deadline = KL_NEVER;
-	request->done = on_versions;
-	request->node = node;
-	request->version = node->versions_max;
-	kl_list_init(&request->out.link);
-	kl_node_transmit(node, request);
-	kl_node_set_timer(node);
+	node->versions_request.done = on_versions;
+	kl_node_send_own(node, &node->versions_request, KL_API_API_VERSIONS,
+			 node->versions_max, body);
 }
 
 /* A broker that has not answered ApiVersions by then may be one that never will. */
@@ -86,9 +115,9 @@ static void on_opened(struct kl_conn *conn)
 {
 	struct kl_node *node = kl_container(conn, struct kl_node, conn);
 	node->state = KL_NODE_VERSIONS;
-	node->versions_answered = node->probe_answered = false;
+	node->versions_answered = node->probe_answered = node->served = false;
 	if (kl_node_knows_release(node)) {
-		kl_node_ready(node);
+		kl_node_know_versions(node);
 		return;
 	}
 	if (node->opening == KL_NODE_OLD) {
@@ -97,7 +126,7 @@ static void on_opened(struct kl_conn *conn)
 	}
 	if (node->opening == KL_NODE_DOUBTS)
 		kl_node_probe(node);
-	else
+	else if (node->nodes->sasl == NULL) /* with SASL the probe would end it */
 		node->probe_at = kl_node_now(node) + SILENCE;
 	node->versions_max = kl_msg_api_versions_request.stable;
 	ask_versions(node);
@@ -114,13 +143,41 @@ static size_t frame_max(struct kl_conn *conn)
 {
 	struct kl_node *node = kl_container(conn, struct kl_node, conn);
 	const struct kl_settings *s = node->nodes->settings;
-	if (node->state != KL_NODE_READY)
+	if (node->state < KL_NODE_READY)
 		return HANDSHAKE_FRAME_MAX;
 	size_t max = (size_t)s->klamm_receive_message_max;
 	if (s->role != KLAMM_ROLE_CONSUMER)
 		return max;
 	size_t fetch = (size_t)kl_max(s->fetch_max_bytes, s->max_partition_fetch_bytes);
 	return kl_max(max, fetch + FETCH_OVERHEAD);
+}
+
+/* Closed on ApiVersions, by a broker that may be too old for it. A listener with SASL closes
+ * on the probe, too, so there it takes klamm.broker.version. */
+static bool is_doubtful(const struct kl_node *node, const struct klamm_error *err)
+{
+	return node->state == KL_NODE_VERSIONS && err->code == KLAMM_ERR_DISCONNECTED &&
+	       !node->versions_answered && node->nodes->sasl == NULL &&
+	       (node->opening == KL_NODE_ASKS || node->probe_answered);
+}
+
+/* What a peer that closes without having answered anything may be. */
+static void explain_silence(const struct kl_node *node, struct klamm_error *err)
+{
+	bool nothing = node->state == KL_NODE_VERSIONS && !node->versions_answered &&
+		       err->code == KLAMM_ERR_DISCONNECTED;
+	if (nothing && node->nodes->sasl != NULL)
+		kl_error_prefix(err, "it closes on ApiVersions: Kafka 0.9 with SASL does "
+				     "(klamm.broker.version), a listener that wants TLS, or "
+				     "no Kafka");
+	else if (nothing)
+		kl_error_prefix(err,
+				"it answers nothing: a listener that wants TLS, or no Kafka");
+	/* ApiVersions is the one request that is answered to anybody. */
+	if (node->state == KL_NODE_READY && !node->served && node->nodes->sasl == NULL &&
+	    !kl_list_empty(&node->in_flight))
+		kl_error_prefix(err, "it closes on the first request, as a listener that "
+				     "wants SASL does");
 }
 
 static void on_closed(struct kl_conn *conn, const struct klamm_error *why)
@@ -140,17 +197,14 @@ static void on_closed(struct kl_conn *conn, const struct klamm_error *why)
 	}
 	kl_error_prefix(&err, "%s", node->where);
 	err.node = node->id;
-	if (node->state == KL_NODE_VERSIONS && err.code == KLAMM_ERR_DISCONNECTED &&
-	    !node->versions_answered) {
-		if (node->opening == KL_NODE_ASKS || node->probe_answered) {
-			node->opening = node->probe_answered ? KL_NODE_OLD : KL_NODE_DOUBTS;
-			kl_error_prefix(&err, "closed on ApiVersions");
-			kl_node_give_up(node, &err, false);
-			return;
-		}
-		kl_error_prefix(&err,
-				"it answers nothing: a listener that wants TLS, or no Kafka");
+	if (is_doubtful(node, &err)) {
+		node->opening = node->probe_answered ? KL_NODE_OLD : KL_NODE_DOUBTS;
+		kl_error_prefix(&err, "closed on ApiVersions");
+		kl_node_give_up(node, &err, false);
+		return;
 	}
+	explain_silence(node, &err);
+	kl_auth_explain_close(node, &err);
 	/* A connection that was idle and is closed by the broker is nothing to wait for. */
 	bool idle = node->state == KL_NODE_READY && kl_list_empty(&node->in_flight);
 	kl_node_give_up(node, &err, !idle);
@@ -166,7 +220,7 @@ static const struct kl_conn_ops ops = {
 /* --- connecting --- */
 
 /* KIP-601: twice as long after each attempt that timed out. */
-static int64_t setup_timeout(const struct kl_node *node)
+int64_t kl_node_setup_timeout(const struct kl_node *node)
 {
 	const struct kl_settings *s = node->nodes->settings;
 	return kl_backoff(kl_node_os(node), s->socket_connection_setup_timeout_ms,
@@ -191,7 +245,7 @@ static void try_next_address(struct kl_node *node)
 				      strerror(-rc));
 		if (rc == 0) {
 			node->state = KL_NODE_CONNECTING;
-			node->setup_deadline = kl_node_now(node) + setup_timeout(node);
+			node->setup_deadline = kl_node_now(node) + kl_node_setup_timeout(node);
 			kl_node_set_timer(node);
 			return;
 		}
@@ -242,7 +296,7 @@ bool kl_node_connect(struct kl_node *node)
 	}
 	struct klamm_error err;
 	node->state = KL_NODE_RESOLVING;
-	node->setup_deadline = kl_node_now(node) + setup_timeout(node);
+	node->setup_deadline = kl_node_now(node) + kl_node_setup_timeout(node);
 	if (kl_resolve_start(node->nodes->loop, node->host, node->port, resolved, node,
 			     &node->resolve, &err) != 0) {
 		/* Not from inside this call: let the timer find that it failed. */

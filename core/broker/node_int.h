@@ -26,15 +26,23 @@ void kl_node_give_up(struct kl_node *node, const struct klamm_error *why, bool p
 void kl_node_set_timer(struct kl_node *node);
 
 /* --- node_connect.c --- */
-/* Its versions are known: requests may go. */
-void kl_node_ready(struct kl_node *node);
+/* A request of the node's own, before others may be sent. */
+void kl_node_send_own(struct kl_node *node, struct kl_request *request, enum kl_api api,
+		      int version, const void *body);
+/* Its versions are known: who we are comes next, or requests may go. */
+void kl_node_know_versions(struct kl_node *node);
+/* The exchange of auth.c has succeeded: requests may go. */
+void kl_node_authenticated(struct kl_node *node);
+/* A broker that works, at last: from now on failures are counted anew. */
+void kl_node_works(struct kl_node *node);
+int64_t kl_node_setup_timeout(const struct kl_node *node);
 /* The attempt under way took too long: the next address, or give up. */
 void kl_node_setup_late(struct kl_node *node);
 
 /* --- node_old.c --- */
 /* klamm.broker.version says that there is no ApiVersions to ask for. */
 bool kl_node_knows_release(struct kl_node *node);
-/* It is proven: the node is ready, with the versions of an old broker. */
+/* It is proven: the versions are those of an old broker. */
 void kl_node_assume_old(struct kl_node *node);
 /* Connected to a broker without ApiVersions. */
 bool kl_node_is_old(const struct kl_node *node);

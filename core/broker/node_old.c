@@ -19,7 +19,7 @@ static bool is_before_api_versions(const struct kl_versions *versions)
 
 bool kl_node_is_old(const struct kl_node *node)
 {
-	return node->state == KL_NODE_READY && is_before_api_versions(&node->versions);
+	return node->state >= KL_NODE_SASL && is_before_api_versions(&node->versions);
 }
 
 bool kl_node_knows_release(struct kl_node *node)
@@ -35,7 +35,7 @@ void kl_node_assume_old(struct kl_node *node)
 	kl_log(&node->nodes->log, KL_LOG_INFO, node->where,
 	       "does not know ApiVersions: taken for Kafka " OLD_RELEASE
 	       " (klamm.broker.version)");
-	kl_node_ready(node);
+	kl_node_know_versions(node);
 }
 
 static void on_answer(struct kl_request *request, const struct kl_response *response)

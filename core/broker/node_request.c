@@ -144,6 +144,13 @@ static void dispatch(struct kl_node *node, struct kl_request *request)
 
 void kl_node_send_waiting(struct kl_node *node)
 {
+	/* Only when there is something to send, as Kafka's clients do: a connection that
+	 * nobody uses may come to its end. */
+	if (kl_node_is_ready(node) && !kl_list_empty(&node->waiting) &&
+	    node->auth.again_at <= kl_node_now(node)) {
+		node->state = KL_NODE_REAUTH;
+		kl_auth_begin(node, true);
+	}
 	while (kl_node_is_ready(node) && !kl_list_empty(&node->waiting)) {
 		struct kl_request *request =
 			kl_list_entry(kl_list_pop(&node->waiting), struct kl_request, link);
@@ -194,6 +201,8 @@ static void explain_answer(struct kl_node *node, const struct kl_request *reques
 {
 	kl_error_prefix(err, "%s: bad answer to %s v%d", node->where,
 			kl_api_name(request->api), request->version);
+	if (node->state == KL_NODE_SASL)
+		err->stage = KLAMM_STAGE_SASL;
 	err->node = node->id;
 	err->api = request->api;
 }
@@ -258,6 +267,10 @@ static void show_answer(const struct kl_node *node, const struct kl_request *req
 void kl_node_on_frame(struct kl_conn *conn, struct kl_slab *slab, const uint8_t *p, size_t n)
 {
 	struct kl_node *node = kl_container(conn, struct kl_node, conn);
+	if (node->state == KL_NODE_SASL && node->auth.raw) {
+		kl_auth_frame(node, p, n);
+		return;
+	}
 	kl_node_pass_over(node, p, n);
 	struct kl_request *request = kl_list_first(&node->in_flight, struct kl_request, link);
 	struct klamm_error err;
@@ -278,9 +291,11 @@ void kl_node_on_frame(struct kl_conn *conn, struct kl_slab *slab, const uint8_t 
 		kl_node_give_up(node, &err, true);
 		return;
 	}
-	/* Only now it is a broker that works: one that accepts connections and closes them is
-	 * tried ever more rarely. */
-	node->failures = node->setup_timeouts = 0;
+	node->served |= node->state == KL_NODE_READY;
+	/* Only now it is a broker that works: one that accepts connections and closes them, or
+	 * lets nobody in, is tried ever more rarely. */
+	if (node->nodes->sasl == NULL)
+		kl_node_works(node);
 	node->in_flight_count--;
 	obey_throttle(node, request, body);
 	show_answer(node, request, body);

@@ -6,17 +6,11 @@
 
 #include "core/base/error.h"
 #include "core/base/option.h"
+#include "core/conf/jaas.h"
 #include "core/conf/object.h"
 #include "core/plugin.h"
 
 static const char hidden[] = "[hidden]";
-
-void kl_wipe_buf(struct kl_buf *b)
-{
-	if (b->data != NULL)
-		explicit_bzero(b->data, b->cap);
-	kl_buf_free(b);
-}
 
 void kl_wipe_text(char *text)
 {
@@ -68,6 +62,9 @@ void klamm_conf_free(struct klamm_conf *conf)
 	for (size_t i = 0; i < kl_conf_row_count(); i++)
 		free_value(&conf->values[i]);
 	free(conf->values);
+	for (size_t i = 0; conf->derived != NULL && i < kl_conf_row_count(); i++)
+		kl_wipe_text(conf->derived[i]);
+	free(conf->derived);
 	while (conf->extras != NULL) {
 		struct kl_conf_extra *extra = conf->extras;
 		conf->extras = extra->next;
@@ -130,7 +127,7 @@ int kl_conf_keep(struct klamm_conf *conf, size_t index, const char *key,
 	struct kl_conf_value *to =
 		index != SIZE_MAX ? &conf->values[index] : extra_value(conf, key);
 	forget_settings(conf);
-	if (to == NULL || copy_value(to, value) != 0)
+	if (to == NULL || copy_value(to, value) != 0 || kl_jaas_derive(conf) != 0)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a value");
 	return 0;
 }
@@ -146,7 +143,7 @@ static int copy_values(struct klamm_conf *conf, const struct klamm_conf *from)
 		if (to == NULL || copy_value(to, &e->value) != 0)
 			return KLAMM_ERR_NO_MEMORY;
 	}
-	return 0;
+	return kl_jaas_derive(conf);
 }
 
 int kl_conf_merge(struct klamm_conf *conf, struct klamm_conf *from,
@@ -170,6 +167,8 @@ int kl_conf_merge(struct klamm_conf *conf, struct klamm_conf *from,
 		*to = e->value;
 		e->value = (struct kl_conf_value){0};
 	}
+	if (kl_jaas_derive(conf) != 0)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory");
 	return 0;
 }
 
@@ -266,6 +265,8 @@ const struct kl_log *kl_conf_log(const struct klamm_conf *conf)
 const char *kl_conf_row_text(const struct klamm_conf *conf, size_t index, int32_t role)
 {
 	const char *text = conf->values[index].text;
+	if (text == NULL && conf->derived != NULL)
+		text = conf->derived[index];
 	return text != NULL ? text : kl_conf_default(kl_conf_row(index), role);
 }
 
@@ -298,7 +299,11 @@ const struct kl_conf_value *kl_conf_value(const struct klamm_conf *conf, const c
 
 bool kl_conf_is_set(const struct klamm_conf *conf, const char *key)
 {
-	return kl_conf_value(conf, key) != NULL;
+	size_t index;
+	if (kl_conf_value(conf, key) != NULL)
+		return true;
+	return conf->derived != NULL && kl_conf_find(key, &index) != NULL &&
+	       conf->derived[index] != NULL;
 }
 
 bool kl_conf_looks_secret(const char *key)
@@ -321,10 +326,35 @@ const char *klamm_conf_get(const struct klamm_conf *conf, const char *key)
 	return secret && kl_conf_is_set(conf, key) ? hidden : kl_conf_lookup(conf, key);
 }
 
+/* text: sasl.jaas.config as it is now. */
+static int read_from_jaas(const char *text, const char *key, char **text_out,
+			  struct klamm_error *err)
+{
+	KL_AUTO(kl_jaas_free) struct kl_jaas jaas;
+	KL_AUTO(kl_buf_free) struct kl_buf why = {0};
+	if (!kl_jaas_parse(text, &jaas, &why))
+		return kl_error(err, KLAMM_ERR_CONFIG, "%s: %s", KL_JAAS_KEY,
+				kl_buf_text(&why));
+	const char *value = kl_jaas_value(&jaas, key);
+	if (value == NULL)
+		return kl_error(err, KLAMM_ERR_CONFIG,
+				"%.100s is not set, and %s does not say it", key,
+				KL_JAAS_KEY);
+	*text_out = strdup(value);
+	if (*text_out == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for %.100s", key);
+	return 0;
+}
+
 int kl_conf_read_secret(const struct klamm_conf *conf, const char *key, char **text_out,
 			struct klamm_error *err)
 {
 	const struct kl_conf_value *value = kl_conf_value(conf, key);
+	const char *from_jaas = NULL;
+	if (value == NULL && kl_conf_is_set(conf, key)) {
+		from_jaas = kl_conf_find(key, NULL)->option.name;
+		value = kl_conf_value(conf, KL_JAAS_KEY);
+	}
 	if (value == NULL)
 		return kl_error(err, KLAMM_ERR_CONFIG, "%.100s is not set", key);
 	KL_AUTO(kl_wipe_buf) struct kl_buf now = {0};
@@ -334,6 +364,8 @@ int kl_conf_read_secret(const struct klamm_conf *conf, const char *key, char **t
 	int rc = kl_conf_expand(given, &now, &used, &why);
 	if (rc != 0)
 		return kl_error(err, rc, "%.100s: %s", key, why.text);
+	if (from_jaas != NULL)
+		return read_from_jaas(kl_buf_text(&now), from_jaas, text_out, err);
 	struct klamm_span text = kl_trim((const char *)now.data, now.len);
 	*text_out = strndup(text.data, text.len);
 	if (*text_out == NULL)

@@ -7,6 +7,7 @@ libklamm_la_SOURCES += \
 	%D%/expand.c \
 	%D%/explain.c \
 	%D%/issues.c \
+	%D%/jaas.c %D%/jaas.h \
 	%D%/lint.c \
 	%D%/load.c \
 	%D%/object.h \

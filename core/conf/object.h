@@ -22,6 +22,7 @@ struct kl_conf_extra {
 
 struct klamm_conf {
 	struct kl_conf_value *values; /* by number of the row */
+	char **derived; /* likewise, what sasl.jaas.config says; NULL = nothing */
 	struct kl_conf_extra *extras;
 	struct kl_conf_plugin *plugins; /* the newest first */
 	struct kl_log log;
@@ -94,7 +95,6 @@ int kl_conf_merge_profiles(struct klamm_conf *conf, struct klamm_conf *from,
 bool kl_has_line(struct kl_buf *lines, const char *text);
 void kl_put_line(struct kl_buf *lines, const char *text);
 
-void kl_wipe_buf(struct kl_buf *b); /* and free */
 void kl_wipe_textp(char **text);    /* for KL_AUTO */
 
 #endif

@@ -55,6 +55,16 @@ int kl_role_open(struct klamm_conf *conf, const struct kl_settings *settings, in
 	return rc;
 }
 
+int kl_role_open_sasl(struct klamm_conf *conf, const struct kl_settings *settings,
+		      struct kl_host *host, struct kl_role_plugin *to, struct klamm_error *err)
+{
+	if (settings->security_protocol != KL_SECURITY_SASL_PLAINTEXT &&
+	    settings->security_protocol != KL_SECURITY_SASL_SSL)
+		return 0;
+	return kl_role_open(conf, settings, KLAMM_KIND_SASL, settings->sasl_mechanism, host,
+			    "sasl.mechanism", to, err);
+}
+
 void kl_role_close(struct kl_role_plugin *role)
 {
 	kl_plugin_close(&role->instance);

@@ -36,4 +36,14 @@ int kl_role_open(struct klamm_conf *conf, const struct kl_settings *settings, in
 		 struct kl_role_plugin *to, struct klamm_error *err);
 void kl_role_close(struct kl_role_plugin *role);
 
+/* The plugin of sasl.mechanism, where security.protocol asks for one. */
+int kl_role_open_sasl(struct klamm_conf *conf, const struct kl_settings *settings,
+		      struct kl_host *host, struct kl_role_plugin *to,
+		      struct klamm_error *err);
+/* NULL when nobody has the role. */
+static inline struct kl_instance *kl_role_instance(struct kl_role_plugin *role)
+{
+	return role->plugin != NULL ? &role->instance : NULL;
+}
+
 #endif

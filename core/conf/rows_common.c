@@ -226,6 +226,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "How connections are protected and clients prove who "
 				  "they are."},
 		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.also = "SASL_PLAINTEXT",
 	},
 	{
 		.option = {.name = "metric.reporters", .type = KLAMM_OPTION_LIST,

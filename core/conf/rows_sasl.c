@@ -11,28 +11,29 @@ static const struct kl_conf_row rows[] = {
 			   .aliases = "sasl.mechanisms",
 			   .doc = "How this client proves who it is: PLAIN, "
 				  "SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI, OAUTHBEARER."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "sasl.jaas.config", .type = KLAMM_OPTION_STRING,
 			   .flags = KLAMM_OPTION_SECRET,
-			   .doc = "Java's line of login module and options; user name, "
-				  "password, key tab and the like are taken from it."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .doc = "Java's line of login module and options; user name "
+				  "and password are taken from it where their own keys "
+				  "are not set."},
+		.roles = KLAMM_ROLE_ANY, .check = kl_check_jaas,
 	},
 	{
 		.option = {.name = "sasl.username", .type = KLAMM_OPTION_STRING,
 			   .aliases = "sasl_plain_username",
-			   .doc = "The user name for PLAIN and SCRAM."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
-		.reader = "sasl_plain, sasl_scram_sha_256, sasl_scram_sha_512",
+			   .doc = "The user name for PLAIN."},
+		.roles = KLAMM_ROLE_ANY,
+		.reader = "sasl_plain",
 	},
 	{
 		.option = {.name = "sasl.password", .type = KLAMM_OPTION_STRING,
 			   .flags = KLAMM_OPTION_SECRET, .aliases = "sasl_plain_password",
-			   .doc = "The password for PLAIN and SCRAM."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
-		.reader = "sasl_plain, sasl_scram_sha_256, sasl_scram_sha_512",
+			   .doc = "The password for PLAIN."},
+		.roles = KLAMM_ROLE_ANY,
+		.reader = "sasl_plain",
 	},
 	{
 		.option = {.name = "sasl.client.callback.handler.class",

@@ -22,6 +22,8 @@ static int open_plugins(struct klamm_consumer *c, struct klamm_error *err)
 	if (rc == 0)
 		rc = kl_role_open(c->conf, s, KLAMM_KIND_SERIALIZER, s->value_deserializer,
 				  &c->host, "value.deserializer", &c->value, err);
+	if (rc == 0)
+		rc = kl_role_open_sasl(c->conf, s, &c->host, &c->sasl, err);
 	return rc;
 }
 
@@ -30,6 +32,7 @@ static void close_plugins(struct klamm_consumer *c)
 	kl_decode_close(c);
 	kl_role_close(&c->key);
 	kl_role_close(&c->value);
+	kl_role_close(&c->sasl);
 }
 
 static void on_timer(struct kl_timer *timer)
@@ -65,6 +68,7 @@ static void start_in_loop(void *arg)
 	start->rc = kl_cluster_init(&c->cluster, c->loop, c->settings, &c->log, c->slabs,
 				    &kl_fetcher_ops, &start->err);
 	c->cluster_made = start->rc == 0;
+	c->cluster.nodes.sasl = kl_role_instance(&c->sasl);
 }
 
 static int get_memory(struct klamm_consumer *c, struct klamm_error *err)

@@ -128,6 +128,7 @@ struct klamm_consumer {
 	struct kl_host host;
 	bool host_made, loop_made, cluster_made;
 	struct kl_role_plugin key, value; /* deserializers; none = bytes as they are */
+	struct kl_role_plugin sasl;       /* none = no authentication */
 
 	/* --- any thread --- */
 	atomic_uint *state;
@@ -161,6 +162,7 @@ struct klamm_consumer {
 	struct kl_list spare_requests;
 	struct kl_timer timer;
 	struct kl_hook round_hook; /* a round at the end of this step */
+	bool told_refusal; /* that a broker does not let us in: once until one does */
 	bool stopping;
 };
 

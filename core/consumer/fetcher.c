@@ -281,7 +281,8 @@ static void on_failure(struct fetch *fetch, int code, const struct klamm_error *
 	for (size_t i = 0; i < fetch->count; i++) {
 		struct kl_cpart *part = fetch->parts[i].part;
 		later(c, part);
-		if (part->assigned && !klamm_err_retriable(code))
+		if (part->assigned && !klamm_err_retriable(code) &&
+		    (err == NULL || !kl_auth_is_refusal(err))) /* on_node() tells those */
 			tell(c, part, code, err != NULL ? err->text : klamm_err_name(code));
 	}
 	kl_cluster_refresh(&c->cluster, NULL);
@@ -585,6 +586,17 @@ static void on_node(struct kl_cluster *cluster, struct kl_node *node,
 {
 	struct klamm_consumer *c = kl_container(cluster, struct klamm_consumer, cluster);
 	kl_hook_add(c->loop, &c->round_hook);
+	if (err == NULL) {
+		c->told_refusal = false;
+		return;
+	}
+	if (!kl_auth_is_refusal(err))
+		return;
+	/* Each attempt ends like the first. */
+	if (!c->told_refusal)
+		kl_results_error(c, NULL, err);
+	c->told_refusal = true;
+	kl_gate_wake(c->os, &c->gate);
 }
 
 const struct kl_cluster_ops kl_fetcher_ops = {.topic = on_topic, .node = on_node};

@@ -103,6 +103,8 @@ static void on_answer(struct kl_request *r, const struct kl_response *response)
 	}
 	/* Those that were not answered, or all of them. */
 	int code = response->code != 0 ? response->code : KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+	if (response->err != NULL && kl_auth_is_refusal(response->err))
+		code = KLAMM_ERR_DISCONNECTED; /* the client has told of it, and tries again */
 	struct kl_lookup *lookup;
 	while ((lookup = kl_list_first(&request->lookups, struct kl_lookup, link)) != NULL)
 		fail(c, lookup, code);
@@ -338,6 +340,7 @@ struct query {
 	struct kl_lookup *lookups;
 	size_t count;
 	atomic_size_t open;
+	unsigned refusals; /* when it began */
 	int last_code;
 };
 
@@ -379,7 +382,9 @@ static void cancel_queries(void *arg)
 
 static bool queries_done(void *arg)
 {
-	return atomic_load(&((struct query *)arg)->open) == 0;
+	const struct query *query = arg;
+	return atomic_load(&query->open) == 0 ||
+	       atomic_load(&query->c->cluster.refusals) != query->refusals;
 }
 
 static int prepare(struct query *query, struct klamm_error *err)
@@ -419,7 +424,8 @@ int klamm_consumer_offsets(struct klamm_consumer *c, struct klamm_offset_query *
 	int rc = kl_consumer_check(c, true, err);
 	if (rc != 0)
 		return rc;
-	struct query query = {.c = c, .queries = queries, .count = count};
+	struct query query = {.c = c, .queries = queries, .count = count,
+			      .refusals = atomic_load(&c->cluster.refusals)};
 	atomic_init(&query.open, count);
 	query.lookups = calloc(count ? count : 1, sizeof(*query.lookups));
 	if (query.lookups == NULL)
@@ -427,12 +433,14 @@ int klamm_consumer_offsets(struct klamm_consumer *c, struct klamm_offset_query *
 	rc = prepare(&query, err);
 	if (rc == 0) {
 		kl_loop_call(c->loop, start_queries, &query);
-		if (!kl_loop_wait(c->loop, &c->gate, queries_done, &query,
-				  kl_os_deadline_ms(c->os, timeout_ms))) {
+		kl_loop_wait(c->loop, &c->gate, queries_done, &query,
+			     kl_os_deadline_ms(c->os, timeout_ms));
+		if (atomic_load(&query.open) > 0) {
 			kl_loop_call(c->loop, cancel_queries, &query);
 			struct klamm_error late;
 			kl_cluster_ask_why(&c->cluster, &late, "offsets of partitions");
-			if (query.last_code != 0 && late.stage != KLAMM_STAGE_TCP)
+			if (query.last_code != 0 && late.stage != KLAMM_STAGE_TCP &&
+			    late.stage != KLAMM_STAGE_SASL)
 				kl_error(&late, KLAMM_ERR_TIMED_OUT,
 					 "offsets of partitions: timed out; the broker "
 					 "says %s",
@@ -449,6 +457,7 @@ int klamm_consumer_offsets(struct klamm_consumer *c, struct klamm_offset_query *
 struct count_wait {
 	struct klamm_consumer *c;
 	struct kl_ctopic *topic;
+	unsigned refusals; /* when it began */
 };
 
 static void count_start(void *arg)
@@ -468,13 +477,18 @@ static void count_end(void *arg)
 }
 
 /* A topic that does not exist is an answer; one that is being made is waited for. */
-static bool count_ready(void *arg)
+static bool count_known(const struct count_wait *wait)
 {
-	struct count_wait *wait = arg;
 	int32_t error = atomic_load(&wait->topic->known_error);
 	return atomic_load(&wait->topic->known_count) >= 0 ||
 	       error == KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION ||
 	       (error != 0 && !klamm_err_retriable(error));
+}
+
+static bool count_ready(void *arg)
+{
+	const struct count_wait *wait = arg;
+	return count_known(wait) || atomic_load(&wait->c->cluster.refusals) != wait->refusals;
 }
 
 int klamm_consumer_partitions_for(struct klamm_consumer *c, const char *topic,
@@ -484,12 +498,14 @@ int klamm_consumer_partitions_for(struct klamm_consumer *c, const char *topic,
 	int rc = kl_consumer_check(c, true, err);
 	if (rc != 0)
 		return rc;
-	struct count_wait wait = {c, kl_ctopic_get(c, topic)};
+	struct count_wait wait = {c, kl_ctopic_get(c, topic),
+				  atomic_load(&c->cluster.refusals)};
 	if (wait.topic == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a topic");
 	kl_loop_call(c->loop, count_start, &wait);
-	bool ready = kl_loop_wait(c->loop, &c->gate, count_ready, &wait,
-				  kl_os_deadline_ms(c->os, timeout_ms));
+	kl_loop_wait(c->loop, &c->gate, count_ready, &wait,
+		     kl_os_deadline_ms(c->os, timeout_ms));
+	bool ready = count_known(&wait);
 	struct klamm_error late;
 	if (!ready)
 		kl_cluster_ask_why(&c->cluster, &late, "metadata of a topic");

@@ -72,6 +72,8 @@ static int open_plugins(struct klamm_producer *p, struct klamm_error *err)
 		rc = kl_role_open(p->conf, s, roles[i].kind, roles[i].name, &p->host,
 				  roles[i].role, roles[i].to, err);
 	if (rc == 0)
+		rc = kl_role_open_sasl(p->conf, s, &p->host, &p->sasl, err);
+	if (rc == 0)
 		p->partitioner_flags = p->partitioner.plugin->partitioner.flags;
 	p->serializes = p->key_serializer.plugin != NULL || p->value_serializer.plugin != NULL;
 	return rc;
@@ -90,6 +92,7 @@ static void close_plugins(struct klamm_producer *p)
 		kl_role_close(roles[i]);
 		kl_mutex_destroy(&roles[i]->mutex);
 	}
+	kl_role_close(&p->sasl);
 	if (p->host_made)
 		kl_host_free(&p->host);
 }
@@ -114,6 +117,7 @@ static void start_in_loop(void *arg)
 	start->rc = kl_cluster_init(&p->cluster, p->loop, p->settings, &p->log, p->answers,
 				    &kl_sender_ops, &start->err);
 	p->cluster_made = start->rc == 0;
+	p->cluster.nodes.sasl = kl_role_instance(&p->sasl);
 }
 
 static void init_any_thread(struct klamm_producer *p)

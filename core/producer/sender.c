@@ -505,10 +505,29 @@ static bool send_batch(struct klamm_producer *p, struct kl_partition *part,
 	return true;
 }
 
+/* What was there when the leader refused to let us in ends with its reason; what comes later
+ * has a try of its own. */
+static void end_refused(struct klamm_producer *p, struct kl_partition *part)
+{
+	const struct kl_node *node = leader_of(p, part);
+	struct kl_pbatch *batch;
+	while (node != NULL && (batch = first_batch(part)) != NULL &&
+	       atomic_load_explicit(&batch->ready, memory_order_acquire) &&
+	       kl_node_has_refused(node, batch->opened_at)) {
+		char text[KLAMM_ERROR_TEXT];
+		snprintf(text, sizeof(text), "topic %s partition %d: %.300s",
+			 part->topic->name, part->index, node->last_error.text);
+		atomic_fetch_sub(&p->sealed_bytes, kl_min(batch->plain_size,
+							  atomic_load(&p->sealed_bytes)));
+		end_batch(p, batch, node->last_error.code, text);
+	}
+}
+
 static void visit(struct klamm_producer *p, struct kl_partition *part)
 {
 	if (part->in_flight)
 		return;
+	end_refused(p, part);
 	if (!expire_queue(p, part)) {
 		go_on(p, part);
 		return;
@@ -559,7 +578,10 @@ static void on_timer(struct kl_timer *timer)
 static void on_node(struct kl_cluster *cluster, struct kl_node *node,
 		    const struct klamm_error *err)
 {
-	unpark_all(kl_container(cluster, struct klamm_producer, cluster));
+	struct klamm_producer *p = kl_container(cluster, struct klamm_producer, cluster);
+	unpark_all(p);
+	if (err != NULL && kl_auth_is_refusal(err))
+		kl_gate_wake(p->os, &p->gate);
 }
 
 static void on_topic(struct kl_cluster *cluster, struct kl_topic_info *info)

@@ -309,6 +309,7 @@ struct topic_wait {
 	struct klamm_topic *topic;
 	int32_t partition;
 	uint32_t answers; /* when it began */
+	unsigned refusals;
 };
 
 static bool is_final(int32_t error)
@@ -330,7 +331,8 @@ static bool topic_ready(void *arg)
 	return atomic_load(&wait->topic->partition_count) > wait->partition ||
 	       (is_final(atomic_load(&wait->topic->error)) &&
 		atomic_load(&wait->topic->answers) != wait->answers) ||
-	       is_missing(wait) || atomic_load(wait->p->state) != KL_PRODUCER_OPEN;
+	       is_missing(wait) || atomic_load(&wait->p->cluster.refusals) != wait->refusals ||
+	       atomic_load(wait->p->state) != KL_PRODUCER_OPEN;
 }
 
 static int explain(struct klamm_producer *p, const struct topic_wait *wait,
@@ -357,7 +359,8 @@ static int explain(struct klamm_producer *p, const struct topic_wait *wait,
 int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t partition,
 		  int64_t deadline, struct klamm_error *err)
 {
-	struct topic_wait wait = {p, topic, partition, atomic_load(&topic->answers)};
+	struct topic_wait wait = {p, topic, partition, atomic_load(&topic->answers),
+				  atomic_load(&p->cluster.refusals)};
 	if (atomic_load(&topic->partition_count) > partition)
 		return 0;
 	if (kl_loop_in_callback(p->os))

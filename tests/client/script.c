@@ -312,6 +312,9 @@ static void on_request(struct script *script, int fd, const uint8_t *p, size_t n
 {
 	struct kl_arena arena = {0};
 	struct klamm_error err;
+	bool (*frame)(struct script *to, int fd, const uint8_t *p, size_t n) = script->frame;
+	if (frame != NULL && frame(script, fd, p, n))
+		return;
 	struct kl_reader reader = kl_reader(p, n);
 	struct script_request request = {.script = script, .fd = fd, .arena = &arena};
 	int rc = kl_frame_read_request(&reader, &request.header, &err);

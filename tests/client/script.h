@@ -31,6 +31,8 @@ struct script {
 	/* Instead of everything else: the connection is the test's, closed when this
 	 * returns. It blocks all others meanwhile. */
 	void (*_Atomic raw)(struct script *script, int fd);
+	/* A frame, before it is read as a request. true: it was none. */
+	bool (*_Atomic frame)(struct script *script, int fd, const uint8_t *p, size_t n);
 	/* false: answer as usual. */
 	bool (*_Atomic handle)(const struct script_request *request);
 	void *arg;

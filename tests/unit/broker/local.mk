@@ -6,6 +6,7 @@ TESTS += %D%/test_broker
 %C%_test_broker_SOURCES = \
 	tests/client/script.c tests/client/script.h \
 	%D%/bench.c %D%/bench.h \
+	%D%/test_auth.c \
 	%D%/test_backoff.c \
 	%D%/test_cluster.c \
 	%D%/test_hostile.c \

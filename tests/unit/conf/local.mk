@@ -4,6 +4,7 @@ TESTS += %D%/test_conf
 %C%_test_conf_LDADD = $(UNIT_LIBS)
 %C%_test_conf_SOURCES = \
 	%D%/test_conf.c \
+	%D%/test_jaas.c \
 	%D%/test_librdkafka.c \
 	%D%/test_load.c \
 	%D%/test_profile.c \

@@ -11,6 +11,7 @@ TESTS += %D%/test_plugins
 	%D%/test_codecs.c \
 	%D%/test_host.c \
 	%D%/test_partitioners.c \
+	%D%/test_sasl_plain.c \
 	%D%/test_serializers.c
 
 if SHARED_MODULES

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/conf/jaas.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "core/conf/object.h"
+
+/* --- words, as java.io.StreamTokenizer cuts them for Kafka's JaasConfig --- */
+
+enum token {
+	END,
+	WORD,   /* quoted or not: in value */
+	SYMBOL, /* one character */
+	NUMBER, /* which no value may be, unless it is quoted */
+};
+
+struct lexer {
+	const char *start, *p;
+	enum token token;
+	char symbol;
+	struct kl_buf value;
+};
+
+static void free_lexer(struct lexer *lexer)
+{
+	kl_wipe_buf(&lexer->value);
+}
+
+static bool is_number_char(char c)
+{
+	return isdigit((unsigned char)c) || c == '.' || c == '-';
+}
+
+static bool is_word_char(char c)
+{
+	return isalnum((unsigned char)c) || strchr("-._$", c) != NULL ||
+	       (unsigned char)c >= 0x80;
+}
+
+/* White space, and comments of all three kinds that the tokenizer knows. */
+static void skip(struct lexer *lexer)
+{
+	const char *p = lexer->p;
+	for (;;) {
+		while (*p != '\0' && (unsigned char)*p <= ' ')
+			p++;
+		if (*p != '/')
+			break;
+		if (p[1] == '*') {
+			const char *end = strstr(p + 2, "*/");
+			p = end != NULL ? end + 2 : p + strlen(p);
+		} else {
+			p += strcspn(p, "\r\n");
+		}
+	}
+	lexer->p = p;
+}
+
+/* Up to three octal digits, the first of three at most 3. */
+static const char *octal(const char *p, char *c_out)
+{
+	unsigned v = 0, most = *p <= '3' ? 3 : 2;
+	for (unsigned i = 0; i < most && *p >= '0' && *p <= '7'; i++, p++)
+		v = v * 8 + (unsigned)(*p - '0');
+	*c_out = (char)v;
+	return p;
+}
+
+/* p stands behind the backslash. */
+static const char *escape(const char *p, char *c_out)
+{
+	static const char letters[] = "abfnrtv", values[] = "\a\b\f\n\r\t\v";
+	const char *known = strchr(letters, *p);
+	if (*p >= '0' && *p <= '7')
+		return octal(p, c_out);
+	*c_out = known != NULL ? values[known - letters] : *p;
+	return p + 1;
+}
+
+/* A quote that is not closed ends with its line. */
+static void read_quoted(struct lexer *lexer, char quote)
+{
+	const char *p = lexer->p + 1;
+	while (*p != '\0' && *p != quote && *p != '\n' && *p != '\r') {
+		char c = *p++;
+		if (c == '\\' && *p != '\0')
+			p = escape(p, &c);
+		kl_buf_put(&lexer->value, &c, 1);
+	}
+	lexer->p = p + (*p == quote);
+}
+
+static enum token read_token(struct lexer *lexer)
+{
+	skip(lexer);
+	kl_buf_clear(&lexer->value);
+	char c = *lexer->p;
+	if (c == '\0')
+		return END;
+	if (c == '"' || c == '\'') {
+		read_quoted(lexer, c);
+		return WORD;
+	}
+	if (is_number_char(c)) {
+		while (is_number_char(*lexer->p))
+			lexer->p++;
+		return NUMBER;
+	}
+	if (!is_word_char(c)) {
+		lexer->symbol = c;
+		lexer->p++;
+		return SYMBOL;
+	}
+	for (; *lexer->p != '\0' && is_word_char(*lexer->p); lexer->p++)
+		kl_buf_put(&lexer->value, lexer->p, 1);
+	return WORD;
+}
+
+static bool is_symbol(const struct lexer *lexer, char c)
+{
+	return lexer->token == SYMBOL && lexer->symbol == c;
+}
+
+static void next(struct lexer *lexer)
+{
+	lexer->token = read_token(lexer);
+}
+
+/* --- the entry --- */
+
+static bool complain(const struct lexer *lexer, struct kl_buf *why, const char *what)
+{
+	kl_buf_clear(why);
+	kl_buf_printf(why, "%s, before character %zu", what,
+		      (size_t)(lexer->p - lexer->start) + 1);
+	return false;
+}
+
+static bool no_memory(struct kl_buf *why)
+{
+	why->failed = true;
+	return false;
+}
+
+static char *take(struct lexer *lexer)
+{
+	const char *text = kl_buf_text(&lexer->value);
+	return lexer->value.failed ? NULL : strdup(text);
+}
+
+static bool is_flag(const char *word)
+{
+	static const char *const flags[] = {"required", "requisite", "sufficient",
+					    "optional"};
+	for (size_t i = 0; i < kl_countof(flags); i++)
+		if (strcasecmp(flags[i], word) == 0)
+			return true;
+	return false;
+}
+
+static bool parse_option(struct lexer *lexer, struct kl_jaas *jaas, struct kl_buf *why)
+{
+	if (lexer->token != WORD)
+		return complain(lexer, why,
+				"must have the name of an option, or a semicolon");
+	if (jaas->count == KL_JAAS_OPTIONS)
+		return complain(lexer, why, "has too many options");
+	struct kl_jaas_option *option = &jaas->options[jaas->count++];
+	option->name = take(lexer);
+	next(lexer);
+	if (!is_symbol(lexer, '='))
+		return complain(lexer, why,
+				"must have = behind the name of an option (is the "
+				"value before it in quotes, the semicolon there?)");
+	next(lexer);
+	if (lexer->token != WORD)
+		return complain(lexer, why,
+				"must have the value of an option; anything but a "
+				"word goes in quotes");
+	option->value = take(lexer);
+	return option->name != NULL && option->value != NULL ? true : no_memory(why);
+}
+
+static bool parse(struct lexer *lexer, struct kl_jaas *jaas, struct kl_buf *why)
+{
+	next(lexer);
+	if (lexer->token != WORD)
+		return complain(lexer, why,
+				"must begin with the class of a login module");
+	jaas->module = take(lexer);
+	if (jaas->module == NULL)
+		return no_memory(why);
+	next(lexer);
+	if (lexer->token != WORD || !is_flag(kl_buf_text(&lexer->value)))
+		return complain(lexer, why,
+				"must have required, requisite, sufficient or "
+				"optional behind the login module");
+	for (next(lexer); !is_symbol(lexer, ';'); next(lexer)) {
+		if (lexer->token == END)
+			return complain(lexer, why, "must end with a semicolon");
+		if (!parse_option(lexer, jaas, why))
+			return false;
+	}
+	next(lexer);
+	if (lexer->token != END)
+		return complain(lexer, why, "must hold one login module");
+	return true;
+}
+
+bool kl_jaas_parse(const char *text, struct kl_jaas *jaas_out, struct kl_buf *why)
+{
+	KL_AUTO(free_lexer) struct lexer lexer = {.start = text, .p = text};
+	*jaas_out = (struct kl_jaas){0};
+	/* At once, so that growing leaves no copies: no word is longer than the text.
+	 */
+	if (kl_buf_reserve(&lexer.value, strlen(text) + 1) == NULL)
+		return no_memory(why);
+	return parse(&lexer, jaas_out, why);
+}
+
+void kl_jaas_free(struct kl_jaas *jaas)
+{
+	kl_wipe_text(jaas->module);
+	for (size_t i = 0; i < jaas->count; i++) {
+		kl_wipe_text(jaas->options[i].name);
+		kl_wipe_text(jaas->options[i].value);
+	}
+	*jaas = (struct kl_jaas){0};
+}
+
+/* --- what modules mean --- */
+
+/* Options that stand for nothing here are passed over, as Java's modules do. */
+static const struct {
+	const char *module, *option, *key;
+} meanings[] = {
+	{"PlainLoginModule", "username", "sasl.username"},
+	{"PlainLoginModule", "password", "sasl.password"},
+};
+
+/* Without its package: those of vendors and shaded jars are the same. */
+static const char *class_of(const struct kl_jaas *jaas)
+{
+	const char *dot = strrchr(jaas->module, '.');
+	return dot != NULL ? dot + 1 : jaas->module;
+}
+
+static const char *find_option(const struct kl_jaas *jaas, const char *name)
+{
+	const char *value = NULL;
+	for (size_t i = 0; i < jaas->count; i++) /* the last one counts */
+		if (strcmp(jaas->options[i].name, name) == 0)
+			value = jaas->options[i].value;
+	return value;
+}
+
+const char *kl_jaas_value(const struct kl_jaas *jaas, const char *key)
+{
+	for (size_t i = 0; i < kl_countof(meanings); i++)
+		if (strcmp(meanings[i].module, class_of(jaas)) == 0 &&
+		    strcmp(meanings[i].key, key) == 0)
+			return find_option(jaas, meanings[i].option);
+	return NULL;
+}
+
+static bool is_known(const struct kl_jaas *jaas, struct kl_buf *why)
+{
+	const char *class = class_of(jaas);
+	for (size_t i = 0; i < kl_countof(meanings); i++)
+		if (strcmp(meanings[i].module, class) == 0)
+			return true;
+	static const char suffix[] = "LoginModule";
+	size_t len = strlen(class), n = sizeof(suffix) - 1;
+	/* Any other word may be a secret in the wrong place. */
+	if (len > n && len < 100 && strcmp(class + len - n, suffix) == 0)
+		kl_buf_printf(why,
+			      "the login module %s is not supported by this version of "
+			      "klamm",
+			      class);
+	else
+		kl_buf_printf(why, "must begin with the class of a login module");
+	return false;
+}
+
+bool kl_check_jaas(const char *text, struct kl_buf *why)
+{
+	KL_AUTO(kl_jaas_free) struct kl_jaas jaas = {0};
+	return *text == '\0' || (kl_jaas_parse(text, &jaas, why) && is_known(&jaas, why));
+}
+
+static void forget(struct klamm_conf *conf)
+{
+	for (size_t i = 0; conf->derived != NULL && i < kl_conf_row_count(); i++)
+		kl_wipe_text(conf->derived[i]);
+	free(conf->derived);
+	conf->derived = NULL;
+}
+
+int kl_jaas_derive(struct klamm_conf *conf)
+{
+	KL_AUTO(kl_jaas_free) struct kl_jaas jaas = {0};
+	KL_AUTO(kl_buf_free) struct kl_buf why = {0};
+	size_t index;
+	forget(conf);
+	kl_conf_find(KL_JAAS_KEY, &index);
+	const char *text = conf->values[index].text;
+	if (text == NULL || *text == '\0')
+		return 0;
+	conf->derived = calloc(kl_conf_row_count(), sizeof(*conf->derived));
+	if (conf->derived == NULL || !kl_jaas_parse(text, &jaas, &why))
+		return KLAMM_ERR_NO_MEMORY; /* it was checked when it was set */
+	for (size_t i = 0; i < kl_conf_row_count(); i++) {
+		const char *value = kl_jaas_value(&jaas, kl_conf_row(i)->option.name);
+		if (value == NULL)
+			continue;
+		conf->derived[i] = strdup(value);
+		if (conf->derived[i] == NULL)
+			return KLAMM_ERR_NO_MEMORY;
+	}
+	return 0;
+}

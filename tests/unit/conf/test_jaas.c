@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Java's line of login module and options, and the keys that it gives values to. */
+#include "core/conf/jaas.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/conf/conf.h"
+#include "tests/unit/unit.h"
+
+#define PLAIN "org.apache.kafka.common.security.plain.PlainLoginModule"
+
+static struct klamm_conf *conf;
+static struct klamm_error err;
+
+static void up(void)
+{
+	err = (struct klamm_error){0};
+	ck_assert_int_eq(klamm_conf_new(&conf, &err), 0);
+}
+
+static void down(void)
+{
+	klamm_conf_free(conf);
+}
+
+/* --- the grammar; Kafka's own JaasConfig says the same of each --- */
+
+/* "module|name=value|..." */
+static const struct {
+	const char *text, *want;
+} good[] = {
+	{"a.B required;", "a.B"},
+	{"a.B required ;", "a.B"},
+	{" a.B\n REQUIRED\tk = v ;\n", "a.B|k=v"},
+	{"a.B requisite k=v k2=v2;", "a.B|k=v|k2=v2"},
+	{"a.B sufficient k=\"v w\";", "a.B|k=v w"},
+	{"a.B optional k='v;w=\"x';", "a.B|k=v;w=\"x"},
+	{"a.B required k=\"\";", "a.B|k="},
+	{"a.B required k=\"a\\\"b\\\\c\\'d\";", "a.B|k=a\"b\\c'd"},
+	{"a.B required k=\"\\x\\101\\60z\\7\\400\";", "a.B|k=xA0z\7\40"
+						      "0"},
+	{"a.B required k=\"\\t\\n\\r\\f\\a\\b\\v\";", "a.B|k=\t\n\r\f\a\b\v"},
+	{"a.B required k=a-b_c.d$e9;", "a.B|k=a-b_c.d$e9"},
+	{"a.B required \"k\"=v;", "a.B|k=v"},
+	{"a.B required k=caf\xc3\xa9;", "a.B|k=caf\xc3\xa9"},
+	{"a.B required // comment\n k=v /* more */ ;", "a.B|k=v"},
+	{"a.B required / comment, too\n k=v;", "a.B|k=v"},
+	{"a.B required k=v/w\n;", "a.B|k=v"},
+	{"a.B required k=\"http://x/*y*/\";", "a.B|k=http://x/*y*/"},
+	{"a.B required k=\"open\n;", "a.B|k=open"},
+	{"a.B required k=v k=w;", "a.B|k=v|k=w"},
+};
+
+START_TEST(reads_what_java_reads)
+{
+	KL_AUTO(kl_buf_free) struct kl_buf why = {0}, got = {0};
+	KL_AUTO(kl_jaas_free) struct kl_jaas jaas;
+	ck_assert_msg(kl_jaas_parse(good[_i].text, &jaas, &why), "%s: %s",
+		      good[_i].text, kl_buf_text(&why));
+	kl_buf_printf(&got, "%s", jaas.module);
+	for (size_t i = 0; i < jaas.count; i++)
+		kl_buf_printf(&got, "|%s=%s", jaas.options[i].name,
+			      jaas.options[i].value);
+	ck_assert_str_eq(kl_buf_text(&got), good[_i].want);
+}
+END_TEST
+
+/* Words that must not come back in what is told of them. */
+static const struct {
+	const char *text, *why;
+} bad[] = {
+	{"", "must begin with the class"},
+	{";", "must begin with the class"},
+	{"hunter2", "must have required"},
+	{"a.B hunter2 k=v;", "must have required"},
+	{"a.B ; k=v;", "must have required"},
+	{"a.B required", "must end with a semicolon"},
+	{"a.B required k=hunter2", "must end with a semicolon"},
+	{"a.B required k hunter2;", "must have = behind"},
+	{"a.B required k;", "must have = behind"},
+	{"a.B required k=;", "must have the value"},
+	{"a.B required k=", "must have the value"},
+	{"a.B required k=12345;", "anything but a word goes in quotes"},
+	{"a.B required k=1hunter2;", "anything but a word goes in quotes"},
+	{"a.B required k=#hunter2;", "anything but a word goes in quotes"},
+	{"a.B required k=hunter2!;", "must have the name of an option"},
+	{"a.B required k=\"open;\n", "must end with a semicolon"},
+	{"a.B required k=v; c.D required;", "must hold one login module"},
+};
+
+START_TEST(says_what_is_wrong_and_no_more)
+{
+	KL_AUTO(kl_buf_free) struct kl_buf why = {0};
+	KL_AUTO(kl_jaas_free) struct kl_jaas jaas;
+	ck_assert_msg(!kl_jaas_parse(bad[_i].text, &jaas, &why), "%s", bad[_i].text);
+	ck_assert_msg(strstr(kl_buf_text(&why), bad[_i].why) != NULL, "%s: %s",
+		      bad[_i].text, kl_buf_text(&why));
+	ck_assert_ptr_nonnull(strstr(kl_buf_text(&why), ", before character "));
+	ck_assert_ptr_null(strstr(kl_buf_text(&why), "hunter2"));
+}
+END_TEST
+
+START_TEST(has_a_limit_of_options)
+{
+	KL_AUTO(kl_buf_free) struct kl_buf why = {0}, text = {0};
+	KL_AUTO(kl_jaas_free) struct kl_jaas jaas;
+	kl_buf_printf(&text, "a.B required");
+	for (int i = 0; i <= KL_JAAS_OPTIONS; i++)
+		kl_buf_printf(&text, " k%d=v", i);
+	kl_buf_printf(&text, ";");
+	ck_assert(!kl_jaas_parse(kl_buf_text(&text), &jaas, &why));
+	ck_assert_ptr_nonnull(strstr(kl_buf_text(&why), "too many options"));
+}
+END_TEST
+
+/* --- as a value of the configuration --- */
+
+static void set(const char *key, const char *value)
+{
+	ck_assert_msg(klamm_conf_set(conf, key, value, &err) == 0, "%s", err.text);
+}
+
+static void check_secret(const char *want)
+{
+	char *secret;
+	int rc = kl_conf_read_secret(conf, "sasl.password", &secret, &err);
+	ck_assert_msg(rc == 0, "%s", err.text);
+	ck_assert_str_eq(secret, want);
+	kl_wipe_text(secret);
+}
+
+START_TEST(gives_values_to_keys)
+{
+	set("sasl.jaas.config",
+	    PLAIN " required username=\"alice\" password=\" hunter2 \""
+		  " user_bob=\"x\" serviceName=kafka;");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.username"), "alice");
+	ck_assert_str_eq(klamm_conf_get(conf, "sasl_plain_username"), "alice");
+	ck_assert(kl_conf_is_set(conf, "sasl.password"));
+	ck_assert_str_eq(klamm_conf_get(conf, "sasl.password"), "[hidden]");
+	ck_assert_str_eq(klamm_conf_get(conf, "sasl.jaas.config"), "[hidden]");
+	check_secret(" hunter2 ");
+	struct klamm_conf *first = conf;
+	ck_assert_int_eq(klamm_conf_copy(first, &conf, &err), 0);
+	klamm_conf_free(first);
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.username"), "alice");
+	check_secret(" hunter2 ");
+}
+END_TEST
+
+START_TEST(keys_of_their_own_go_first)
+{
+	set("sasl.username", "bob");
+	set("sasl.jaas.config", PLAIN " required username=alice password=one;");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.username"), "bob");
+	check_secret("one");
+	set("sasl.password", "two");
+	check_secret("two");
+}
+END_TEST
+
+START_TEST(a_later_line_replaces_all_of_it)
+{
+	set("sasl.jaas.config", PLAIN " required username=alice password=one;");
+	set("sasl.jaas.config", PLAIN " required username=carol;");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.username"), "carol");
+	ck_assert(!kl_conf_is_set(conf, "sasl.password"));
+	char *secret;
+	ck_assert_int_eq(kl_conf_read_secret(conf, "sasl.password", &secret, &err),
+			 KLAMM_ERR_CONFIG);
+	ck_assert_str_eq(err.text, "sasl.password is not set");
+	set("sasl.jaas.config", ""); /* as a template leaves it */
+	ck_assert(!kl_conf_is_set(conf, "sasl.username"));
+}
+END_TEST
+
+static void write_secret(const char *file, const char *line)
+{
+	FILE *f = fopen(file, "w");
+	ck_assert_ptr_nonnull(f);
+	fputs(line, f);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+/* As Java files have it, with a variable inside; it is read again each time. */
+START_TEST(comes_in_files)
+{
+	char *dir = unit_tmp(), file[300], text[1000];
+	snprintf(file, sizeof(file), "%s/secrets", dir);
+	write_secret(file, "p = first\n");
+	snprintf(text, sizeof(text),
+		 "security.protocol=SASL_PLAINTEXT\n"
+		 "sasl.mechanism=PLAIN\n"
+		 "sasl.jaas.config=" PLAIN " required \\\n"
+		 "    username=\"alice\" \\\n"
+		 "    password=\"${file:%s:p}\";\n",
+		 file);
+	ck_assert_msg(klamm_conf_load_text(conf, "client.properties", text,
+					   strlen(text), NULL, NULL, &err) == 0,
+		      "%s", err.text);
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.username"), "alice");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.mechanism"), "PLAIN");
+	check_secret("first");
+	write_secret(file, "p = second\n");
+	check_secret("second");
+	write_secret(file, "p = broken\";\n");
+	char *secret;
+	ck_assert_int_eq(kl_conf_read_secret(conf, "sasl.password", &secret, &err),
+			 KLAMM_ERR_CONFIG);
+	ck_assert_ptr_nonnull(
+		strstr(err.text, "sasl.jaas.config: must hold one login module"));
+	remove(file);
+	free(dir);
+}
+END_TEST
+
+START_TEST(is_checked_when_it_is_set)
+{
+	static const struct {
+		const char *value, *text;
+	} cases[] = {
+		{"alice hunter2",
+		 "sasl.jaas.config = [hidden]: must have required, requisite, "
+		 "sufficient or optional behind the login module, before "
+		 "character 14"},
+		{"hunter2 required;",
+		 "sasl.jaas.config = [hidden]: must begin with the class of a login module"},
+		{"com.sun.security.auth.module.Krb5LoginModule required;",
+		 "sasl.jaas.config = [hidden]: the login module Krb5LoginModule is not "
+		 "supported by this version of klamm"},
+	};
+	ck_assert_int_eq(
+		klamm_conf_set(conf, "sasl.jaas.config", cases[_i].value, &err),
+		KLAMM_ERR_CONFIG);
+	ck_assert_str_eq(err.text, cases[_i].text);
+	ck_assert(!kl_conf_is_set(conf, "sasl.jaas.config"));
+}
+END_TEST
+
+UNIT_SUITE(jaas)
+{
+	Suite *s = suite_create("jaas");
+	unit_add_loop(s, reads_what_java_reads, (int)kl_countof(good));
+	unit_add_loop(s, says_what_is_wrong_and_no_more, (int)kl_countof(bad));
+	unit_add(s, has_a_limit_of_options);
+	unit_add_fixture(s, gives_values_to_keys, up, down);
+	unit_add_fixture(s, keys_of_their_own_go_first, up, down);
+	unit_add_fixture(s, a_later_line_replaces_all_of_it, up, down);
+	unit_add_fixture(s, comes_in_files, up, down);
+	unit_add_case(s, "is_checked_when_it_is_set", is_checked_when_it_is_set, up,
+		      down, 3);
+	return s;
+}
