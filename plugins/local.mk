@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	%D%/common/room.h \
 	%D%/common/utf8.h
 
+include plugins/assignor_range/local.mk
 include plugins/codec_gzip/local.mk
 include plugins/codec_lz4/local.mk
 include plugins/codec_snappy/local.mk

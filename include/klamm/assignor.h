@@ -50,8 +50,8 @@ struct klamm_assign_member {
 };
 
 /* The question, sorted by the core so that equal groups ask equal questions: topics by
- * name, members by instance id where they have one and else by member id. Everything is
- * borrowed for the call. */
+ * name; members that have an instance id first, by that, then the others by member id.
+ * Everything is borrowed for the call. */
 struct klamm_assign {
 	size_t size; /* of this structure; member_size and topic_size are the strides */
 	size_t member_size, topic_size;

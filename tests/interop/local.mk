@@ -1,5 +1,6 @@
 EXTRA_DIST += \
 	%D%/Place.java \
+	%D%/Range.java \
 	%D%/frame.py \
 	%D%/klamm.py \
 	%D%/main.py \
