@@ -59,3 +59,17 @@ CLEANFILES += %D%/skeleton.h
 		echo "	;"; \
 	done >$@.new && mv $@.new $@
 cli/klamm-cmd_plugin_new.$(OBJEXT): %D%/skeleton.h
+
+# What shells complete, from the tables of commands and keys.
+bashcompdir = $(datadir)/bash-completion/completions
+dist_bashcomp_DATA = completions/klamm
+zshcompdir = $(datadir)/zsh/site-functions
+dist_zshcomp_DATA = completions/_klamm
+if !CROSS_COMPILING
+CLEANFILES += completions/klamm completions/_klamm
+completions/klamm: cli/klamm$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) completions && cli/klamm completion bash >$@.tmp && mv $@.tmp $@
+
+completions/_klamm: cli/klamm$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) completions && cli/klamm completion zsh >$@.tmp && mv $@.tmp $@
+endif

@@ -271,8 +271,9 @@ END_TEST
 
 static const char *const samples[] = {
 	"conf/demo.conf",
-	"conf/producer.conf",
-	"conf/consumer.conf",
+	"conf/latency.conf",
+	"conf/profiles.conf",
+	"conf/throughput.conf",
 	"conf/client.properties",
 };
 
