@@ -62,7 +62,7 @@ static int load_file(const struct cli *cli, struct klamm_conf *conf, const char 
 
 static int set_brokers(const struct cli *cli, struct klamm_conf *conf)
 {
-	char text[4096];
+	char text[4096] = "";
 	size_t len = 0;
 	for (size_t i = 0; i < cli->brokers.n; i++) {
 		int n = snprintf(text + len, sizeof(text) - len, "%s%s", i ? "," : "",
@@ -72,7 +72,8 @@ static int set_brokers(const struct cli *cli, struct klamm_conf *conf)
 		len += (size_t)n;
 	}
 	struct klamm_error err;
-	if (len > 0 && kl_conf_set_from(conf, "bootstrap.servers", text, "-b", &err) != 0)
+	if (cli->brokers.n > 0 &&
+	    kl_conf_set_from(conf, "bootstrap.servers", text, "-b", &err) != 0)
 		return cli_fail(CLI_USAGE, "-b: %s", err.text);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/option.h"
 #include "core/conf/conf.h"
+#include "core/conf/jaas.h"
 #include "core/conf/object.h"
 
 /* Keys that go by others when they have to; see follow() in settings.c. */
@@ -37,13 +38,20 @@ static void put_variables(const char *raw, struct kl_buf *out)
 	}
 }
 
-static void put_from(const struct kl_conf_value *value, struct kl_buf *out)
+/* value: of the key itself; NULL when it has none. */
+static void put_from(const struct klamm_conf *conf, const char *key,
+		     const struct kl_conf_value *value, struct kl_buf *out)
 {
+	const char *also = "";
+	if (value == NULL && kl_conf_is_set(conf, key)) {
+		value = kl_conf_value(conf, KL_JAAS_KEY);
+		also = ", by " KL_JAAS_KEY;
+	}
 	if (value == NULL) {
 		kl_buf_printf(out, "default");
 		return;
 	}
-	kl_buf_printf(out, "%s", value->from != NULL ? value->from : "the program");
+	kl_buf_printf(out, "%s%s", value->from != NULL ? value->from : "the program", also);
 	put_variables(value->raw, out);
 }
 
@@ -104,7 +112,7 @@ static void find(const struct dump *dump, size_t index, int32_t role, struct fou
 	kl_buf_clear(&found->text);
 	kl_buf_clear(&found->from);
 	kl_buf_put(&found->text, text, strlen(text));
-	put_from(value, &found->from);
+	put_from(dump->conf, row->option.name, value, &found->from);
 	follow(&dump->settings[role >> 1], row, &found->text, &found->from);
 	if (strcmp(row->option.name, "plugin.path") == 0)
 		put_plugin_path(&found->text, &found->from);
@@ -164,7 +172,7 @@ static int dump_extras(const struct dump *dump, int32_t roles)
 	for (const struct kl_conf_extra *e = dump->conf->extras; e != NULL; e = e->next) {
 		KL_AUTO(free_found) struct found found = {.roles = roles};
 		kl_buf_put(&found.text, e->value.text, strlen(e->value.text));
-		put_from(&e->value, &found.from);
+		put_from(dump->conf, e->key, &e->value, &found.from);
 		if (found.text.failed || found.from.failed)
 			rc = KLAMM_ERR_NO_MEMORY;
 		tell(dump, e->key, kl_conf_looks_secret(e->key), &found, roles);

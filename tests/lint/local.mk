@@ -5,6 +5,7 @@ dist_check_SCRIPTS = \
 	%D%/layers.test \
 	%D%/options.test \
 	%D%/plugins.test \
+	%D%/readme.test \
 	%D%/schema.test \
 	%D%/scripts.test \
 	%D%/text.test
