@@ -54,6 +54,7 @@ struct klamm_broker {
 
 	struct kl_list faults;
 	int32_t last_fault;
+	int32_t coordinator; /* that a fault appointed; 0 = none */
 	int64_t requests[KL_API_COUNT];
 	struct {
 		int16_t min, max;

@@ -30,8 +30,12 @@ static void on_sent(struct kl_out *out, struct kl_conn *conn)
 {
 	struct kl_dev_call *call = kl_container(out, struct kl_dev_call, out);
 	struct kl_dev_conn *dev_conn = call->conn;
+	bool closes = call->closes, resets = call->resets;
 	kl_dev_call_free(call);
-	kl_dev_conn_sent(dev_conn);
+	if (closes)
+		kl_dev_conn_close(dev_conn, resets);
+	else
+		kl_dev_conn_sent(dev_conn);
 }
 
 static struct kl_dev_call *make(struct klamm_broker *broker)
@@ -113,6 +117,7 @@ void kl_dev_call_free(struct kl_dev_call *call)
 	struct klamm_broker *broker = call->broker;
 	drop_request(call);
 	drop_answer(call);
+	call->closes = call->resets = false;
 	kl_list_remove(&call->link);
 	if (call->conn->parked == call)
 		call->conn->parked = NULL;
@@ -180,25 +185,34 @@ static bool encode(struct kl_dev_call *call, int version, const void *response)
 	return kl_out_set(&call->out, &frame_bytes, &call->refs);
 }
 
-void kl_dev_answer_version(struct kl_dev_call *call, int version, const void *response)
+void kl_dev_answer_version(struct kl_dev_call *call, int version, void *response)
 {
 	struct kl_dev_conn *conn = call->conn;
 	const struct klamm_broker_fault *fault =
 		call->fault != NULL ? kl_dev_fault_spec(call->fault) : NULL;
-	if (fault != NULL && fault->action == KLAMM_BROKER_DROP_AFTER) {
+	if (fault != NULL && (fault->action == KLAMM_BROKER_DROP_AFTER ||
+			      (fault->action == KLAMM_BROKER_CUT && fault->cut == 0))) {
 		kl_dev_call_drop(call, fault->reset);
 		return;
 	}
-	if (!encode(call, version, response)) {
+	if (fault != NULL)
+		kl_dev_fault_mark(call, version, response);
+	if (!encode(call, version, response) || !kl_dev_fault_spoil(call)) {
 		kl_dev_call_fail(call);
 		return;
 	}
+	int64_t throttled = fault != NULL ? fault->throttle_ms : 0;
 	drop_request(call);
 	kl_conn_send(&conn->conn, &call->out);
-	kl_dev_conn_answered(conn, call);
+	if (call->closes) /* nothing may follow it */
+		kl_dev_conn_park(conn, call);
+	else
+		kl_dev_conn_answered(conn, call);
+	if (throttled > 0)
+		kl_dev_conn_throttle(conn, conn->conn.loop->now + throttled * KL_MS);
 }
 
-void kl_dev_answer(struct kl_dev_call *call, const void *response)
+void kl_dev_answer(struct kl_dev_call *call, void *response)
 {
 	kl_dev_answer_version(call, call->version, response);
 }
@@ -207,6 +221,13 @@ void kl_dev_answer_none(struct kl_dev_call *call)
 {
 	struct kl_dev_conn *conn = call->conn;
 	bool parked = conn->parked == call;
+	const struct klamm_broker_fault *fault =
+		call->fault != NULL ? kl_dev_fault_spec(call->fault) : NULL;
+	if (fault != NULL && (fault->action == KLAMM_BROKER_DROP_AFTER ||
+			      fault->action == KLAMM_BROKER_CUT)) {
+		kl_dev_call_drop(call, fault->reset);
+		return;
+	}
 	kl_dev_call_free(call);
 	if (parked)
 		kl_dev_conn_answered(conn, NULL);

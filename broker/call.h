@@ -34,6 +34,8 @@ struct kl_dev_conn {
 	struct kl_list calls;
 	struct kl_dev_call *parked; /* it waits, and with it the connection */
 	bool choked; /* too many bytes of answers wait to leave */
+	bool throttled;
+	struct kl_timer throttle; /* made when it is first needed */
 };
 
 /* A fetch in a partition's list. */
@@ -53,6 +55,7 @@ struct kl_dev_call {
 	struct kl_slab *slab; /* what the request's texts point into, while it is parked */
 	struct kl_arena arena;
 	struct kl_dev_fault *fault; /* with a reference; NULL = none */
+	bool closes, resets; /* the connection, when the answer has left */
 
 	/* While it is parked. */
 	struct kl_timer timer;
@@ -81,6 +84,8 @@ void kl_dev_conn_park(struct kl_dev_conn *conn, struct kl_dev_call *call);
 void kl_dev_conn_answered(struct kl_dev_conn *conn, struct kl_dev_call *call);
 /* An answer has left. */
 void kl_dev_conn_sent(struct kl_dev_conn *conn);
+/* Read nothing more until then. */
+void kl_dev_conn_throttle(struct kl_dev_conn *conn, int64_t until);
 
 /* --- call.c --- */
 
@@ -90,9 +95,9 @@ void kl_dev_call_free(struct kl_dev_call *call);
 void kl_dev_calls_free(struct klamm_broker *broker); /* the idle ones */
 
 /* Encode and send. The request and everything in the arena is gone then. */
-void kl_dev_answer(struct kl_dev_call *call, const void *response);
+void kl_dev_answer(struct kl_dev_call *call, void *response);
 /* The same in another version: for ApiVersions. */
-void kl_dev_answer_version(struct kl_dev_call *call, int version, const void *response);
+void kl_dev_answer_version(struct kl_dev_call *call, int version, void *response);
 /* Records in the answer lie in this slab. false: out of memory. */
 bool kl_dev_call_hold(struct kl_dev_call *call, struct kl_slab *slab);
 /* The client wants no answer. */
@@ -134,6 +139,16 @@ int kl_dev_call_error(const struct kl_dev_call *call);
 int kl_dev_topic_error(const struct kl_dev_call *call, struct kl_str topic, int32_t partition);
 void kl_dev_faults_free(struct klamm_broker *broker);
 
+/* --- fault_effect.c --- */
+
+/* What the call's fault does before the request is handled: leaders and coordinators move. */
+void kl_dev_fault_before(const struct kl_dev_call *call);
+/* To an answer that is about to be encoded; to its bytes. false: out of memory. */
+void kl_dev_fault_mark(const struct kl_dev_call *call, int version, void *response);
+bool kl_dev_fault_spoil(struct kl_dev_call *call);
+/* The node that FindCoordinator names. */
+struct kl_dev_node *kl_dev_coordinator(const struct kl_dev_call *call);
+
 /* --- partitions.c: what every handler of records asks --- */
 
 /* Where a record request is to go: by name or, where it has one, by id. The partition, or
@@ -159,6 +174,7 @@ bool kl_dev_call_replicas(struct kl_dev_call *call, const struct kl_dev_partitio
 #define KL_DEV_TOPIC_OPERATIONS 0x0df8
 #define KL_DEV_CLUSTER_OPERATIONS 0x1fa0
 
+void kl_dev_alter_configs(struct kl_dev_call *call);
 void kl_dev_api_versions(struct kl_dev_call *call);
 void kl_dev_create_partitions(struct kl_dev_call *call);
 void kl_dev_create_topics(struct kl_dev_call *call);

@@ -27,7 +27,7 @@ static size_t frame_max(struct kl_conn *conn)
 
 static void update_mute(struct kl_dev_conn *conn)
 {
-	kl_conn_mute(&conn->conn, conn->parked != NULL || conn->choked);
+	kl_conn_mute(&conn->conn, conn->parked != NULL || conn->choked || conn->throttled);
 }
 
 static void on_frame(struct kl_conn *base, struct kl_slab *slab, const uint8_t *p,
@@ -47,6 +47,8 @@ static void bury(struct kl_dev_conn *conn)
 	struct klamm_broker *broker = conn->node->broker;
 	kl_list_for_safe(call, &conn->calls, struct kl_dev_call, link)
 		kl_dev_call_free(call);
+	if (conn->throttle.fn != NULL)
+		kl_timer_drop(broker->loop, &conn->throttle);
 	kl_list_remove(&conn->link);
 	kl_list_push(&broker->dead_conns, &conn->link);
 	kl_loop_post(broker->loop, &broker->bury);
@@ -110,6 +112,26 @@ void kl_dev_conn_sent(struct kl_dev_conn *conn)
 		conn->choked = false;
 		update_mute(conn);
 	}
+}
+
+static void throttle_ends(struct kl_timer *timer)
+{
+	struct kl_dev_conn *conn = kl_container(timer, struct kl_dev_conn, throttle);
+	conn->throttled = false;
+	update_mute(conn);
+}
+
+void kl_dev_conn_throttle(struct kl_dev_conn *conn, int64_t until)
+{
+	struct klamm_loop *loop = conn->conn.loop;
+	if (conn->throttle.fn == NULL &&
+	    kl_timer_init(loop, &conn->throttle, throttle_ends, NULL) != 0) {
+		conn->throttle.fn = NULL;
+		return; /* out of memory: the client has been told, at least */
+	}
+	conn->throttled = true;
+	update_mute(conn);
+	kl_timer_set(loop, &conn->throttle, until);
 }
 
 void kl_dev_conns_close(struct kl_dev_node *node, bool reset)

@@ -3,7 +3,7 @@
  * here. */
 #include <stdio.h>
 
-#include "broker/call.h"
+#include "broker/faults.h"
 
 enum {
 	RESOURCE_TOPIC = 2,
@@ -12,12 +12,14 @@ enum {
 /* ConfigSource and ConfigType. */
 enum {
 	SOURCE_TOPIC = 1,
+	SOURCE_ALL_BROKERS = 3, /* set at run time, as the default of all of them */
 	SOURCE_STATIC_BROKER = 4,
 	SOURCE_DEFAULT = 5,
 };
 enum {
 	TYPE_BOOLEAN = 1,
 	TYPE_INT = 3,
+	TYPE_LIST = 7,
 };
 
 struct describe {
@@ -106,6 +108,32 @@ static void put_number(struct describe *d, const char *key, int64_t value,
 			->read_only = true;
 }
 
+/* klamm.fault holds for all nodes; klamm.fault.hits counts for each of them, in the same
+ * order. */
+static bool put_faults(struct describe *d)
+{
+	struct kl_buf faults = {0}, hits = {0};
+	struct kl_list *list = &d->call->broker->faults;
+	kl_list_for(fault, list, struct kl_dev_fault, link) {
+		const char *sep = faults.len > 0 ? "; " : "";
+		kl_buf_printf(&faults, "%s", sep);
+		kl_dev_fault_print(&fault->spec, &faults);
+		kl_buf_printf(&hits, "%s%lld", sep, (long long)fault->hits);
+	}
+	int8_t source = kl_list_empty(list) ? SOURCE_DEFAULT : SOURCE_ALL_BROKERS;
+	struct kl_arena *arena = &d->call->arena;
+	const char *texts[] = {kl_arena_text(arena, (char *)faults.data, faults.len),
+			       kl_arena_text(arena, (char *)hits.data, hits.len)};
+	bool ok = !faults.failed && !hits.failed && texts[0] != NULL && texts[1] != NULL;
+	kl_buf_free(&faults);
+	kl_buf_free(&hits);
+	if (ok && is_wanted(d, "klamm.fault"))
+		put(d, "klamm.fault", texts[0], source, TYPE_LIST);
+	if (ok && is_wanted(d, "klamm.fault.hits"))
+		put(d, "klamm.fault.hits", texts[1], source, TYPE_LIST)->read_only = true;
+	return ok;
+}
+
 static bool describe_broker(struct describe *d)
 {
 	struct klamm_broker *broker = d->call->broker;
@@ -113,8 +141,8 @@ static bool describe_broker(struct describe *d)
 	const struct kl_dev_node *node = d->call->conn->node;
 	char id[12];
 	snprintf(id, sizeof(id), "%d", (int)node->id);
-	if (d->asked->resource_name.len <= 0)
-		return true; /* what was changed for all brokers at run time: nothing */
+	if (d->asked->resource_name.len <= 0) /* what was changed at run time */
+		return reserve(d, 2) && put_faults(d);
 	if (!kl_str_is(d->asked->resource_name, id) || d->broker_told) {
 		d->out->error_code = KLAMM_ERR_INVALID_REQUEST;
 		d->out->error_message =
@@ -122,7 +150,7 @@ static bool describe_broker(struct describe *d)
 		return true;
 	}
 	d->broker_told = true;
-	if (!reserve(d, 8))
+	if (!reserve(d, 10))
 		return false;
 	put_number(d, "node.id", node->id, -1);
 	put_number(d, "num.partitions", o->partitions, 1);
@@ -134,7 +162,7 @@ static bool describe_broker(struct describe *d)
 		    o->no_auto_create ? SOURCE_STATIC_BROKER : SOURCE_DEFAULT,
 		    TYPE_BOOLEAN)
 			->read_only = true;
-	return true;
+	return put_faults(d);
 }
 
 static bool describe_one(struct describe *d)

@@ -19,6 +19,7 @@ const struct kl_dev_api kl_dev_apis[] = {
 	{KL_API_OFFSET_FOR_LEADER_EPOCH, 2, 4, 2, kl_dev_offset_for_leader_epoch},
 	{KL_API_DESCRIBE_CONFIGS, 1, 4, 1, kl_dev_describe_configs},
 	{KL_API_CREATE_PARTITIONS, 0, 3, 0, kl_dev_create_partitions},
+	{KL_API_INCREMENTAL_ALTER_CONFIGS, 0, 1, 0, kl_dev_alter_configs},
 	{KL_API_DESCRIBE_CLUSTER, 0, 2, 0, kl_dev_describe_cluster},
 	{KL_API_DESCRIBE_TOPIC_PARTITIONS, 0, 0, 0, kl_dev_describe_topic_partitions},
 };
@@ -44,6 +45,7 @@ static void run(struct kl_dev_call *call)
 {
 	const struct klamm_broker_fault *fault =
 		call->fault != NULL ? kl_dev_fault_spec(call->fault) : NULL;
+	kl_dev_fault_before(call);
 	if (fault != NULL && fault->action == KLAMM_BROKER_DROP)
 		kl_dev_call_drop(call, fault->reset);
 	else if (fault != NULL && fault->action == KLAMM_BROKER_SILENCE)

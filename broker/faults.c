@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Trouble that a test asked for: which requests it is for, and how often. */
+#include "broker/faults.h"
+
 #include <stdlib.h>
-
-#include "broker/call.h"
-
-struct kl_dev_fault {
-	struct kl_list link; /* in the broker, oldest first; empty when it was removed */
-	unsigned refs;
-	int32_t id;
-	int32_t skip, left; /* left -1: no end */
-	int64_t hits;
-	struct klamm_broker_fault spec;
-	char *topic;
-};
 
 const struct klamm_broker_fault *kl_dev_fault_spec(const struct kl_dev_fault *fault)
 {
@@ -27,7 +17,7 @@ void kl_dev_fault_unref(struct kl_dev_fault *fault)
 	free(fault);
 }
 
-static void drop(struct kl_dev_fault *fault)
+void kl_dev_fault_drop(struct kl_dev_fault *fault)
 {
 	kl_list_remove(&fault->link);
 	kl_dev_fault_unref(fault);
@@ -35,7 +25,51 @@ static void drop(struct kl_dev_fault *fault)
 
 void kl_dev_faults_free(struct klamm_broker *broker)
 {
-	kl_list_for_safe(fault, &broker->faults, struct kl_dev_fault, link) drop(fault);
+	kl_list_for_safe(fault, &broker->faults, struct kl_dev_fault, link)
+		kl_dev_fault_drop(fault);
+}
+
+static bool is_sound(const struct klamm_broker_fault *spec)
+{
+	return spec->action >= KLAMM_BROKER_PASS && spec->action <= KLAMM_BROKER_GARBAGE &&
+	       spec->skip >= 0 && spec->count >= -1 && spec->every >= 0 &&
+	       spec->probability >= 0 && spec->probability <= 1 && spec->delay_ms >= 0 &&
+	       spec->delay_ms <= INT32_MAX && spec->cut >= 0 && spec->leader >= -1 &&
+	       spec->coordinator >= -1 && spec->throttle_ms >= 0 &&
+	       (spec->leader == 0 || spec->topic != NULL);
+}
+
+int kl_dev_fault_new(const struct klamm_broker_fault *spec, struct kl_dev_fault **fault_out,
+		     struct klamm_error *err)
+{
+	if (!is_sound(spec))
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"a fault with a member that cannot be so");
+	struct kl_dev_fault *fault = calloc(1, sizeof(*fault));
+	char *topic = spec->topic != NULL ? strdup(spec->topic) : NULL;
+	if (fault == NULL || (spec->topic != NULL && topic == NULL)) {
+		free(fault);
+		free(topic);
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a fault");
+	}
+	*fault = (struct kl_dev_fault){
+		.refs = 1,
+		.skip = spec->skip,
+		.left = spec->count == 0 ? 1 : spec->count,
+		.random = (uint64_t)spec->seed,
+		.spec = *spec,
+		.topic = topic,
+	};
+	fault->spec.topic = topic;
+	kl_list_init(&fault->link);
+	*fault_out = fault;
+	return 0;
+}
+
+void kl_dev_fault_arm(struct klamm_broker *broker, struct kl_dev_fault *fault)
+{
+	fault->id = ++broker->last_fault;
+	kl_list_push(&broker->faults, &fault->link);
 }
 
 /* --- what a request names --- */
@@ -143,24 +177,52 @@ static bool names(const struct kl_dev_call *call, const struct klamm_broker_faul
 
 /* --- meeting one --- */
 
+/* splitmix64. */
+uint64_t kl_dev_fault_random(struct kl_dev_fault *fault)
+{
+	uint64_t v = fault->random += 0x9e3779b97f4a7c15;
+	v = (v ^ v >> 30) * 0xbf58476d1ce4e5b9;
+	v = (v ^ v >> 27) * 0x94d049bb133111eb;
+	return v ^ v >> 31;
+}
+
+/* Whoever set a fault must be able to take it back. */
+static bool is_api(const struct klamm_broker_fault *spec, int api)
+{
+	return spec->api < 0 ? api != KL_API_INCREMENTAL_ALTER_CONFIGS &&
+				       api != KL_API_DESCRIBE_CONFIGS
+			     : spec->api == api;
+}
+
 static bool fits(const struct kl_dev_fault *fault, const struct kl_dev_call *call)
 {
 	const struct klamm_broker_fault *spec = &fault->spec;
-	return fault->left != 0 && (spec->api < 0 || spec->api == call->api->api) &&
+	return fault->left != 0 && is_api(spec, call->api->api) &&
 	       (spec->node == 0 || spec->node == call->conn->node->id) &&
 	       (spec->topic == NULL || names(call, spec));
+}
+
+/* It fits; is it this one's turn? */
+static bool is_due(struct kl_dev_fault *fault)
+{
+	const struct klamm_broker_fault *spec = &fault->spec;
+	if (fault->skip > 0) {
+		fault->skip--;
+		return false;
+	}
+	if (spec->every > 1 && fault->fits++ % spec->every != 0)
+		return false;
+	/* 53 random bits are a number below 1. */
+	return spec->probability == 0 ||
+	       (double)(kl_dev_fault_random(fault) >> 11) * 0x1p-53 < spec->probability;
 }
 
 struct kl_dev_fault *kl_dev_fault_meet(const struct kl_dev_call *call)
 {
 	kl_list_for(fault, &call->broker->faults, struct kl_dev_fault, link)
 	{
-		if (!fits(fault, call))
+		if (!fits(fault, call) || !is_due(fault))
 			continue;
-		if (fault->skip > 0) {
-			fault->skip--;
-			continue;
-		}
 		if (fault->left > 0)
 			fault->left--;
 		fault->hits++;
@@ -210,8 +272,8 @@ static struct kl_dev_fault *find(struct klamm_broker *broker, int32_t id)
 static void run_add(void *arg)
 {
 	struct fault_call *call = arg;
-	call->id = call->fault->id = ++call->broker->last_fault;
-	kl_list_push(&call->broker->faults, &call->fault->link);
+	kl_dev_fault_arm(call->broker, call->fault);
+	call->id = call->fault->id;
 }
 
 static void run_hits(void *arg)
@@ -228,7 +290,14 @@ static void run_remove(void *arg)
 	if (call->id == 0)
 		kl_dev_faults_free(call->broker);
 	else if ((fault = find(call->broker, call->id)) != NULL)
-		drop(fault);
+		kl_dev_fault_drop(fault);
+}
+
+static int32_t add(struct klamm_broker *broker, struct kl_dev_fault *fault)
+{
+	struct fault_call call = {.broker = broker, .fault = fault};
+	kl_loop_call(broker->loop, run_add, &call);
+	return call.id;
 }
 
 int klamm_broker_fault_add(struct klamm_broker *broker,
@@ -237,31 +306,26 @@ int klamm_broker_fault_add(struct klamm_broker *broker,
 {
 	struct klamm_broker_fault known = {0};
 	memcpy(&known, spec, kl_min(spec->size, sizeof(known)));
-	if (known.action < KLAMM_BROKER_PASS || known.action > KLAMM_BROKER_SILENCE ||
-	    known.skip < 0 || known.count < -1 || known.delay_ms < 0 ||
-	    known.delay_ms > INT32_MAX)
-		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
-				"a fault with an action, count or delay that cannot be");
-	struct kl_dev_fault *fault = calloc(1, sizeof(*fault));
-	char *topic = known.topic != NULL ? strdup(known.topic) : NULL;
-	if (fault == NULL || (known.topic != NULL && topic == NULL)) {
-		free(fault);
-		free(topic);
-		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a fault");
-	}
-	*fault = (struct kl_dev_fault){
-		.refs = 1,
-		.skip = known.skip,
-		.left = known.count == 0 ? 1 : known.count,
-		.spec = known,
-		.topic = topic,
-	};
-	fault->spec.topic = topic;
-	kl_list_init(&fault->link);
-	struct fault_call call = {.broker = broker, .fault = fault};
-	kl_loop_call(broker->loop, run_add, &call);
+	struct kl_dev_fault *fault;
+	int rc = kl_dev_fault_new(&known, &fault, err);
+	if (rc != 0)
+		return rc;
+	int32_t id = add(broker, fault);
 	if (id_out != NULL)
-		*id_out = call.id;
+		*id_out = id;
+	return 0;
+}
+
+int klamm_broker_fault(struct klamm_broker *broker, const char *text, int32_t *id_out,
+		       struct klamm_error *err)
+{
+	struct kl_dev_fault *fault;
+	int rc = kl_dev_fault_parse(text, strlen(text), &fault, err);
+	if (rc != 0)
+		return rc;
+	int32_t id = add(broker, fault);
+	if (id_out != NULL)
+		*id_out = id;
 	return 0;
 }
 

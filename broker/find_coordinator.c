@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* FindCoordinator 0-6: the node that was asked is it. */
+/* FindCoordinator 0-6: the node that was asked is it, unless a fault says another. */
 #include "broker/call.h"
 
 void kl_dev_find_coordinator(struct kl_dev_call *call)
 {
 	const struct kl_find_coordinator_request *request = call->request;
-	const struct kl_dev_node *node = call->conn->node;
+	const struct kl_dev_node *node = kl_dev_coordinator(call);
 	struct kl_find_coordinator_response response;
 	kl_msg_init(&kl_msg_find_coordinator_response, &response);
 	int16_t error = (int16_t)kl_dev_call_error(call);

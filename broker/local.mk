@@ -1,5 +1,6 @@
 lib_LTLIBRARIES += libklamm-broker.la
 libklamm_broker_la_SOURCES = \
+	%D%/alter_configs.c \
 	%D%/api_versions.c \
 	%D%/broker.c %D%/broker.h \
 	%D%/call.c %D%/call.h \
@@ -13,7 +14,9 @@ libklamm_broker_la_SOURCES = \
 	%D%/describe_configs.c \
 	%D%/describe_topic_partitions.c \
 	%D%/dispatch.c \
-	%D%/faults.c \
+	%D%/fault_effect.c \
+	%D%/fault_text.c \
+	%D%/faults.c %D%/faults.h \
 	%D%/fetch.c \
 	%D%/find_coordinator.c \
 	%D%/init_producer_id.c \

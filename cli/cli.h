@@ -75,7 +75,8 @@ extern const struct cli_option cli_global_options[];
 
 extern const struct cli_command cli_bench_consume, cli_bench_produce, cli_broker,
 	cli_completion, cli_config_dump, cli_config_explain, cli_config_lint,
-	cli_config_sample, cli_consume, cli_plugin_check, cli_plugin_info,
+	cli_config_sample, cli_consume, cli_fault_clear, cli_fault_list,
+	cli_fault_set, cli_plugin_check, cli_plugin_info,
 	cli_plugin_list, cli_plugin_new, cli_produce, cli_topic_create,
 	cli_topic_delete, cli_topic_describe, cli_topic_list, cli_version,
 	cli_wire_decode, cli_wire_encode;

@@ -13,7 +13,7 @@ struct options {
 	const char *listen, *advertise, *ready_file, *data_dir;
 	int32_t nodes, partitions, replicas, message_max;
 	int64_t memory;
-	struct cli_list topics;
+	struct cli_list topics, faults;
 	bool no_auto_create, null;
 	int32_t record_size, batch_records;
 };
@@ -39,6 +39,8 @@ static const struct cli_option rows[] = {
 	 "of such a topic (the nodes, but at most 3)"},
 	{0, "no-auto-create", NULL, CLI_FLAG, AT(no_auto_create), 0, 0,
 	 "make no topic because a client asked for it"},
+	{0, "fault", "FAULT", CLI_LIST, AT(faults), 0, 0,
+	 "trouble on purpose, see klamm fault set; may be repeated"},
 	{0, "memory", "BYTES", CLI_INT64, AT(memory), 1 << 20, INT64_MAX,
 	 "bytes of records to keep (1073741824)"},
 	{0, "message-max", "BYTES", CLI_INT32, AT(message_max), 1, 100 << 20,
@@ -98,6 +100,11 @@ static int prepare(struct klamm_broker *broker, const struct options *o)
 		int rc = create_topic(broker, o->topics.v[i]);
 		if (rc != CLI_OK)
 			return rc;
+	}
+	for (size_t i = 0; i < o->faults.n; i++) {
+		struct klamm_error err;
+		if (klamm_broker_fault(broker, o->faults.v[i], NULL, &err) != 0)
+			return cli_fail(CLI_USAGE, "--fault: %s", err.text);
 	}
 	const char *address = klamm_broker_address(broker);
 	if (o->ready_file != NULL) {

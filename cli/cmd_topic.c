@@ -3,40 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <klamm/admin.h>
-
-#include "cli/cli.h"
+#include "cli/session.h"
 #include "cli/table.h"
 #include "core/base/text.h"
-
-/* --- an admin client for one command --- */
-
-struct session {
-	int64_t timeout_ms;
-	struct klamm_conf *conf;
-	struct klamm_loop *loop;
-	struct klamm_admin *admin;
-};
-
-static int open_session(const struct cli *cli, struct session *s)
-{
-	struct klamm_error err;
-	s->timeout_ms = cli_timeout_ms(cli);
-	int status = cli_client_conf(cli, &s->conf);
-	if (status != 0)
-		return status;
-	if (klamm_loop_new(s->conf, &s->loop, &err) != 0 ||
-	    klamm_admin_new(s->conf, s->loop, &s->admin, &err) != 0)
-		return cli_error(&err);
-	return 0;
-}
-
-static void close_session(struct session *s)
-{
-	klamm_admin_free(s->admin);
-	klamm_loop_free(s->loop);
-	klamm_conf_free(s->conf);
-}
 
 /* --- results, one per topic --- */
 
@@ -100,7 +69,7 @@ static int parse_configs(const struct cli *cli, const struct cli_list *list,
 	return 0;
 }
 
-static int create_topics(struct session *s, const struct create_options *o,
+static int create_topics(struct cli_session *s, const struct create_options *o,
 			 const struct cli_list *names,
 			 const struct klamm_topic_config *configs)
 {
@@ -134,13 +103,13 @@ static int run_create(struct cli *cli, const void *options, const struct cli_lis
 {
 	const struct create_options *o = options;
 	struct klamm_topic_config *configs = cli_alloc(o->configs.n * sizeof(*configs));
-	struct session s = {0};
+	struct cli_session s = {0};
 	int status = parse_configs(cli, &o->configs, configs);
 	if (status == 0)
-		status = open_session(cli, &s);
+		status = cli_session_open(cli, &s);
 	if (status == 0)
 		status = create_topics(&s, o, args, configs);
-	close_session(&s);
+	cli_session_close(&s);
 	for (size_t i = 0; i < o->configs.n; i++)
 		free((void *)configs[i].name);
 	free(configs);
@@ -190,8 +159,8 @@ struct delete_options {
 static int run_delete(struct cli *cli, const void *options, const struct cli_list *args)
 {
 	const struct delete_options *o = options;
-	struct session s = {0};
-	int status = open_session(cli, &s);
+	struct cli_session s = {0};
+	int status = cli_session_open(cli, &s);
 	if (status == 0) {
 		struct klamm_error *errors = cli_alloc(args->n * sizeof(*errors));
 		klamm_admin_delete_topics(s.admin, args->v, args->n, s.timeout_ms,
@@ -200,7 +169,7 @@ static int run_delete(struct cli *cli, const void *options, const struct cli_lis
 		status = tell_results(args, errors, forgiven, o->json);
 		free(errors);
 	}
-	close_session(&s);
+	cli_session_close(&s);
 	return status;
 }
 
@@ -361,8 +330,8 @@ static int show(struct cli *cli, const void *options, const struct cli_list *nam
 		int (*print)(const struct cli *cli, const struct show_options *o,
 			     const struct klamm_topic_list *list))
 {
-	struct session s = {0};
-	int status = open_session(cli, &s);
+	struct cli_session s = {0};
+	int status = cli_session_open(cli, &s);
 	if (status == 0) {
 		struct klamm_topic_list *list;
 		struct klamm_error err;
@@ -375,7 +344,7 @@ static int show(struct cli *cli, const void *options, const struct cli_list *nam
 			klamm_topic_list_free(list);
 		}
 	}
-	close_session(&s);
+	cli_session_close(&s);
 	return status;
 }
 

@@ -8,6 +8,7 @@ bin_PROGRAMS += %D%/klamm
 	%D%/reader.c %D%/reader.h \
 	%D%/format.c %D%/format.h \
 	%D%/place.c %D%/place.h \
+	%D%/session.c %D%/session.h \
 	%D%/table.c %D%/table.h \
 	%D%/wire.c %D%/wire.h \
 	%D%/bench.c %D%/bench.h \
@@ -17,6 +18,7 @@ bin_PROGRAMS += %D%/klamm
 	%D%/cmd_config.c \
 	%D%/cmd_config_dump.c \
 	%D%/cmd_consume.c \
+	%D%/cmd_fault.c \
 	%D%/cmd_plugin.c \
 	%D%/cmd_plugin_check.c \
 	%D%/cmd_plugin_new.c \

@@ -114,12 +114,15 @@ enum klamm_broker_action {
 	KLAMM_BROKER_DROP = 2,       /* do nothing and close the connection */
 	KLAMM_BROKER_DROP_AFTER = 3, /* do it, then close instead of answering */
 	KLAMM_BROKER_SILENCE = 4,    /* do nothing; never answer on this connection again */
+	KLAMM_BROKER_CUT = 5,        /* do it, send `cut` bytes of the answer, then close */
+	KLAMM_BROKER_GARBAGE = 6,    /* do it, and answer with as many random bytes */
 };
 
 struct klamm_broker_fault {
 	size_t size; /* sizeof(struct klamm_broker_fault) */
 	/* Which requests. */
-	int32_t api;       /* Kafka's number; -1 = any */
+	int32_t api;       /* Kafka's number; -1 = any but IncrementalAlterConfigs and
+			    * DescribeConfigs, which set and show faults */
 	int32_t node;      /* asked of this node; 0 = any */
 	const char *topic; /* that name this topic; NULL = any; copied */
 	int32_t partition; /* and this partition of it; -1 = any; needs a topic */
@@ -130,8 +133,31 @@ struct klamm_broker_fault {
 	int32_t error;    /* KLAMM_BROKER_ERROR: enum klamm_err of the protocol. With a topic,
 			   * only what the fault names gets it, the rest is handled. */
 	int64_t delay_ms; /* wait that long first; nothing else of that connection is read */
-	bool reset;       /* DROP, DROP_AFTER: with a reset */
+	bool reset;       /* DROP, DROP_AFTER, CUT: with a reset */
+	int32_t every;    /* of those that count, only every so-manieth; 0 = 1 */
+	/* Of those, each with this probability; 0 = 1. The same seed, the same choices. */
+	double probability;
+	int64_t seed;
+	int64_t cut; /* CUT: bytes, the four of the frame's size included */
+	/* Beside any action, and before it: */
+	int32_t leader;      /* this node leads what is named; -1 = the next replica */
+	int32_t coordinator; /* FindCoordinator names this node from now on; -1 = the next */
+	/* The answer says that the client is throttled, and nothing more is read from it for
+	 * so long (KIP-219). */
+	int32_t throttle_ms;
 };
+
+/* The same in words, as klamm broker --fault and the setting klamm.fault take it:
+ *
+ *	produce topic=t partition=0 nth=3 error=NOT_LEADER_OR_FOLLOWER
+ *	fetch node=2 count=all delay=250
+ *	any probability=0.01 seed=7 drop=after reset
+ *
+ * docs/DEVBROKER.md has all of them. INVALID_ARGUMENT: the text says which word is wrong.
+ * The number in id_out (may be NULL) is for the calls below. */
+int klamm_broker_fault(struct klamm_broker *broker, const char *text, int32_t *id_out,
+		       struct klamm_error *err);
+
 
 /* Faults are asked in the order they were added; a request meets the first that fits. The
  * number in id_out (may be NULL) is for the calls below. */

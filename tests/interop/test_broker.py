@@ -122,3 +122,50 @@ def long_poll(ctx):
     batches = consumer.poll(timeout_ms=10000)
     equal([m.value for batch in batches.values() for m in batch], [b"here"], "records")
     consumer.close()
+
+
+def send_three(ctx, topic):
+    """What became of three records that kafka-python sent without a retry."""
+    producer = kafka.KafkaProducer(bootstrap_servers=ctx.at, retries=0, linger_ms=0,
+                                   enable_idempotence=False)
+    fates = []
+    for i in range(3):
+        try:
+            producer.send(topic, b"%d" % i, partition=0).get(timeout=peers.TIMEOUT_S)
+            fates.append("sent")
+        except kafka.errors.KafkaError as error:
+            fates.append(type(error).__name__)
+    producer.close()
+    return fates
+
+
+@test("kafka-python sets a fault, meets it and takes it back")
+def kafka_python_fault(ctx):
+    klamm.create_topic(ctx.at, "fault")
+    admin = kafka.admin.KafkaAdminClient(bootstrap_servers=ctx.at)
+    broker = kafka.admin.ConfigResourceType.BROKER
+
+    def change(setting):
+        admin.alter_configs([kafka.admin.ConfigResource(broker, "1",
+                                                        {"klamm.fault": setting})])
+    change("produce topic=fault nth=2 error=MESSAGE_TOO_LARGE")
+    equal(send_three(ctx, "fault"), ["sent", "MessageSizeTooLargeError", "sent"], "records")
+    told = klamm.run("-b", ctx.at, "fault", "list").decode()
+    assert told.startswith("1\tProduce topic=fault nth=2 count=1"), told
+    change(("DELETE", None))
+    equal(klamm.run("-b", ctx.at, "fault", "list"), b"", "faults")
+    admin.close()
+
+
+@test("Java's configs tool sets faults and shows them")
+def java_fault(ctx):
+    klamm.create_topic(ctx.at, "java-fault")
+    every = ("--entity-type", "brokers", "--entity-default")
+    ctx.tool("configs", "--alter", *every, "--add-config",
+             "klamm.fault=[produce topic=java-fault error=TOPIC_AUTHORIZATION_FAILED]")
+    told = ctx.tool("configs", "--describe", *every).decode()
+    assert "klamm.fault=Produce topic=java-fault count=1 error=TOPIC_AUTH" in told, told
+    equal(send_three(ctx, "java-fault"), ["TopicAuthorizationFailedError", "sent", "sent"],
+          "records")
+    ctx.tool("configs", "--alter", *every, "--delete-config", "klamm.fault")
+    equal(klamm.run("-b", ctx.at, "fault", "list"), b"", "faults")

@@ -151,3 +151,9 @@ def topics(ctx):
     klamm.run("-b", ctx.at, "topic", "delete", "short-lived")
     listed = klamm.run("-b", ctx.at, "topic", "list").decode()
     assert "short-lived" not in listed.split(), listed
+
+
+@test("faults are for klamm's own broker")
+def faults(ctx):
+    error = klamm.run("-b", ctx.at, "fault", "set", "any silence", status=1).decode()
+    assert "it is no klamm broker" in error, error
