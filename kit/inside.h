@@ -88,10 +88,15 @@ const void *kit_guard_put(struct kit_guard *g, const void *p, size_t n);
 size_t kit_heap(void);
 unsigned kit_count_dir(const char *path); /* of entries; 0 = cannot be read */
 
-/* How often a secret lies in the writable memory of this process. It is given with each byte
- * xor-ed with KIT_MASK, so as not to be found itself. */
+/* How often a part of a secret lies in the writable memory of this process: an allocator writes
+ * over the beginning of what it gets back. Each byte is xor-ed with KIT_MASK, so as not to be
+ * found itself. */
 #define KIT_MASK 0x5a
-unsigned kit_find_secret(const uint8_t *masked, size_t n);
+struct kit_needle {
+	const uint8_t *masked;
+	size_t len, part; /* len is some times part */
+};
+unsigned kit_find_secret(const struct kit_needle *needle);
 
 /* Data that packs well, badly and as usual. */
 enum { KIT_ZERO, KIT_NOISE, KIT_WORDS, KIT_FILLS };

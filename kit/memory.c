@@ -146,7 +146,7 @@ unsigned kit_count_dir(const char *path)
 
 #define CHUNK ((size_t)64 << 10)
 /* A sanitizer's shadow: huge, and it holds no bytes of anybody's. */
-#define REGION_MAX ((uint64_t)1 << 30)
+#define REGION_MAX ((uint64_t)128 << 20)
 
 #ifdef __has_attribute
 #if __has_attribute(no_sanitize)
@@ -157,15 +157,21 @@ unsigned kit_count_dir(const char *path)
 #define UNWATCHED
 #endif
 
-UNWATCHED static unsigned count_in(const uint8_t *p, size_t len, const uint8_t *masked,
-				   size_t n)
+/* Places where any of the needle's parts begins. */
+UNWATCHED static unsigned count_in(const uint8_t *p, size_t len,
+				   const struct kit_needle *needle)
 {
 	unsigned found = 0;
-	for (size_t at = 0; at + n <= len; at++) {
-		size_t i = 0;
-		while (i < n && (p[at + i] ^ KIT_MASK) == masked[i])
-			i++;
-		found += i == n;
+	for (size_t at = 0; at + needle->part <= len; at++) {
+		uint8_t first = p[at] ^ KIT_MASK;
+		for (size_t part = 0; part < needle->len; part += needle->part) {
+			size_t i = 0;
+			if (needle->masked[part] != first)
+				continue;
+			while (i < needle->part && (p[at + i] ^ KIT_MASK) == needle->masked[part + i])
+				i++;
+			found += i == needle->part;
+		}
 	}
 	return found;
 }
@@ -185,7 +191,7 @@ static bool is_touched(uint64_t from, size_t len)
 /* Through /proc/self/mem: no fault, and nothing that a sanitizer minds. A secret is not so
  * long that it often lies across two chunks, but it may: they overlap by a page. */
 static unsigned search(int mem, uint64_t from, uint64_t to, uint8_t *chunk,
-		       const uint8_t *masked, size_t n)
+		       const struct kit_needle *needle)
 {
 	unsigned found = 0;
 	for (; from < to; from += CHUNK - 4096) {
@@ -194,7 +200,7 @@ static unsigned search(int mem, uint64_t from, uint64_t to, uint8_t *chunk,
 			continue;
 		ssize_t got = pread(mem, chunk, want, (off_t)from);
 		if (got > 0)
-			found += count_in(chunk, (size_t)got, masked, n);
+			found += count_in(chunk, (size_t)got, needle);
 		explicit_bzero(chunk, CHUNK);
 		if (want < CHUNK)
 			break;
@@ -202,7 +208,7 @@ static unsigned search(int mem, uint64_t from, uint64_t to, uint8_t *chunk,
 	return found;
 }
 
-unsigned kit_find_secret(const uint8_t *masked, size_t n)
+unsigned kit_find_secret(const struct kit_needle *needle)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
 	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
@@ -220,10 +226,10 @@ unsigned kit_find_secret(const uint8_t *masked, size_t n)
 			continue;
 		uint64_t hole = (uintptr_t)chunk;
 		if (hole >= from && hole < to) {
-			found += search(mem, from, hole, chunk, masked, n);
+			found += search(mem, from, hole, chunk, needle);
 			from = hole + CHUNK;
 		}
-		found += search(mem, from, to, chunk, masked, n);
+		found += search(mem, from, to, chunk, needle);
 	}
 	if (chunk != MAP_FAILED)
 		munmap(chunk, CHUNK);

@@ -22,3 +22,4 @@ endif
 
 include tests/sim/local.mk
 include tests/cli/local.mk
+include tests/outside/local.mk

@@ -56,6 +56,7 @@ def main():
                 good &= frame.run(context, args.patterns)
     else:
         import test_kafka
+        import test_outside
         import test_transactions
         if args.version.startswith("4.4."):
             import test_likeness
