@@ -88,9 +88,9 @@ const void *kit_guard_put(struct kit_guard *g, const void *p, size_t n);
 size_t kit_heap(void);
 unsigned kit_count_dir(const char *path); /* of entries; 0 = cannot be read */
 
-/* How often a part of a secret lies in the writable memory of this process: an allocator writes
- * over the beginning of what it gets back. Each byte is xor-ed with KIT_MASK, so as not to be
- * found itself. */
+/* How often a part of a secret lies in the writable memory of this process: an allocator
+ * writes over the beginning of what it gets back. Each byte is xor-ed with KIT_MASK, so as
+ * not to be found itself. */
 #define KIT_MASK 0x5a
 struct kit_needle {
 	const uint8_t *masked;

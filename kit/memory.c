@@ -168,7 +168,8 @@ UNWATCHED static unsigned count_in(const uint8_t *p, size_t len,
 			size_t i = 0;
 			if (needle->masked[part] != first)
 				continue;
-			while (i < needle->part && (p[at + i] ^ KIT_MASK) == needle->masked[part + i])
+			while (i < needle->part &&
+			       (p[at + i] ^ KIT_MASK) == needle->masked[part + i])
 				i++;
 			found += i == needle->part;
 		}

@@ -37,7 +37,8 @@ static int ultra_compress(void *self, const struct klamm_span *in, struct klamm_
 	uint8_t *to = klamm_out_reserve(out, room);
 	if (to == NULL)
 		return klamm_out_error(out, room, err);
-	size_t n = ZSTD_compress(to, room, in->data, in->len, ((const struct conf *)self)->level);
+	size_t n = ZSTD_compress(to, room, in->data, in->len,
+				 ((const struct conf *)self)->level);
 	if (ZSTD_isError(n))
 		return klamm_fail(err, KLAMM_ERR_LIMIT, "%s", ZSTD_getErrorName(n));
 	out->len += n;
