@@ -160,9 +160,9 @@ static void answer(struct kl_dev_call *call)
 	f.response.responses =
 		kl_type_new(&kl_type_fetch_response_topic, &call->arena, n);
 	f.response.responses_n = (int32_t)n;
-	f.response.node_endpoints = kl_type_new(
-		&kl_type_fetch_response_node_endpoint, &call->arena,
-		call->broker->options.nodes > 1 ? call->broker->options.nodes : 0);
+	f.response.node_endpoints =
+		kl_type_new(&kl_type_fetch_response_node_endpoint, &call->arena,
+			    (size_t)call->broker->options.nodes);
 	for (size_t i = 0; i < n; i++) {
 		if (f.response.responses == NULL ||
 		    !fetch_topic(&f, &request->topics[i], &f.response.responses[i])) {

@@ -381,9 +381,9 @@ static struct work *begin(struct kl_dev_call *call)
 	size_t n = (size_t)kl_max(request->topic_data_n, 0);
 	work->response.responses = kl_type_new(&kl_type_produce_response_topic, arena, n);
 	work->response.responses_n = (int32_t)n;
-	work->response.node_endpoints = kl_type_new(
-		&kl_type_produce_response_node_endpoint, arena,
-		call->broker->options.nodes > 1 ? call->broker->options.nodes : 0);
+	work->response.node_endpoints =
+		kl_type_new(&kl_type_produce_response_node_endpoint, arena,
+			    (size_t)call->broker->options.nodes);
 	if (work->response.responses == NULL)
 		return NULL;
 	if (call->broker->store == NULL || request->acks != -1)
