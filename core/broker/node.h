@@ -46,7 +46,7 @@ enum kl_node_state {
 enum kl_node_opening {
 	KL_NODE_ASKS,   /* with ApiVersions */
 	KL_NODE_DOUBTS, /* the broker closed on that: with the probe, and then ApiVersions */
-	KL_NODE_OLD,    /* without: it answered the probe, and closed on ApiVersions */
+	KL_NODE_OLD,    /* without: twice it answered the probe and closed on ApiVersions */
 };
 
 struct kl_node {
@@ -80,6 +80,7 @@ struct kl_node {
 	int64_t probe_at; /* when ApiVersions is not answered */
 	bool probe_answered;
 	bool served; /* a request that was not the node's own, on this connection */
+	unsigned proofs; /* that the broker is old, in a row */
 	struct kl_versions versions;
 	struct kl_auth auth;
 	/* The last attempt failed in a way that the next one will, too, at this time: see

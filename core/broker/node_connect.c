@@ -70,6 +70,7 @@ static void on_versions(struct kl_request *request, const struct kl_response *re
 	if (response->code != 0)
 		return; /* kl_node_give_up() is at work */
 	node->versions_answered = true;
+	node->proofs = 0;
 	node->probe_at = KL_NEVER;
 	const struct kl_api_versions_response *body = response->body;
 	struct klamm_error err;
@@ -133,6 +134,10 @@ static void on_opened(struct kl_conn *conn)
 }
 
 /* --- the connection --- */
+
+/* A broker that is killed between the two answers looks like an old one, once. */
+#define PROOFS 2
+
 
 /* Answers but Fetch are bounded by what a cluster can hold; the handshake's by far less. */
 #define HANDSHAKE_FRAME_MAX (256 * 1024)
@@ -198,7 +203,8 @@ static void on_closed(struct kl_conn *conn, const struct klamm_error *why)
 	kl_error_prefix(&err, "%s", node->where);
 	err.node = node->id;
 	if (is_doubtful(node, &err)) {
-		node->opening = node->probe_answered ? KL_NODE_OLD : KL_NODE_DOUBTS;
+		node->proofs += node->probe_answered;
+		node->opening = node->proofs >= PROOFS ? KL_NODE_OLD : KL_NODE_DOUBTS;
 		kl_error_prefix(&err, "closed on ApiVersions");
 		kl_node_give_up(node, &err, false);
 		return;

@@ -65,11 +65,11 @@ static bool close_on_versions(const struct script_request *request)
 	return true;
 }
 
-/* As Kafka 0.8: one connection to be refused on, one to prove that the broker is well. */
+/* As Kafka 0.8: one connection to be refused on, two to prove that the broker is well. */
 START_TEST(takes_who_closes_on_api_versions_alone_for_old)
 {
 	start(close_on_versions);
-	for (int i = 1; i <= 2; i++) {
+	for (int i = 1; i <= 3; i++) {
 		call_and_wait();
 		ck_assert_int_eq(call.code, KLAMM_ERR_DISCONNECTED);
 		ck_assert(!call.maybe_applied);
@@ -78,8 +78,8 @@ START_TEST(takes_who_closes_on_api_versions_alone_for_old)
 	}
 	check_call(0);
 	check_call(0);
-	ck_assert_int_eq(bench_script.connections, 3);
-	ck_assert_int_eq(asked(), 2);
+	ck_assert_int_eq(bench_script.connections, 4);
+	ck_assert_int_eq(asked(), 3);
 	ck_assert_int_eq(kl_node_version(&node, KL_API_FETCH, -1), 1);
 
 	bench_call_init(&call);
@@ -112,6 +112,22 @@ START_TEST(a_broker_that_was_going_down_is_not_old)
 	check_call(kl_msg_metadata_request.stable);
 	ck_assert_int_eq(bench_script.connections, 2);
 	ck_assert_int_eq(asked(), 2);
+}
+END_TEST
+
+static bool close_twice(const struct script_request *request)
+{
+	return asked() <= 2 && close_on_versions(request);
+}
+
+/* The second time it had answered the probe. */
+START_TEST(a_broker_that_is_killed_between_two_answers_is_not_old)
+{
+	start(close_twice);
+	call_and_wait();
+	call_and_wait();
+	ck_assert_int_eq(call.code, KLAMM_ERR_DISCONNECTED);
+	check_call(kl_msg_metadata_request.stable);
 }
 END_TEST
 
@@ -231,6 +247,8 @@ UNIT_SUITE(old)
 	Suite *s = suite_create("old");
 	unit_add_fixture(s, takes_who_closes_on_api_versions_alone_for_old, bench_up, finish);
 	unit_add_fixture(s, a_broker_that_was_going_down_is_not_old, bench_up, finish);
+	unit_add_fixture(s, a_broker_that_is_killed_between_two_answers_is_not_old, bench_up,
+			 finish);
 	unit_add_fixture(s, who_closes_on_everything_is_not_old, bench_up, finish);
 	unit_add_fixture(s, takes_who_ignores_api_versions_alone_for_old, bench_up, finish);
 	unit_add_fixture(s, who_answers_nothing_is_not_old, bench_up, finish);
