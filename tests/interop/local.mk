@@ -1,6 +1,8 @@
 EXTRA_DIST += \
 	%D%/Place.java \
 	%D%/Range.java \
+	%D%/crashes.py \
+	%D%/feed.py \
 	%D%/frame.py \
 	%D%/klamm.py \
 	%D%/main.py \

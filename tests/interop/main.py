@@ -35,10 +35,15 @@ class Kafka:
 
 def main():
     parser = argparse.ArgumentParser(prog="run")
-    parser.add_argument("what", choices=("kafka", "nodes", "old", "broker"))
+    parser.add_argument("what", choices=("kafka", "nodes", "old", "broker", "crashes"))
     parser.add_argument("patterns", nargs="*")
     parser.add_argument("--version", default="4.4.0")
+    parser.add_argument("--kills", type=int, default=50)
     args = parser.parse_args()
+    if args.what == "crashes":
+        import crashes
+        print(crashes.run(args.kills))
+        return
     if args.what == "broker":
         import test_broker
         with test_broker.Context() as context:

@@ -3,6 +3,7 @@ import random
 
 import kafka.admin
 
+import crashes
 import klamm
 import peers
 import records
@@ -169,3 +170,8 @@ def java_fault(ctx):
           "records")
     ctx.tool("configs", "--alter", *every, "--delete-config", "klamm.fault")
     equal(klamm.run("-b", ctx.at, "fault", "list"), b"", "faults")
+
+
+@test("five kills under load lose nothing that was acknowledged")
+def kills(_):
+    print("#", crashes.run(5))

@@ -14,6 +14,7 @@
 #include "tests/sim/scenario.h"
 
 static const struct scenario *const scenarios[] = {
+	&scenario_crash,
 	&scenario_frames,
 };
 

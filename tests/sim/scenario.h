@@ -22,6 +22,7 @@ struct scenario {
 	void (*run)(struct scenario_run *run);
 };
 
+extern const struct scenario scenario_crash;
 extern const struct scenario scenario_frames;
 
 /* A world for the run, tracing when asked for. */
