@@ -164,6 +164,12 @@ ssize_t kl_sim_pipe_write(struct pipe *pipe, const struct iovec *iov, int count,
 	if (!reserve_runs(pipe, 3 * SPLITS + 1))
 		return -ENOMEM;
 	size_t n = kl_min(total, room), at = 0;
+	if (pipe->lost) { /* into the void, until the window is full */
+		pipe->used += n;
+		pipe->sent += n;
+		kl_sim_trace(sim, "lose", trace_id(pipe), 0, n);
+		return (ssize_t)n;
+	}
 	if (kl_sim_chance(sim, KL_SIM_NET, sim->faults.short_io))
 		n = 1 + kl_sim_draw(sim, KL_SIM_NET, n);
 	int cut = kl_sim_fault_next(pipe, n, &at);

@@ -377,6 +377,21 @@ START_TEST(cut_at_a_byte)
 }
 END_TEST
 
+START_TEST(stall_loses_what_follows)
+{
+	kl_sim_rule(sim, &(struct kl_sim_rule){
+				 .from = client_node,
+				 .to = server_node,
+				 .port = PORT,
+				 .after_bytes = 1000,
+				 .cut = KL_SIM_CUT_STALL,
+			 });
+	struct client c = one(300000); /* many sends: the window is smaller */
+	ck_assert_int_eq(c.error, -ETIMEDOUT);
+	ck_assert_uint_eq(c.got, 1000);
+}
+END_TEST
+
 static void damage_once(void *arg, const struct kl_sim_node *from,
 			   const struct kl_sim_node *to, uint8_t *p, size_t n)
 {
@@ -570,6 +585,7 @@ UNIT_SUITE(sim_net)
 	unit_add_fixture(s, port_off_and_on, set_up, tear_down);
 	unit_add_case(s, "cut_at_a_byte", cut_at_a_byte, set_up, tear_down,
 		      (int)kl_countof(cut_cases));
+	unit_add_fixture(s, stall_loses_what_follows, set_up, tear_down);
 	unit_add_fixture(s, tampering, set_up, tear_down);
 	unit_add_fixture(s, rule_skips, set_up, tear_down);
 	unit_add_fixture(s, link_off_delays, set_up, tear_down);
