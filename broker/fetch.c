@@ -146,13 +146,19 @@ static bool fetch_topic(struct fetch *f, const struct kl_fetch_request_topic *to
 	return true;
 }
 
+/* Bytes of records that the answer may carry. */
+static size_t answer_limit(const struct kl_fetch_request *request)
+{
+	return (size_t)kl_max(0, kl_min(request->max_bytes, FETCH_MAX));
+}
+
 static void answer(struct kl_dev_call *call)
 {
 	const struct kl_fetch_request *request = call->request;
 	struct fetch f = {
 		.call = call,
 		.request = request,
-		.left = (size_t)kl_max(0, kl_min(request->max_bytes, FETCH_MAX)),
+		.left = answer_limit(request),
 		.nothing = true,
 	};
 	kl_msg_init(&kl_msg_fetch_response, &f.response);
@@ -211,9 +217,10 @@ static bool is_ready(struct kl_dev_call *call, size_t want)
 	return false;
 }
 
+/* As Kafka has it: nobody waits for more than one answer takes. */
 static size_t wanted(const struct kl_fetch_request *request)
 {
-	return (size_t)kl_max(0, kl_min(request->min_bytes, FETCH_MAX));
+	return kl_min((size_t)kl_max(0, request->min_bytes), answer_limit(request));
 }
 
 static void on_wake(struct kl_dev_call *call)

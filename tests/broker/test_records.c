@@ -304,8 +304,8 @@ END_TEST
 
 /* --- waiting --- */
 
-static void ask_fetch(struct peer *p, int64_t offset, int32_t wait_ms, int32_t min_bytes,
-		      int32_t epoch)
+static void ask_limited(struct peer *p, int64_t offset, int32_t wait_ms, int32_t min_bytes,
+			int32_t max_bytes, int32_t epoch)
 {
 	struct kl_fetch_request_partition from[2];
 	for (int i = 0; i < 2; i++) {
@@ -320,11 +320,17 @@ static void ask_fetch(struct peer *p, int64_t offset, int32_t wait_ms, int32_t m
 	kl_msg_init(&kl_msg_fetch_request, &request);
 	request.max_wait_ms = wait_ms;
 	request.min_bytes = min_bytes;
-	request.max_bytes = 1 << 20;
+	request.max_bytes = max_bytes;
 	request.session_epoch = epoch;
 	request.topics = &at;
 	request.topics_n = 1;
 	peer_ask(p, &kl_msg_fetch_request, 12, &request);
+}
+
+static void ask_fetch(struct peer *p, int64_t offset, int32_t wait_ms, int32_t min_bytes,
+		      int32_t epoch)
+{
+	ask_limited(p, offset, wait_ms, min_bytes, 1 << 20, epoch);
 }
 
 START_TEST(waits_for_records)
@@ -357,6 +363,15 @@ START_TEST(waits_for_records)
 	r = peer_read(waiter, &kl_msg_fetch_response, 12);
 	ck_assert_int_gt(r->responses[0].partitions[0].records.len, 0);
 	peer_close(waiter);
+}
+END_TEST
+
+START_TEST(waits_for_no_more_than_it_may_send)
+{
+	put(5, now_ms());
+	ask_limited(peer, 0, 60000, 1 << 20, 50, 0);
+	struct kl_fetch_response *r = peer_read(peer, &kl_msg_fetch_response, 12);
+	ck_assert_int_gt(r->responses[0].partitions[0].records.len, 0);
 }
 END_TEST
 
@@ -559,6 +574,7 @@ UNIT_SUITE(records)
 	unit_add_fixture(s, recognises_a_repeated_batch, up, down);
 	unit_add_fixture(s, knows_topic_ids, up, down);
 	unit_add_fixture(s, waits_for_records, up, down);
+	unit_add_fixture(s, waits_for_no_more_than_it_may_send, up, down);
 	unit_add_fixture(s, forgets_waiters_that_go, up, down);
 	unit_add_fixture(s, has_no_sessions, up, down);
 	unit_add_fixture(s, divides_the_answer, up, down);
