@@ -523,9 +523,11 @@ static void schedule(struct kl_cluster *cluster)
 	if (cluster->asking || cluster->stopped)
 		return;
 	const struct kl_settings *s = cluster->settings;
-	int64_t due = cluster->all_wanted || !kl_list_empty(&cluster->wanted)
-			      ? cluster->next_at
+	bool missing = cluster->all_wanted || !kl_list_empty(&cluster->wanted);
+	int64_t due = missing ? cluster->next_at
 			      : kl_max(cluster->next_at, cluster->max_age_at);
+	if (!missing) /* what was missing is not wanted any more */
+		cluster->trying_since = KL_NEVER;
 	if (due > now(cluster)) {
 		kl_timer_set(cluster->nodes.loop, &cluster->timer, due);
 		return;

@@ -27,6 +27,8 @@ struct kl_nodes {
 	struct kl_instance *sasl;   /* the mechanism's plugin; NULL = none */
 	/* Known once a broker told it, for KIP-1242. */
 	const char *cluster_id;
+	/* One has answered ApiVersions: none is taken for a broker from before it. */
+	bool modern;
 	/* A connection became ready or was lost; err NULL = ready. May be NULL. */
 	void (*changed)(struct kl_nodes *nodes, struct kl_node *node,
 			const struct klamm_error *err);

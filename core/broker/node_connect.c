@@ -88,6 +88,7 @@ static void on_versions(struct kl_request *request, const struct kl_response *re
 		return;
 	}
 	kl_versions_learn(&node->versions, body);
+	node->nodes->modern = true;
 	kl_node_know_versions(node);
 }
 
@@ -163,6 +164,7 @@ static bool is_doubtful(const struct kl_node *node, const struct klamm_error *er
 {
 	return node->state == KL_NODE_VERSIONS && err->code == KLAMM_ERR_DISCONNECTED &&
 	       !node->versions_answered && node->nodes->sasl == NULL &&
+	       !node->nodes->modern &&
 	       (node->opening == KL_NODE_ASKS || node->probe_answered);
 }
 
@@ -170,7 +172,7 @@ static bool is_doubtful(const struct kl_node *node, const struct klamm_error *er
 static void explain_silence(const struct kl_node *node, struct klamm_error *err)
 {
 	bool nothing = node->state == KL_NODE_VERSIONS && !node->versions_answered &&
-		       err->code == KLAMM_ERR_DISCONNECTED;
+		       !node->nodes->modern && err->code == KLAMM_ERR_DISCONNECTED;
 	if (nothing && node->nodes->sasl != NULL)
 		kl_error_prefix(err, "it closes on ApiVersions: Kafka 0.9 with SASL does "
 				     "(klamm.broker.version), a listener that wants TLS, or "

@@ -4,7 +4,8 @@
  * keeps silent (0.9). To be taken for one by mistake would cost headers and the difference
  * between committed and aborted records without a word, so it takes a proof: the smallest
  * request that each broker answers, Metadata version 0, is answered, and ApiVersions beside
- * it, on the same connection, is not. */
+ * it, on the same connection, is not. One broker that answers ApiVersions speaks for its whole
+ * cluster: where 0.9 and 0.10 are mixed, klamm.broker.version says so. */
 #include "core/broker/node_int.h"
 
 #include "core/proto/frame.h"
@@ -74,7 +75,8 @@ void kl_node_pass_over(struct kl_node *node, const uint8_t *p, size_t n)
 	struct kl_request *versions = &node->versions_request, *probe = &node->probe;
 	struct kl_reader reader = kl_reader(p, n);
 	int32_t id;
-	if (kl_list_first(&node->in_flight, struct kl_request, link) != versions ||
+	if (node->nodes->modern ||
+	    kl_list_first(&node->in_flight, struct kl_request, link) != versions ||
 	    kl_list_empty(&probe->link) || !probe->gone ||
 	    !kl_frame_read_correlation(&reader, &id) || id != probe->correlation)
 		return;

@@ -216,6 +216,25 @@ START_TEST(a_slow_broker_is_not_old)
 }
 END_TEST
 
+static bool fall_silent(const struct script_request *request)
+{
+	return is_versions(request) && asked() > 1;
+}
+
+/* What it did before says more than an answer that got lost. */
+START_TEST(who_answered_once_is_not_old)
+{
+	start(fall_silent);
+	check_call(kl_msg_metadata_request.stable);
+	struct klamm_error why = {.code = KLAMM_ERR_DISCONNECTED};
+	kl_node_disconnect(&node, &why);
+	call_and_wait();
+	ck_assert_int_eq(call.code, KLAMM_ERR_PROTOCOL);
+	bench_script.handle = NULL;
+	check_call(kl_msg_metadata_request.stable);
+}
+END_TEST
+
 START_TEST(opt_klamm_broker_version)
 {
 	static const struct {
@@ -253,6 +272,7 @@ UNIT_SUITE(old)
 	unit_add_fixture(s, takes_who_ignores_api_versions_alone_for_old, bench_up, finish);
 	unit_add_fixture(s, who_answers_nothing_is_not_old, bench_up, finish);
 	unit_add_fixture(s, a_slow_broker_is_not_old, bench_up, finish);
+	unit_add_fixture(s, who_answered_once_is_not_old, bench_up, finish);
 	unit_add_case(s, "opt_klamm_broker_version", opt_klamm_broker_version, bench_up,
 		      finish, 4);
 	return s;
