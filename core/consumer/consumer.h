@@ -72,6 +72,7 @@ struct kl_cpart {
 	bool in_flight, assigned;
 	struct kl_part_lookup *lookup; /* under way */
 	atomic_bool muted; /* paused: nothing more is fetched */
+	int64_t full_since; /* as much is queued as is fetched ahead */
 	int64_t retry_at;
 	unsigned failures;
 	int32_t told_error; /* told to the application already */

@@ -26,6 +26,7 @@ struct fetch {
 	} *parts;
 	size_t count, cap;
 	int32_t max_bytes;
+	int64_t max_wait;
 	struct kl_arena arena;
 };
 
@@ -202,6 +203,7 @@ static void on_data(struct klamm_consumer *c, struct fetch_part *fp, struct kl_s
 	chunk->n = chunk->bytes = span.bytes;
 	chunk->high_watermark = told->high_watermark;
 	atomic_fetch_add(&part->queued_bytes, chunk->bytes);
+	part->full_since = now(c); /* if it is, by now */
 	part->told_error = 0;
 	if (span.next_offset > part->fetch_offset)
 		part->failures = 0;
@@ -361,7 +363,7 @@ static const void *make_body(struct kl_request *r, int version)
 		return NULL;
 	kl_msg_init(&kl_msg_fetch_request, body);
 	body->replica_id = -1;
-	body->max_wait_ms = s->fetch_max_wait_ms;
+	body->max_wait_ms = (int32_t)(fetch->max_wait / KL_MS);
 	body->min_bytes = s->fetch_min_bytes;
 	body->max_bytes = fetch->max_bytes;
 	body->isolation_level = (int8_t)s->isolation_level;
@@ -433,6 +435,8 @@ static void transmit(struct fetch *fetch)
 
 /* --- a round --- */
 
+/* Of a Fetch that leaves out a partition whose queue has just become full. */
+#define SHORT_WAIT (10 * KL_MS)
 /* Below this an answer is not worth asking for. */
 #define ANSWER_MIN (64 * 1024)
 
@@ -451,13 +455,17 @@ static int32_t answer_budget(struct klamm_consumer *c)
 	return (int32_t)kl_min(left, (size_t)c->settings->fetch_max_bytes);
 }
 
-/* A partition is fetched ahead by what one answer brings for it. */
-static bool is_hungry(const struct klamm_consumer *c, const struct kl_cpart *part)
+static bool may_fetch(const struct kl_cpart *part)
 {
 	return part->state == KL_CPART_READY && !part->in_flight &&
-	       !atomic_load(&part->muted) &&
-	       atomic_load(&part->queued_bytes) <
-		       (uint64_t)c->settings->max_partition_fetch_bytes;
+	       !atomic_load(&part->muted);
+}
+
+/* A partition is fetched ahead by what one answer brings for it. */
+static bool is_full(const struct klamm_consumer *c, const struct kl_cpart *part)
+{
+	return atomic_load(&part->queued_bytes) >=
+	       (uint64_t)c->settings->max_partition_fetch_bytes;
 }
 
 static struct kl_node *leader_of(struct klamm_consumer *c, const struct kl_cpart *part)
@@ -513,10 +521,25 @@ static void plan(struct klamm_consumer *c, struct kl_cpart *part, struct kl_list
 			return;
 		fetch->node = node;
 		fetch->max_bytes = budget;
+		fetch->max_wait = c->settings->fetch_max_wait_ms * KL_MS;
 		node->user = fetch;
 		kl_list_push(building, &fetch->link);
 	}
 	add_part(fetch, part);
+}
+
+/* A full partition is not in its broker's Fetch, and has to wait for the answer of that when
+ * the application has taken its records. So an answer that waits for others' records may take
+ * as long as the queue has been full by now: a slow application costs few requests, a quick
+ * one waits no longer than it worked. */
+static void cut_wait(struct klamm_consumer *c, const struct kl_cpart *part)
+{
+	const struct kl_node *node = leader_of(c, part);
+	struct fetch *fetch = node != NULL ? node->user : NULL;
+	if (fetch == NULL)
+		return;
+	int64_t wait = kl_max(now(c) - part->full_since, (int64_t)SHORT_WAIT);
+	fetch->max_wait = kl_min(fetch->max_wait, wait);
 }
 
 static void look_up(struct klamm_consumer *c, struct kl_cpart *part, int64_t *when)
@@ -525,6 +548,13 @@ static void look_up(struct klamm_consumer *c, struct kl_cpart *part, int64_t *wh
 		*when = kl_min(*when, part->retry_at);
 	else
 		kl_lookup_part(c, part);
+}
+
+static void cut_waits(struct klamm_consumer *c)
+{
+	kl_list_for(part, &c->parts, struct kl_cpart, link)
+		if (may_fetch(part) && is_full(c, part))
+			cut_wait(c, part);
 }
 
 void kl_fetcher_round(struct kl_task *task)
@@ -540,12 +570,14 @@ void kl_fetcher_round(struct kl_task *task)
 		tell_no_offset(c, part);
 		if (part->state == KL_CPART_LOOK_UP && part->lookup == NULL)
 			look_up(c, part, &when);
-		if (!is_hungry(c, part))
+		if (!may_fetch(part) || is_full(c, part))
 			continue;
 		starved |= budget == 0;
 		if (budget > 0)
 			plan(c, part, &building, budget, &when);
 	}
+	if (!kl_list_empty(&building))
+		cut_waits(c);
 	struct kl_list *link;
 	while ((link = kl_list_pop(&building)) != NULL) {
 		struct fetch *fetch = kl_list_entry(link, struct fetch, link);
