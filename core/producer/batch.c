@@ -275,8 +275,11 @@ static void mark_ready(struct klamm_producer *p, struct kl_pbatch *batch)
 	struct kl_partition *part = batch->partition;
 	atomic_store_explicit(&batch->ready, true, memory_order_release);
 	/* While an earlier batch of the partition is under way this one cannot go: the answer
-	 * wakes the loop, and a round follows that answer in any case. */
-	kl_partition_mark(p, part, atomic_load(&part->in_flight) ? KL_NEVER : INT64_MIN + 1);
+	 * wakes the loop, and a round follows it. Marked before that is looked at: either that
+	 * round sees the mark, or this thread sees that there is nothing under way. */
+	kl_partition_mark(p, part, KL_NEVER);
+	if (!atomic_load(&part->in_flight))
+		kl_loop_post(p->loop, &p->task);
 }
 
 static void compress_done(struct kl_job *job)
@@ -291,8 +294,11 @@ static void compress_done(struct kl_job *job)
 void kl_pbatch_finish(struct klamm_producer *p, struct kl_pbatch *batch)
 {
 	atomic_fetch_add_explicit(&p->sealed_bytes, batch->size, memory_order_relaxed);
-	if (p->codec_plugin == NULL) {
-		put_head(batch);
+	/* Its first record found no room for its outcome: the sender drops it. */
+	bool empty = atomic_load_explicit(&batch->count, memory_order_relaxed) == 0;
+	if (empty || p->codec_plugin == NULL) {
+		if (!empty)
+			put_head(batch);
 		mark_ready(p, batch);
 		return;
 	}

@@ -60,11 +60,7 @@ void kl_linger_seal(struct klamm_producer *p, struct kl_partition *part)
 		come_back(p, part);
 		return;
 	}
-	struct kl_pbatch *sealed = NULL, *empty = NULL;
-	if (part->batch != NULL && part->count > 0)
-		sealed = kl_pbatch_seal(p, part);
-	else if (part->batch != NULL)
-		empty = kl_pbatch_seal(p, part);
+	struct kl_pbatch *sealed = part->batch != NULL ? kl_pbatch_seal(p, part) : NULL;
 	kl_list_splice(&part->queue, &part->sealed);
 	kl_partition_unlock(part);
 	part->is_due = false;
@@ -72,8 +68,6 @@ void kl_linger_seal(struct klamm_producer *p, struct kl_partition *part)
 	kl_list_remove(&part->lingering);
 	if (sealed != NULL)
 		kl_pbatch_finish(p, sealed);
-	if (empty != NULL) /* its first record found no memory */
-		kl_pbatch_end(p, empty, 0, KLAMM_OUTCOME_NONE, -1, -1, "");
 }
 
 /* A batch that is due waits while another of its partition is under way: it may as well fill

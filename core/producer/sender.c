@@ -99,17 +99,28 @@ static void expire_batch(struct klamm_producer *p, struct kl_partition *part,
 	end_batch(p, batch, KLAMM_ERR_EXPIRED, text);
 }
 
-/* false: nothing is left in the queue. */
-static bool expire_queue(struct klamm_producer *p, struct kl_partition *part)
+static void not_sealed(struct klamm_producer *p, const struct kl_pbatch *batch)
+{
+	atomic_fetch_sub(&p->sealed_bytes,
+			 kl_min(batch->plain_size, atomic_load(&p->sealed_bytes)));
+}
+
+/* Expired batches, and those that were opened for a record that did not come. false: nothing is
+ * left in the queue. */
+static bool clear_queue(struct klamm_producer *p, struct kl_partition *part)
 {
 	struct kl_pbatch *batch;
 	while ((batch = first_batch(part)) != NULL) {
-		if (!atomic_load_explicit(&batch->ready, memory_order_acquire) ||
-		    expires_at(p, batch) > now(p))
+		if (!atomic_load_explicit(&batch->ready, memory_order_acquire))
 			return true;
-		atomic_fetch_sub(&p->sealed_bytes,
-				 kl_min(batch->plain_size, atomic_load(&p->sealed_bytes)));
-		expire_batch(p, part, batch);
+		bool empty = batch->count == 0;
+		if (!empty && expires_at(p, batch) > now(p))
+			return true;
+		not_sealed(p, batch);
+		if (empty)
+			kl_pbatch_end(p, batch, 0, KLAMM_OUTCOME_NONE, -1, -1, "");
+		else
+			expire_batch(p, part, batch);
 	}
 	return false;
 }
@@ -517,8 +528,7 @@ static void end_refused(struct klamm_producer *p, struct kl_partition *part)
 		char text[KLAMM_ERROR_TEXT];
 		snprintf(text, sizeof(text), "topic %s partition %d: %.300s",
 			 part->topic->name, part->index, node->last_error.text);
-		atomic_fetch_sub(&p->sealed_bytes, kl_min(batch->plain_size,
-							  atomic_load(&p->sealed_bytes)));
+		not_sealed(p, batch);
 		end_batch(p, batch, node->last_error.code, text);
 	}
 }
@@ -528,7 +538,7 @@ static void visit(struct klamm_producer *p, struct kl_partition *part)
 	if (part->in_flight)
 		return;
 	end_refused(p, part);
-	if (!expire_queue(p, part)) {
+	if (!clear_queue(p, part)) {
 		go_on(p, part);
 		return;
 	}
@@ -543,8 +553,7 @@ static void visit(struct klamm_producer *p, struct kl_partition *part)
 	part->in_flight = true;
 	atomic_store_explicit(&part->stuck_since, 0, memory_order_relaxed);
 	batch->attempts++;
-	atomic_fetch_sub(&p->sealed_bytes,
-			 kl_min(batch->plain_size, atomic_load(&p->sealed_bytes)));
+	not_sealed(p, batch);
 }
 
 void kl_sender_round(struct kl_task *task)
