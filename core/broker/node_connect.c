@@ -139,7 +139,6 @@ static void on_opened(struct kl_conn *conn)
 /* A broker that is killed between the two answers looks like an old one, once. */
 #define PROOFS 2
 
-
 /* Answers but Fetch are bounded by what a cluster can hold; the handshake's by far less. */
 #define HANDSHAKE_FRAME_MAX (256 * 1024)
 /* What stands in a Fetch answer beside the records. */

@@ -2,6 +2,7 @@
 /* A batch in the application's hands: reference-counted, with an iterator of views. */
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "core/base/error.h"
 #include "core/consumer/consumer.h"
 
@@ -143,7 +144,7 @@ static int unpack(struct klamm_consumer *c, struct kl_chunk *chunk, const uint8_
 		  struct klamm_batch *batch, struct klamm_error *err)
 {
 	const struct kl_batch_head *head = &batch->head;
-	if (c->settings->check_crcs && !kl_batch_check_crc(p, head))
+	if (c->settings->check_crcs && !kl_batch_check_crc(p, head) && !KL_BUG(SKIPPED_CRC))
 		return broken(chunk, head, KLAMM_ERR_CORRUPT_BATCH, err,
 			      "its CRC does not match: it was damaged on its way or on disk");
 	batch->records = kl_batch_records(p, head);
@@ -205,7 +206,7 @@ int kl_batch_take(struct klamm_consumer *c, struct kl_chunk *chunk,
 		int rc = 0;
 		if (!is_skipped(chunk, p, &head))
 			rc = make_batch(c, chunk, p, &head, batch_out, err);
-		if (rc < 0)
+		if (rc < 0 && !KL_BUG(ADVANCED_ON_ERROR))
 			return rc;
 		chunk->at += kl_batch_size(&head);
 		part->position = kl_max(part->position, kl_batch_next_offset(&head));

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "core/base/error.h"
 #include "core/broker/backoff.h"
 #include "core/producer/producer.h"
@@ -105,8 +106,8 @@ static void not_sealed(struct klamm_producer *p, const struct kl_pbatch *batch)
 			 kl_min(batch->plain_size, atomic_load(&p->sealed_bytes)));
 }
 
-/* Expired batches, and those that were opened for a record that did not come. false: nothing is
- * left in the queue. */
+/* End batches that have expired, or were opened for a record that did not come. false: nothing
+ * is left in the queue. */
 static bool clear_queue(struct klamm_producer *p, struct kl_partition *part)
 {
 	struct kl_pbatch *batch;
@@ -164,7 +165,10 @@ static bool may_retry(const struct klamm_producer *p, const struct kl_pbatch *ba
 static void retry_later(struct klamm_producer *p, struct kl_partition *part,
 			struct kl_pbatch *batch)
 {
-	kl_list_push_front(&part->queue, &batch->link);
+	if (KL_BUG(REORDERED_RETRY))
+		kl_list_push(&part->queue, &batch->link);
+	else if (!KL_BUG(LOST_RETRY))
+		kl_list_push_front(&part->queue, &batch->link);
 	part->retry_at = now(p) + kl_backoff(p->os, p->settings->retry_backoff_ms,
 					     p->settings->retry_backoff_max_ms,
 					     batch->attempts - 1);
@@ -174,7 +178,8 @@ static void fail_or_retry(struct klamm_producer *p, struct kl_pbatch *batch, int
 			  const char *text)
 {
 	struct kl_partition *part = batch->partition;
-	if (klamm_err_invalid_metadata(code) && part->topic->info != NULL)
+	if (klamm_err_invalid_metadata(code) && part->topic->info != NULL &&
+	    !KL_BUG(STALE_LEADER))
 		kl_cluster_refresh(&p->cluster, part->topic->info);
 	batch->last_code = code;
 	if (may_retry(p, batch, code) && expires_at(p, batch) <= now(p)) {
@@ -284,7 +289,7 @@ static void fail_rest(struct kl_produce *request, int code, const char *text, bo
 		if (batch == NULL)
 			continue;
 		request->batches[i] = NULL;
-		batch->maybe_written |= maybe;
+		batch->maybe_written |= maybe && !KL_BUG(CERTAIN_OF_LOSS);
 		char where[KLAMM_ERROR_TEXT];
 		snprintf(where, sizeof(where), "topic %s partition %d: %.300s",
 			 batch->partition->topic->name, batch->partition->index, text);
@@ -316,7 +321,9 @@ static void on_answer(struct kl_request *r, const struct kl_response *response)
 {
 	struct kl_produce *request = kl_container(r, struct kl_produce, request);
 	request->node->busy--;
-	if (response->code != 0) {
+	if (KL_BUG(ACK_OF_LOST) && response->maybe_applied) {
+		deliver_rest(request);
+	} else if (response->code != 0) {
 		fail_rest(request, response->code, response->err->text,
 			  response->maybe_applied);
 	} else if (response->body == NULL) {
@@ -550,7 +557,7 @@ static void visit(struct klamm_producer *p, struct kl_partition *part)
 		park(p, part, again);
 		return;
 	}
-	part->in_flight = true;
+	part->in_flight = !KL_BUG(TWO_IN_FLIGHT);
 	atomic_store_explicit(&part->stuck_since, 0, memory_order_relaxed);
 	batch->attempts++;
 	not_sealed(p, batch);
@@ -588,7 +595,8 @@ static void on_node(struct kl_cluster *cluster, struct kl_node *node,
 		    const struct klamm_error *err)
 {
 	struct klamm_producer *p = kl_container(cluster, struct klamm_producer, cluster);
-	unpark_all(p);
+	if (!KL_BUG(LOST_WAKEUP))
+		unpark_all(p);
 	if (err != NULL && kl_auth_is_refusal(err))
 		kl_gate_wake(p->os, &p->gate);
 }

@@ -1,10 +1,27 @@
-# Scenarios of the simulation: many seeds, each in a process of its own.
+# Scenarios of the simulation: many seeds, each in a process of its own. They run on a copy of
+# client and broker in which bugs can be planted (core/base/bug.h).
+check_LTLIBRARIES += %D%/libcopy.la
+%C%_libcopy_la_SOURCES = $(libklamm_la_SOURCES) $(libklamm_broker_la_SOURCES)
+%C%_libcopy_la_CPPFLAGS = $(AM_CPPFLAGS) -DKL_BUGS
+%C%_libcopy_la_LIBADD = $(libklamm_la_LIBADD)
+
 check_PROGRAMS += %D%/sim
 %C%_sim_SOURCES = \
+	%D%/bugs.c %D%/bugs.h \
 	%D%/crash.c \
 	%D%/frames.c \
 	%D%/history.c %D%/history.h \
 	%D%/main.c \
+	%D%/records.c %D%/records.h \
+	%D%/records_broker.c \
+	%D%/records_consume.c \
+	%D%/records_payload.c \
+	%D%/records_plan.c \
+	%D%/records_produce.c \
 	%D%/scenario.c %D%/scenario.h
-%C%_sim_LDADD = core/os/libsim.la libklamm-broker.la libklamm.la
-TESTS += %D%/sim
+%C%_sim_CPPFLAGS = $(AM_CPPFLAGS) -DKL_BUGS \
+	-DSIM_PLUGINS='"$(abs_top_builddir)/plugins/.libs"'
+%C%_sim_LDADD = core/os/libsim.la %D%/libcopy.la
+
+dist_check_SCRIPTS += %D%/bugs.test
+TESTS += %D%/sim %D%/bugs.test

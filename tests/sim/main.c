@@ -11,14 +11,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/sim/bugs.h"
 #include "tests/sim/scenario.h"
 
 static const struct scenario *const scenarios[] = {
 	&scenario_crash,
 	&scenario_frames,
+	&scenario_records,
 };
 
 #define SEEDS 200         /* of each scenario, where nothing else is said */
+#define SEEDS_PER_BUG 2000
 #define SEEDS_PER_TEST 50 /* that many make one line of TAP */
 #define TEXT_MAX 8192
 
@@ -31,11 +34,14 @@ static const char usage[] =
 	"  -c, --calm       without faults\n"
 	"  -t, --trace      print every event (with -s)\n"
 	"  -v, --verbose    a line per seed\n"
+	"  -b, --bug NAME   plant a bug; \"all\" = one after the other, each to be found\n"
+	"                   within the count (2000) of seeds\n"
 	"  -l, --list       name the scenarios\n";
 
 struct options {
 	uint64_t from, count;
 	bool once, calm, trace, verbose;
+	bool hunt; /* each bug in turn */
 };
 
 /* What a child tells of its seed. */
@@ -156,8 +162,10 @@ static void print_failure(const struct scenario *s, uint64_t seed, const struct 
 		printf("#   %.*s\n", (int)n, p);
 		p += n + (p[n] == '\n');
 	}
-	printf("# again: build/tests/sim/sim%s --seed %" PRIu64 " %s\n",
-	       o->calm ? " --calm" : "", seed, s->name);
+	printf("# again: build/tests/sim/sim%s", o->calm ? " --calm" : "");
+	if (kl_bug_planted != KL_BUG_NONE)
+		printf(" --bug %s", bug_names[kl_bug_planted]);
+	printf(" --seed %" PRIu64 " %s\n", seed, s->name);
 }
 
 static void print_verdict(uint64_t seed, const struct verdict *v)
@@ -189,6 +197,41 @@ static bool run_block(const struct scenario *s, uint64_t from, uint64_t count,
 	       s->name, from, from + count - 1);
 	printf(failed > 0 ? ": %" PRIu64 " failed\n" : "\n", failed);
 	return failed == 0;
+}
+
+/* The bug that is planted must be found. */
+static bool hunt(const struct scenario *s, const struct options *o, int number)
+{
+	const char *name = bug_names[kl_bug_planted];
+	bool found = false;
+	struct verdict *v = calloc(1, sizeof(*v));
+	if (v == NULL)
+		abort();
+	uint64_t seed = o->from;
+	for (; !found && seed < o->from + o->count; seed++) {
+		in_child(s, seed, o, v);
+		found = !v->good;
+	}
+	if (found)
+		printf("ok %d - %s: bug %s shows at seed %" PRIu64 " (%.*s)\n", number,
+		       s->name, name, seed - 1, (int)strcspn(v->text, "\n"), v->text);
+	else
+		printf("not ok %d - %s: bug %s shows in none of %" PRIu64 " seeds\n", number,
+		       s->name, name, o->count);
+	free(v);
+	return found;
+}
+
+static int hunt_all(struct options *o)
+{
+	o->once = true;
+	bool good = true;
+	for (int bug = KL_BUG_NONE + 1; bug < KL_BUG_COUNT; bug++) {
+		kl_bug_planted = (enum kl_bug)bug;
+		good &= hunt(&scenario_records, o, bug);
+	}
+	printf("1..%d\n", KL_BUG_COUNT - 1);
+	return good ? 0 : 1;
 }
 
 static bool wanted(const struct scenario *s, char **names, int count)
@@ -234,30 +277,57 @@ static int list(void)
 {
 	for (size_t i = 0; i < kl_countof(scenarios); i++)
 		printf("%-10s %s\n", scenarios[i]->name, scenarios[i]->summary);
+	for (int bug = KL_BUG_NONE + 1; bug < KL_BUG_COUNT; bug++)
+		printf("%s%s", bug == KL_BUG_NONE + 1 ? "bugs: " : ", ", bug_names[bug]);
+	puts("");
 	return 0;
+}
+
+static void take_bug(struct options *o, const char *name)
+{
+	o->hunt = strcmp(name, "all") == 0;
+	if (o->hunt) {
+		o->count = SEEDS_PER_BUG;
+		return;
+	}
+	kl_bug_planted = bug_find(name);
+	if (kl_bug_planted == KL_BUG_NONE) {
+		fprintf(stderr, "sim: no bug \"%s\"; see --list\n", name);
+		exit(2);
+	}
+}
+
+static void take_seed(struct options *o, const char *text)
+{
+	o->from = strtoull(text, NULL, 0);
+	o->count = 1;
+	o->verbose = true;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{"seed", required_argument, NULL, 's'}, {"from", required_argument, NULL, 'f'},
-		{"count", required_argument, NULL, 'n'}, {"once", no_argument, NULL, '1'},
-		{"calm", no_argument, NULL, 'c'},        {"trace", no_argument, NULL, 't'},
-		{"verbose", no_argument, NULL, 'v'},     {"list", no_argument, NULL, 'l'},
+		{"seed", required_argument, NULL, 's'},
+		{"from", required_argument, NULL, 'f'},
+		{"count", required_argument, NULL, 'n'},
+		{"bug", required_argument, NULL, 'b'},
+		{"once", no_argument, NULL, '1'},
+		{"calm", no_argument, NULL, 'c'},
+		{"trace", no_argument, NULL, 't'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"list", no_argument, NULL, 'l'},
 		{0},
 	};
+	setenv("KLAMM_PLUGIN_PATH", SIM_PLUGINS, 0);
 	const char *seeds = getenv("KLAMM_SIM_SEEDS");
 	struct options o = {.from = 1, .count = seeds ? strtoull(seeds, NULL, 0) : SEEDS};
 	int c;
-	while ((c = getopt_long(argc, argv, "s:f:n:1ctvl", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "s:f:n:b:1ctvl", longs, NULL)) != -1) {
 		switch (c) {
-		case 's':
-			o.from = strtoull(optarg, NULL, 0);
-			o.count = 1;
-			o.verbose = true;
-			break;
+		case 's': take_seed(&o, optarg); break;
 		case 'f': o.from = strtoull(optarg, NULL, 0); break;
 		case 'n': o.count = strtoull(optarg, NULL, 0); break;
+		case 'b': take_bug(&o, optarg); break;
 		case '1': o.once = true; break;
 		case 'c': o.calm = true; break;
 		case 't': o.trace = true; break;
@@ -266,5 +336,5 @@ int main(int argc, char **argv)
 		default: fputs(usage, stderr); return 2;
 		}
 	}
-	return run_all(&o, argv + optind, argc - optind);
+	return o.hunt ? hunt_all(&o) : run_all(&o, argv + optind, argc - optind);
 }
