@@ -68,11 +68,11 @@ static int write_ready_file(const char *file, const char *address)
 		ok = false;
 	if (!ok || rename(part, file) != 0) {
 		ok = false;
-		cli_fail(CLI_FAILED, "%s: %s", file, strerror(errno));
+		cli_fail(CLI_USAGE, "--ready-file %s: %s", file, strerror(errno));
 		unlink(part);
 	}
 	free(part);
-	return ok ? CLI_OK : CLI_FAILED;
+	return ok ? CLI_OK : CLI_USAGE;
 }
 
 static int create_topic(struct klamm_broker *broker, const char *text)
@@ -137,8 +137,11 @@ static int serve(struct klamm_loop *loop, const struct options *o)
 	};
 	struct klamm_broker *broker;
 	struct klamm_error err;
-	if (klamm_broker_new(&options, &broker, &err) != 0)
-		return cli_error(&err);
+	if (klamm_broker_new(&options, &broker, &err) != 0) {
+		/* An address or a directory that cannot be had is a wrong option. */
+		int status = cli_error(&err);
+		return status == CLI_FAILED ? CLI_USAGE : status;
+	}
 	int rc = prepare(broker, o);
 	while (rc == CLI_OK && !cli_interrupted())
 		klamm_loop_step(loop, KLAMM_FOREVER, NULL);

@@ -295,6 +295,11 @@ static int check(const struct cli *cli, const struct options *o)
 		return cli_usage(cli, "--keep-partition goes with --json");
 	if (o->separator.data != NULL && o->key != NULL)
 		return cli_usage(cli, "-K and -k exclude each other");
+	/* Before any broker is asked. */
+	for (size_t i = 0; i < o->files.n; i++)
+		if (strcmp(o->files.v[i], "-") != 0 && access(o->files.v[i], R_OK) != 0)
+			return cli_fail(CLI_USAGE, "%s: cannot open: %s", o->files.v[i],
+					strerror(errno));
 	return 0;
 }
 

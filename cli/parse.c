@@ -182,9 +182,9 @@ static int unknown_command(const struct parser *p, const char *word)
 	}
 	const char *near = cli_nearest(wanted, names, n);
 	if (near != NULL)
-		return cli_usage(p->cli, "%s: no such command; did you mean %s?",
-				 wanted, near);
-	return cli_usage(p->cli, "%s: no such command", wanted);
+		return cli_usage(p->cli, "%s: no such command; did you mean %s?", word,
+				 near);
+	return cli_usage(p->cli, "%s: no such command", word);
 }
 
 /* A word that is no option while the command is not known yet. */
@@ -244,9 +244,13 @@ static int check_args(const struct cli *cli, const struct cli_list *args)
 	const struct cli_command *c = cli->command;
 	if (args->n > c->max_args)
 		return cli_usage(cli, "%s: one word too many", args->v[c->max_args]);
-	if (args->n < c->min_args)
-		return cli_usage(cli, "%s is missing", c->args);
-	return 0;
+	if (args->n >= c->min_args)
+		return 0;
+	/* The first word of "KIND NAME", "TOPIC..." that is not there. */
+	const char *word = c->args;
+	for (size_t i = 0; i < args->n; i++)
+		word += strcspn(word, " ") + 1;
+	return cli_usage(cli, "%.*s is missing", (int)strcspn(word, " ."), word);
 }
 
 int cli_parse(struct cli *cli, int argc, char **argv, void **options_out,
