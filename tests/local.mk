@@ -23,3 +23,4 @@ endif
 include tests/sim/local.mk
 include tests/cli/local.mk
 include tests/outside/local.mk
+include tests/embed/local.mk
