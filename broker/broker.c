@@ -8,12 +8,15 @@
 #include "broker/call.h"
 #include "broker/data.h"
 #include "broker/null.h"
+#include "broker/retention.h"
 
 #define NODES_MAX 1000
 #define REPLICAS_DEFAULT 3
 /* Kafka's message.max.bytes: 1 MiB and the overhead of a batch. */
 #define MESSAGE_MAX 1048588
 #define MEMORY_MAX ((int64_t)1 << 30)
+/* Kafka's log.retention.check.interval.ms. */
+#define RETENTION_CHECK_MS 300000
 #define NULL_RECORD_SIZE 100
 #define NULL_BATCH_RECORDS 150
 /* Requests that are being received by all connections together, and how much of that memory
@@ -158,6 +161,7 @@ static int take_options(struct klamm_broker *broker,
 	o->replicas = o->replicas ?: kl_min(o->nodes, REPLICAS_DEFAULT);
 	o->message_max_bytes = o->message_max_bytes ?: MESSAGE_MAX;
 	o->memory_max = o->memory_max ?: MEMORY_MAX;
+	o->retention_check_ms = o->retention_check_ms ?: RETENTION_CHECK_MS;
 	o->null_record_size = o->null_record_size ?: NULL_RECORD_SIZE;
 	o->null_batch_records = o->null_batch_records ?: NULL_BATCH_RECORDS;
 	o->listen = o->advertise = NULL;
@@ -167,7 +171,8 @@ static int take_options(struct klamm_broker *broker,
 				"directory");
 	if (!in_range(o->nodes, 1, NODES_MAX) || !in_range(o->partitions, 1, 10000) ||
 	    !in_range(o->replicas, 1, o->nodes) || o->message_max_bytes < 0 ||
-	    o->memory_max < 0 || !in_range(o->null_record_size, 0, 1 << 20) ||
+	    o->memory_max < 0 || !in_range(o->retention_check_ms, 1, INT32_MAX) ||
+	    !in_range(o->null_record_size, 0, 1 << 20) ||
 	    !in_range(o->null_batch_records, 1, 100000) ||
 	    (port != 0 && port + o->nodes - 1 > 65535))
 		return kl_error(
@@ -255,6 +260,8 @@ static void run_start(void *arg)
 				 sizeof(broker->cluster_uuid.bytes));
 	start->rc = kl_timer_init(broker->loop, &broker->sweep, sweep, start->err);
 	if (start->rc == 0)
+		start->rc = kl_dev_retention_begin(broker, start->err);
+	if (start->rc == 0)
 		start->rc = kl_dev_data_open(broker, start->err);
 	kl_uuid_text(&broker->cluster_uuid, broker->cluster_id);
 	if (start->rc == 0)
@@ -279,6 +286,7 @@ static void run_free(void *arg)
 	struct klamm_broker *broker = arg;
 	kl_dev_data_close(broker);
 	kl_timer_drop(broker->loop, &broker->sweep);
+	kl_dev_retention_end(broker);
 	for (int32_t i = 0; i < broker->options.nodes; i++)
 		kl_timer_drop(broker->loop, &broker->nodes[i].again);
 	kl_dev_topics_free(broker);

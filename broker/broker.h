@@ -50,6 +50,7 @@ struct klamm_broker {
 	unsigned idle_call_count;
 	struct kl_list dead_conns; /* freed by bury, when nobody is inside them */
 	struct kl_task bury;
+	struct kl_timer retention;
 	struct kl_timer sweep; /* closes connections that nobody uses */
 
 	struct kl_list faults;

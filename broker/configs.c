@@ -61,8 +61,10 @@ const struct klamm_option kl_dev_config_rows[KL_DEV_CONFIGS] = {
 	BOOL("remote.log.copy.disable", "false"),
 	BOOL("remote.log.delete.on.disable", "false"),
 	BOOL("remote.storage.enable", "false"),
-	LONG("retention.bytes", "-1", NULL),
-	LONG("retention.ms", "604800000", "-1.."),
+	{.name = "retention.bytes", .type = KLAMM_OPTION_LONG, .def = "-1",
+	 USED(retention_bytes)},
+	{.name = "retention.ms", .type = KLAMM_OPTION_LONG, .def = "604800000",
+	 .range = "-1..", USED(retention_ms)},
 	{.name = "segment.bytes", .type = KLAMM_OPTION_INT, .def = "1073741824",
 	 .range = "1048576..", USED(segment_bytes)},
 	INT("segment.index.bytes", "10485760", "4.."),
@@ -81,6 +83,8 @@ void kl_dev_settings_init(struct kl_dev_settings *settings, int32_t message_max)
 		.after_max = 3600000,
 		.segment_bytes = 1 << 30,
 		.segment_ms = INT64_C(604800000),
+		.retention_bytes = -1,
+		.retention_ms = INT64_C(604800000),
 	}};
 }
 
@@ -142,6 +146,12 @@ const char *kl_dev_settings_text(const struct kl_dev_settings *settings, int i,
 	char text[16];
 	int n = snprintf(text, sizeof(text), "%d", (int)settings->config.message_max);
 	return kl_arena_text(arena, text, (size_t)n);
+}
+
+bool kl_dev_settings_deletes(const struct kl_dev_settings *settings)
+{
+	const char *policy = settings->values[find_row(KL_STR("cleanup.policy"))];
+	return policy == NULL || strstr(policy, "delete") != NULL;
 }
 
 int8_t kl_dev_config_type(const struct klamm_option *row)

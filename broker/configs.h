@@ -19,6 +19,7 @@ struct kl_dev_config {
 	int64_t before_max, after_max; /* ms that a CreateTime may lie behind or before now */
 	int32_t segment_bytes;
 	int64_t segment_ms;
+	int64_t retention_bytes, retention_ms; /* -1 = no limit */
 };
 
 /* The settings of one topic: texts that were set, NULL = the default. */
@@ -36,6 +37,8 @@ int kl_dev_settings_set(struct kl_dev_settings *settings, struct kl_str name,
 /* The value in force, as text. */
 const char *kl_dev_settings_text(const struct kl_dev_settings *settings, int row,
 				 struct kl_arena *arena);
+/* Does cleanup.policy have "delete"? */
+bool kl_dev_settings_deletes(const struct kl_dev_settings *settings);
 /* What Kafka's DescribeConfigs calls the type of a row. */
 int8_t kl_dev_config_type(const struct klamm_option *row);
 

@@ -30,6 +30,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/produce.c \
 	%D%/producers.c %D%/producers.h \
 	%D%/recover.c \
+	%D%/retention.c %D%/retention.h \
 	%D%/segment.c %D%/segment.h \
 	%D%/store.c %D%/store.h \
 	%D%/sync.c \

@@ -289,8 +289,15 @@ void kl_dev_log_drop(struct kl_dev_log *log, size_t count)
 	log->segment_count -= count;
 	memmove(log->segments, log->segments + count,
 		log->segment_count * sizeof(struct kl_dev_segment *));
-	int64_t first = log->segment_count > 0 ? log->segments[0]->base : log->end;
-	log->start = kl_max(log->start, first);
+	if (log->segment_count > 0) {
+		log->start = kl_max(log->start, log->segments[0]->base);
+		return;
+	}
+	log->start = log->high = log->synced = log->wanted = log->end;
+	log->synced_bytes = 0;
+	log->is_torn = false;
+	if (log->sync != NULL)
+		kl_dev_sync_nothing(log->sync);
 }
 
 void kl_dev_log_trim(struct kl_dev_log *log, int64_t offset)

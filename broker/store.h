@@ -101,6 +101,8 @@ struct kl_dev_sync *kl_dev_sync_new(struct kl_dev_log *log,
 void kl_dev_sync_free(struct kl_dev_sync *sync);
 /* Something was appended: at the end of this step when somebody waits for it, else soon. */
 void kl_dev_sync_written(struct kl_dev_sync *sync);
+/* There is nothing left of it to sync. */
+void kl_dev_sync_nothing(struct kl_dev_sync *sync);
 bool kl_dev_sync_runs(const struct kl_dev_sync *sync);
 /* At once, in this thread, while no job runs. 0 or KAFKA_STORAGE_ERROR. */
 int kl_dev_sync_now(struct kl_dev_sync *sync);

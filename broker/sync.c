@@ -166,6 +166,11 @@ void kl_dev_sync_written(struct kl_dev_sync *sync)
 		kl_dev_store_soon(store);
 }
 
+void kl_dev_sync_nothing(struct kl_dev_sync *sync)
+{
+	kl_list_remove(&sync->link);
+}
+
 bool kl_dev_sync_runs(const struct kl_dev_sync *sync)
 {
 	return sync->runs;

@@ -12,7 +12,7 @@
 struct options {
 	const char *listen, *advertise, *ready_file, *data_dir;
 	int32_t nodes, partitions, replicas, message_max;
-	int64_t memory;
+	int64_t memory, retention_check;
 	struct cli_list topics, faults;
 	bool no_auto_create, null;
 	int32_t record_size, batch_records;
@@ -29,6 +29,8 @@ static const struct cli_option rows[] = {
 	 "write the address there, too"},
 	{'d', "data-dir", "DIR", CLI_TEXT, AT(data_dir), 0, 0,
 	 "keep topics and records there (in memory)"},
+	{0, "retention-check", "MS", CLI_INT64, AT(retention_check), 1, INT32_MAX,
+	 "how often old segments are looked for (300000)"},
 	{'n', "nodes", "N", CLI_INT32, AT(nodes), 1, 1000,
 	 "brokers to pretend to be (1)"},
 	{'t', "topic", "NAME[:PARTITIONS]", CLI_LIST, AT(topics), 0, 0,
@@ -134,6 +136,7 @@ static int serve(struct klamm_loop *loop, const struct options *o)
 		.null_record_size = o->record_size,
 		.null_batch_records = o->batch_records,
 		.data_dir = o->data_dir,
+		.retention_check_ms = o->retention_check,
 	};
 	struct klamm_broker *broker;
 	struct klamm_error err;

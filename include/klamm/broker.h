@@ -57,6 +57,9 @@ struct klamm_broker_options {
 	 * there; copied. The directory is made, but not those above it. What was acknowledged
 	 * with acks=all survives a kill and a power cut. NULL = in memory. */
 	const char *data_dir;
+	/* How often retention.ms and retention.bytes are looked at; 0 = every five minutes, as
+	 * Kafka does. */
+	int64_t retention_check_ms;
 };
 
 /* Returns when every node listens. INVALID_ARGUMENT: an option makes no sense, or what is in

@@ -203,8 +203,18 @@ const char *peer_topic(void)
 	return name;
 }
 
-struct kl_str peer_create(const char *name, int32_t partitions)
+#define SETTINGS_MAX 8
+
+void peer_create_with(const char *name, int32_t partitions, const char *const *settings)
 {
+	struct kl_create_topics_request_config configs[SETTINGS_MAX];
+	int32_t n = 0;
+	for (; settings != NULL && settings[2 * n] != NULL; n++) {
+		ck_assert_int_lt(n, SETTINGS_MAX);
+		kl_type_init(&kl_type_create_topics_request_config, &configs[n]);
+		configs[n].name = kl_str(settings[2 * n]);
+		configs[n].value = kl_str(settings[2 * n + 1]);
+	}
 	struct peer *peer = peer_open();
 	struct kl_create_topics_request_topic topic;
 	struct kl_create_topics_request request;
@@ -213,6 +223,8 @@ struct kl_str peer_create(const char *name, int32_t partitions)
 	topic.name = kl_str(name);
 	topic.num_partitions = partitions;
 	topic.replication_factor = -1;
+	topic.configs = configs;
+	topic.configs_n = n;
 	request.topics = &topic;
 	request.topics_n = 1;
 	request.timeout_ms = ANSWER_MS;
@@ -226,7 +238,12 @@ struct kl_str peer_create(const char *name, int32_t partitions)
 		while (peer_fetch(peer, name, i, 0)->error_code != 0)
 			usleep(20000);
 	peer_close(peer);
-	return topic.name;
+}
+
+struct kl_str peer_create(const char *name, int32_t partitions)
+{
+	peer_create_with(name, partitions, NULL);
+	return kl_str(name);
 }
 
 struct klamm_uuid peer_topic_id(const char *name)

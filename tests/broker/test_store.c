@@ -2,9 +2,12 @@
 /* A broker with a data directory: what it has when it comes back. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/log.h"
@@ -89,10 +92,15 @@ static void create(const char *name, const char *const *settings)
 	peer_close(any);
 }
 
+static int64_t now_ms(void)
+{
+	return (int64_t)time(NULL) * 1000;
+}
+
 static int64_t put(const char *topic, int count)
 {
 	struct peer_batch b;
-	peer_batch(&b, count, -1);
+	peer_batch(&b, count, now_ms());
 	struct kl_produce_response_partition *r =
 		peer_produce(peer, topic, 0, b.data, b.len);
 	ck_assert_int_eq(r->error_code, 0);
@@ -198,7 +206,7 @@ START_TEST(keeps_who_it_is)
 		epoch = r->topics[0].partitions[0].leader_epoch;
 	}
 	struct peer_batch b;
-	peer_batch(&b, 500, -1);
+	peer_batch(&b, 500, now_ms());
 	ck_assert_uint_gt(b.len, 7000);
 	ck_assert_int_eq(peer_produce(peer, "one", 0, b.data, b.len)->error_code,
 			 KLAMM_ERR_MESSAGE_TOO_LARGE);
@@ -416,7 +424,7 @@ START_TEST(stops_with_everything_on_disk)
 {
 	create("one", NULL);
 	struct peer_batch b;
-	peer_batch(&b, 4, -1);
+	peer_batch(&b, 4, now_ms());
 	struct kl_produce_request request;
 	struct kl_produce_request_topic topic;
 	struct kl_produce_request_partition partition;
@@ -439,6 +447,77 @@ START_TEST(stops_with_everything_on_disk)
 }
 END_TEST
 
+static int put_error(const char *topic, int count)
+{
+	struct peer_batch b;
+	peer_batch(&b, count, now_ms());
+	return peer_produce(peer, topic, 0, b.data, b.len)->error_code;
+}
+
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = kl_min(bytes, limit.rlim_max);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Files that may not grow any more are what a full disk is: part of a write goes in, the rest
+ * does not. */
+START_TEST(goes_on_after_a_full_disk)
+{
+	create("full", NULL);
+	ck_assert_int_eq(put("full", 3), 0);
+	char path[4096];
+	struct stat st;
+	int fd = open_last(path);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	limit_files((rlim_t)st.st_size + 50);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(put_error("full", 10), KLAMM_ERR_KAFKA_STORAGE_ERROR);
+		ck_assert_int_eq(read_all("full", 0), 3);
+	}
+	ck_assert_ptr_nonnull(strstr(log_text, "cannot write"));
+	ck_assert_ptr_eq(strstr(strstr(log_text, "cannot write") + 1, "cannot write"), NULL);
+	limit_files(RLIM_INFINITY);
+	ck_assert_int_eq(put("full", 5), 3);
+	ck_assert_int_eq(read_all("full", 0), 8);
+	/* And when it stops while it is full, nothing half written is there. */
+	limit_files((rlim_t)st.st_size + 300);
+	ck_assert_int_eq(put_error("full", 30), KLAMM_ERR_KAFKA_STORAGE_ERROR);
+	limit_files(RLIM_INFINITY);
+	go();
+	close(fd);
+	come_back();
+	ck_assert_int_eq(read_all("full", 0), 8);
+	ck_assert_int_eq(put("full", 1), 8);
+}
+END_TEST
+
+/* No topic is made that would be forgotten; one that is there can be deleted. */
+START_TEST(makes_no_topic_on_a_full_disk)
+{
+	struct klamm_error err;
+	create("full", NULL);
+	put("full", 3);
+	signal(SIGXFSZ, SIG_IGN);
+	limit_files(10);
+	ck_assert_int_eq(klamm_broker_create_topic(peer_broker, "more", 1, &err),
+			 KLAMM_ERR_KAFKA_STORAGE_ERROR);
+	ck_assert_ptr_nonnull(strstr(err.text, "cannot write"));
+	ck_assert_int_eq(klamm_broker_offsets(peer_broker, "more", 0, NULL, NULL, NULL),
+			 KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION);
+	ck_assert_int_eq(read_all("full", 0), 3);
+	limit_files(RLIM_INFINITY);
+	ck_assert_int_eq(klamm_broker_create_topic(peer_broker, "more", 1, &err), 0);
+	ck_assert_int_eq(put("full", 3), 3);
+	go();
+	come_back();
+	ck_assert_int_eq(klamm_broker_offsets(peer_broker, "more", 0, NULL, NULL, NULL), 0);
+}
+END_TEST
+
 UNIT_SUITE(store)
 {
 	Suite *s = suite_create("store");
@@ -451,5 +530,7 @@ UNIT_SUITE(store)
 	unit_add_fixture(s, refuses_directories, up, down);
 	unit_add_fixture(s, wants_its_nodes, up, down);
 	unit_add_fixture(s, stops_with_everything_on_disk, up, down);
+	unit_add_fixture(s, goes_on_after_a_full_disk, up, down);
+	unit_add_fixture(s, makes_no_topic_on_a_full_disk, up, down);
 	return s;
 }

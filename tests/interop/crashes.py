@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import re
+import resource
 import subprocess
 import tempfile
 import time
@@ -32,7 +33,9 @@ class Server:
             self.process = subprocess.Popen(
                 [klamm.PROGRAM, "broker", "--listen", self.listen, "--ready-file", ready,
                  "--data-dir", self.data, "-t", f"fed:{PARTITIONS}"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
+                # Python ignores SIGXFSZ: so does the child, as limit() needs it.
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
+                restore_signals=False)
         end = time.monotonic() + 30
         while not os.path.exists(ready):
             if self.process.poll() is not None or time.monotonic() > end:
@@ -44,6 +47,15 @@ class Server:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+    def limit(self, size=None):
+        """No file may be larger, which is what a full disk is; None: there is room again."""
+        unlimited = resource.RLIM_INFINITY
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE,
+                         (unlimited if size is None else size, unlimited))
+
+    def largest_file(self):
+        return max(entry.stat().st_size for entry in os.scandir(self.data))
 
     def log(self):
         with open(os.path.join(self.folder, "log"), encoding="utf-8") as file:

@@ -1,5 +1,6 @@
 """Foreign clients, with their defaults, against klamm's own broker."""
 import random
+import tempfile
 
 import kafka.admin
 
@@ -175,3 +176,36 @@ def java_fault(ctx):
 @test("five kills under load lose nothing that was acknowledged")
 def kills(_):
     print("#", crashes.run(5))
+
+
+def fate(producer, value):
+    """What became of a record: its offset, or the name of the error."""
+    try:
+        return producer.send("fed", value, partition=0).get(timeout=peers.TIMEOUT_S).offset
+    except kafka.errors.KafkaError as error:
+        return type(error).__name__
+
+
+@test("kafka-python sees a full disk as KafkaStorageError and goes on when there is room")
+def full_disk(_):
+    with tempfile.TemporaryDirectory() as folder:
+        server = crashes.Server(folder)
+        server.start()
+        try:
+            producer = kafka.KafkaProducer(bootstrap_servers=server.listen, acks="all",
+                                           retries=0, linger_ms=0, enable_idempotence=False)
+            equal([fate(producer, b"before %d" % i) for i in range(3)], [0, 1, 2], "offsets")
+            server.limit(server.largest_file() + 100)
+            equal([fate(producer, b"x" * 1000) for _ in range(3)], ["KafkaStorageError"] * 3,
+                  "fates")
+            got = KafkaPython.consume(server.listen, "fed")
+            equal([r.value for r in got], [b"before 0", b"before 1", b"before 2"], "values")
+            server.limit()
+            equal([fate(producer, b"after %d" % i) for i in range(2)], [3, 4], "offsets")
+            producer.close()
+            server.kill()
+            server.start()
+            got = KafkaPython.consume(server.listen, "fed")
+            equal([r.value for r in got][3:], [b"after 0", b"after 1"], "values")
+        finally:
+            server.kill()
