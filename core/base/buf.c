@@ -43,7 +43,9 @@ uint8_t *kl_buf_reserve(struct kl_buf *b, size_t n)
 {
 	if (b->failed)
 		return NULL;
-	if (n > b->cap - b->len && (n > SIZE_MAX / 4 || !grow(b, b->len + n))) {
+	/* Without bytes there is no place that NULL could be told from. */
+	if ((n > b->cap - b->len || kl_unlikely(b->data == NULL)) &&
+	    (n > SIZE_MAX / 4 || !grow(b, b->len + n))) {
 		b->failed = true;
 		return NULL;
 	}

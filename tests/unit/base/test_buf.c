@@ -71,6 +71,16 @@ START_TEST(failure_sticks)
 }
 END_TEST
 
+START_TEST(no_room_is_a_place)
+{
+	struct kl_buf b = {0};
+	ck_assert_ptr_nonnull(kl_buf_reserve(&b, 0));
+	ck_assert_ptr_nonnull(kl_buf_extend(&b, 0));
+	ck_assert(!b.failed);
+	kl_buf_free(&b);
+}
+END_TEST
+
 START_TEST(absurd_sizes_fail)
 {
 	struct kl_buf b = {0};
@@ -124,6 +134,7 @@ UNIT_SUITE(buf)
 	unit_add(s, writes_a_column);
 	unit_add(s, grows_and_keeps);
 	unit_add(s, failure_sticks);
+	unit_add(s, no_room_is_a_place);
 	unit_add(s, absurd_sizes_fail);
 	unit_add(s, text_is_terminated);
 	unit_add(s, reader_stops_at_the_end);
