@@ -12,6 +12,9 @@ struct nearest {
 
 static void try_name(struct nearest *n, const char *name, size_t len)
 {
+	/* Each letter more or less is an edit. */
+	if (kl_max(len, n->key_len) - kl_min(len, n->key_len) >= n->edits)
+		return;
 	size_t edits = kl_text_edits(n->key, n->key_len, name, len);
 	if (edits < n->edits) {
 		n->edits = edits;
