@@ -23,9 +23,10 @@ struct kl_dev_node {
 	struct kl_list conns;
 };
 
+/* NULL: a data directory may name nodes that there are not, and is then closed again. */
 static inline bool kl_dev_node_runs(const struct kl_dev_node *node)
 {
-	return node->listener.sock != NULL;
+	return node != NULL && node->listener.sock != NULL;
 }
 
 struct klamm_broker {
