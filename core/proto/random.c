@@ -75,6 +75,17 @@ static bool fill_string(struct gen *g, struct kl_str *to)
 	return true;
 }
 
+static void fill_double(struct gen *g, uint8_t *p)
+{
+	/* NaN, another one, the infinities, the negative zero */
+	static const uint64_t odd[] = {KL_NAN_BITS, KL_NAN_BITS | 1, UINT64_C(0x7ff) << 52,
+				       UINT64_C(0xfff) << 52, UINT64_C(1) << 63};
+	double v = (double)(int64_t)next(g) / 4096;
+	if (below(g, 4) == 0)
+		memcpy(&v, &odd[below(g, kl_countof(odd))], sizeof(v));
+	memcpy(p, &v, sizeof(v));
+}
+
 static bool fill_value(struct gen *g, const struct kl_field *field, uint8_t *p)
 {
 	switch (field->type) {
@@ -82,7 +93,7 @@ static bool fill_value(struct gen *g, const struct kl_field *field, uint8_t *p)
 		*(bool *)p = below(g, 2);
 		return true;
 	case KL_FLOAT64:
-		*(double *)p = (double)(int64_t)next(g) / 4096;
+		fill_double(g, p);
 		return true;
 	case KL_UUID:
 		for (size_t i = 0; i < sizeof(struct klamm_uuid); i++)
