@@ -1,10 +1,12 @@
 # What the scripts share; sourced with the top folder as working directory.
 # shellcheck shell=bash
 
-# Debian's names of what the build needs, and what the tests against real Kafka need on top.
+# Debian's names of what the build needs, and what fuzzing and the tests against real Kafka need
+# on top.
 build_packages=(build-essential autoconf automake libtool pkg-config python3
 	libssl-dev libpcre2-dev uthash-dev libjson-c-dev zlib1g-dev liblz4-dev libzstd-dev
 	libsnappy-dev check)
+fuzz_packages=(clang libclang-rt-14-dev llvm)
 kafka_packages=(openjdk-17-jdk-headless maven openssl python3-venv kcat)
 
 # No script goes by what the user of this machine has configured.

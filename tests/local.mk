@@ -24,3 +24,4 @@ include tests/sim/local.mk
 include tests/cli/local.mk
 include tests/outside/local.mk
 include tests/embed/local.mk
+include tests/fuzz/local.mk

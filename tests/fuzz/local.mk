@@ -1,0 +1,66 @@
+# Programs that read what anyone may send. With --enable-fuzz they are libFuzzer's (`make fuzz`,
+# scripts/campaign fuzz); otherwise driver.c runs each over its corpus in corpora.test.
+FUZZ_TARGETS = \
+	%D%/fuzz_batch \
+	%D%/fuzz_codec \
+	%D%/fuzz_config \
+	%D%/fuzz_json \
+	%D%/fuzz_record \
+	%D%/fuzz_request \
+	%D%/fuzz_response \
+	%D%/fuzz_store \
+	%D%/fuzz_wire
+CFLAGS_OF_FUZZ = $(AM_CFLAGS) $(JSONC_CFLAGS)
+LDADD_OF_FUZZ = libklamm.la $(JSONC_LIBS)
+SOURCES_OF_FUZZ = %D%/fuzz.h %D%/folder.c %D%/loaded.c %D%/message.c
+if FUZZ
+LDFLAGS_OF_FUZZ = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+LDFLAGS_OF_FUZZ = $(AM_LDFLAGS)
+SOURCES_OF_FUZZ += %D%/driver.c
+TESTS += %D%/corpora.test
+endif
+EXTRA_DIST += %D%/corpora.test %D%/corpus %D%/coverage %D%/ignored
+
+check_PROGRAMS += $(FUZZ_TARGETS)
+.PHONY: fuzz
+fuzz: all $(FUZZ_TARGETS)
+
+%C%_fuzz_batch_SOURCES = %D%/fuzz_batch.c $(SOURCES_OF_FUZZ)
+%C%_fuzz_batch_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_batch_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_batch_LDADD = $(LDADD_OF_FUZZ)
+%C%_fuzz_codec_SOURCES = %D%/fuzz_codec.c $(SOURCES_OF_FUZZ)
+%C%_fuzz_codec_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_codec_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_codec_LDADD = $(LDADD_OF_FUZZ)
+%C%_fuzz_config_SOURCES = %D%/fuzz_config.c $(SOURCES_OF_FUZZ)
+%C%_fuzz_config_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_config_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_config_LDADD = $(LDADD_OF_FUZZ)
+%C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(SOURCES_OF_FUZZ)
+%C%_fuzz_json_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_json_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_json_LDADD = $(LDADD_OF_FUZZ)
+%C%_fuzz_record_SOURCES = %D%/fuzz_record.c $(SOURCES_OF_FUZZ) \
+	cli/io.c cli/reader.c cli/tell.c cli/value.c cli/words.c
+%C%_fuzz_record_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_record_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_record_LDADD = $(LDADD_OF_FUZZ)
+%C%_fuzz_request_SOURCES = %D%/fuzz_request.c $(SOURCES_OF_FUZZ)
+%C%_fuzz_request_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_request_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_request_LDADD = $(LDADD_OF_FUZZ)
+%C%_fuzz_response_SOURCES = %D%/fuzz_response.c $(SOURCES_OF_FUZZ)
+%C%_fuzz_response_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_response_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_response_LDADD = $(LDADD_OF_FUZZ)
+%C%_fuzz_store_SOURCES = %D%/fuzz_store.c $(SOURCES_OF_FUZZ)
+%C%_fuzz_store_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_store_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_store_LDADD = libklamm-broker.la $(LDADD_OF_FUZZ)
+%C%_fuzz_wire_SOURCES = %D%/fuzz_wire.c $(SOURCES_OF_FUZZ) \
+	cli/io.c cli/tell.c cli/value.c cli/wire.c cli/words.c
+%C%_fuzz_wire_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_wire_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_wire_LDADD = $(LDADD_OF_FUZZ)
