@@ -36,7 +36,7 @@ static const struct klamm_option options[] = {
 
 static const char *nul(const char *p, const char *end)
 {
-	return memchr(p, '\0', (size_t)(end - p));
+	return p < end ? memchr(p, '\0', (size_t)(end - p)) : NULL; /* p may be NULL */
 }
 
 /* --- client --- */
