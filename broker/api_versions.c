@@ -72,6 +72,8 @@ void kl_dev_api_versions(struct kl_dev_call *call)
 		put_range(call->broker, call->api, &response);
 	for (size_t i = 0; i < kl_dev_api_count && error == 0; i++)
 		put_range(call->broker, &kl_dev_apis[i], &response);
+	if (error == 0)
+		kl_dev_auth_told_versions(call->conn);
 	bool fall_back = error == KLAMM_ERR_UNSUPPORTED_VERSION;
 	kl_dev_answer_version(call, fall_back ? 0 : call->version, &response);
 }

@@ -9,6 +9,7 @@
 #include "broker/data.h"
 #include "broker/null.h"
 #include "broker/retention.h"
+#include "broker/sasl.h"
 
 #define NODES_MAX 1000
 #define REPLICAS_DEFAULT 3
@@ -164,7 +165,7 @@ static int take_options(struct klamm_broker *broker,
 	o->retention_check_ms = o->retention_check_ms ?: RETENTION_CHECK_MS;
 	o->null_record_size = o->null_record_size ?: NULL_RECORD_SIZE;
 	o->null_batch_records = o->null_batch_records ?: NULL_BATCH_RECORDS;
-	o->listen = o->advertise = NULL;
+	o->listen = o->advertise = o->sasl = o->users = NULL;
 	if (o->data_dir != NULL && o->null)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 				"a broker that forgets all records has no use for a data "
@@ -347,6 +348,14 @@ static int make_loop(struct klamm_broker *broker, struct klamm_error *err)
 	return klamm_loop_start(broker->loop, err);
 }
 
+static int make_sasl(struct klamm_broker *broker, const struct klamm_broker_options *given,
+		     struct klamm_error *err)
+{
+	struct klamm_broker_options o = {0};
+	memcpy(&o, given, kl_min(given->size, sizeof(o)));
+	return kl_dev_sasl_new(broker, o.sasl, o.users, o.reauth_ms, err);
+}
+
 int klamm_broker_new(const struct klamm_broker_options *options,
 		     struct klamm_broker **broker_out, struct klamm_error *err)
 {
@@ -356,6 +365,8 @@ int klamm_broker_new(const struct klamm_broker_options *options,
 	int rc = take_options(broker, options, err);
 	if (rc == 0)
 		rc = make_loop(broker, err);
+	if (rc == 0)
+		rc = make_sasl(broker, options, err);
 	if (rc == 0)
 		rc = make_pools(broker, err);
 	if (rc == 0) {
@@ -401,6 +412,7 @@ void klamm_broker_free(struct klamm_broker *broker)
 		/* What the first call posted has run before the second one does. */
 		kl_loop_call(broker->loop, run_free, broker);
 	}
+	kl_dev_sasl_free(broker->sasl);
 	if (broker->own_loop)
 		klamm_loop_free(broker->loop);
 	kl_dev_null_free(broker);

@@ -12,6 +12,7 @@
 #include "core/proto/gen/api.h"
 
 struct kl_dev_null;
+struct kl_dev_sasl;
 
 /* One virtual broker: a listener and its connections. */
 struct kl_dev_node {
@@ -45,6 +46,7 @@ struct klamm_broker {
 	bool is_open;               /* all that is in it was read */
 	struct kl_dev_topics topics;
 	struct kl_dev_null *null; /* NULL: records are kept */
+	struct kl_dev_sasl *sasl; /* NULL: clients are not asked who they are */
 	int64_t next_producer_id, producer_id_limit; /* those below are spoken for */
 
 	struct kl_list idle_calls; /* for the next requests */

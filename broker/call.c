@@ -217,6 +217,25 @@ void kl_dev_answer(struct kl_dev_call *call, void *response)
 	kl_dev_answer_version(call, call->version, response);
 }
 
+void kl_dev_answer_bare(struct kl_dev_call *call, const struct klamm_span *bytes)
+{
+	struct kl_dev_conn *conn = call->conn;
+	if (bytes == NULL) {
+		kl_dev_answer_none(call);
+		return;
+	}
+	kl_buf_clear(&call->head);
+	kl_buf_i32(&call->head, (int32_t)bytes->len);
+	kl_buf_put(&call->head, bytes->data, bytes->len);
+	if (!kl_out_set(&call->out, &call->head, NULL)) {
+		kl_dev_call_fail(call);
+		return;
+	}
+	drop_request(call);
+	kl_conn_send(&conn->conn, &call->out);
+	kl_dev_conn_answered(conn, call);
+}
+
 void kl_dev_answer_none(struct kl_dev_call *call)
 {
 	struct kl_dev_conn *conn = call->conn;

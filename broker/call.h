@@ -9,6 +9,7 @@
 #define KL_DEV_CALL_H
 
 #include "broker/broker.h"
+#include "broker/sasl.h"
 #include "core/base/error.h"
 #include "core/proto/packet.h"
 
@@ -36,6 +37,7 @@ struct kl_dev_conn {
 	bool choked; /* too many bytes of answers wait to leave */
 	bool throttled;
 	struct kl_timer throttle; /* made when it is first needed */
+	struct kl_dev_auth auth;
 };
 
 /* A fetch in a partition's list. */
@@ -98,6 +100,8 @@ void kl_dev_calls_free(struct klamm_broker *broker); /* the idle ones */
 void kl_dev_answer(struct kl_dev_call *call, void *response);
 /* The same in another version: for ApiVersions. */
 void kl_dev_answer_version(struct kl_dev_call *call, int version, void *response);
+/* Nothing but these bytes, behind their size; NULL: nothing at all. For SASL before 1.0. */
+void kl_dev_answer_bare(struct kl_dev_call *call, const struct klamm_span *bytes);
 /* Records in the answer lie in this slab. false: out of memory. */
 bool kl_dev_call_hold(struct kl_dev_call *call, struct kl_slab *slab);
 /* The client wants no answer. */

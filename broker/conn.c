@@ -22,7 +22,8 @@ static struct kl_dev_conn *conn_of(struct kl_conn *conn)
 
 static size_t frame_max(struct kl_conn *conn)
 {
-	return FRAME_MAX;
+	size_t stranger = kl_dev_auth_frame_max(conn_of(conn));
+	return stranger > 0 ? stranger : FRAME_MAX;
 }
 
 static void update_mute(struct kl_dev_conn *conn)
@@ -45,6 +46,7 @@ static void on_frame(struct kl_conn *base, struct kl_slab *slab, const uint8_t *
 static void bury(struct kl_dev_conn *conn)
 {
 	struct klamm_broker *broker = conn->node->broker;
+	kl_dev_auth_free(conn);
 	kl_list_for_safe(call, &conn->calls, struct kl_dev_call, link)
 		kl_dev_call_free(call);
 	if (conn->throttle.fn != NULL)
@@ -78,6 +80,7 @@ void kl_dev_conn_accept(struct kl_dev_node *node, struct kl_sock *sock)
 	}
 	conn->node = node;
 	kl_list_init(&conn->calls);
+	kl_dev_auth_init(conn);
 	if (kl_conn_start(&conn->conn, broker->loop, &ops, broker->frames, sock, false,
 			  NULL) != 0) {
 		free(conn);

@@ -11,6 +11,7 @@ const struct kl_dev_api kl_dev_apis[] = {
 	{KL_API_LIST_OFFSETS, 0, 11, 1, kl_dev_list_offsets},
 	{KL_API_METADATA, 0, 13, 0, kl_dev_metadata},
 	{KL_API_FIND_COORDINATOR, 0, 6, 0, kl_dev_find_coordinator},
+	{KL_API_SASL_HANDSHAKE, 0, 1, 0, kl_dev_sasl_handshake},
 	{KL_API_API_VERSIONS, 0, 5, 0, kl_dev_api_versions},
 	{KL_API_CREATE_TOPICS, 2, 7, 2, kl_dev_create_topics},
 	{KL_API_DELETE_TOPICS, 1, 6, 1, kl_dev_delete_topics},
@@ -18,6 +19,7 @@ const struct kl_dev_api kl_dev_apis[] = {
 	{KL_API_INIT_PRODUCER_ID, 0, 5, 0, kl_dev_init_producer_id},
 	{KL_API_OFFSET_FOR_LEADER_EPOCH, 2, 4, 2, kl_dev_offset_for_leader_epoch},
 	{KL_API_DESCRIBE_CONFIGS, 1, 4, 1, kl_dev_describe_configs},
+	{KL_API_SASL_AUTHENTICATE, 0, 2, 0, kl_dev_sasl_authenticate},
 	{KL_API_CREATE_PARTITIONS, 0, 3, 0, kl_dev_create_partitions},
 	{KL_API_INCREMENTAL_ALTER_CONFIGS, 0, 1, 0, kl_dev_alter_configs},
 	{KL_API_DESCRIBE_CLUSTER, 0, 2, 0, kl_dev_describe_cluster},
@@ -50,7 +52,7 @@ static void run(struct kl_dev_call *call)
 		kl_dev_call_drop(call, fault->reset);
 	else if (fault != NULL && fault->action == KLAMM_BROKER_SILENCE)
 		kl_dev_call_park(call, KL_NEVER, NULL);
-	else
+	else if (!kl_dev_auth_stops(call))
 		call->api->fn(call);
 }
 
@@ -97,12 +99,21 @@ void kl_dev_dispatch(struct kl_dev_conn *conn, struct kl_slab *slab, const uint8
 	struct kl_frame_header header;
 	struct klamm_error err;
 	bool known;
+	if (kl_dev_auth_wants_token(&conn->auth)) {
+		kl_dev_auth_token(conn, p, n);
+		return;
+	}
 	int rc = kl_frame_read_request(&reader, &header, &err);
 	const struct kl_dev_api *api = NULL;
 	if (rc == 0 || rc == KLAMM_ERR_UNSUPPORTED)
 		api = choose(broker, &header, &known);
 	if (api == NULL) {
 		refuse(conn, rc != 0 ? err.text : "a version that is not served");
+		return;
+	}
+	const char *why = kl_dev_auth_forbids(conn, header.api);
+	if (why != NULL) {
+		refuse(conn, why);
 		return;
 	}
 	broker->requests[api->api]++;

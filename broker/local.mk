@@ -2,6 +2,7 @@ lib_LTLIBRARIES += libklamm-broker.la
 libklamm_broker_la_SOURCES = \
 	%D%/alter_configs.c \
 	%D%/api_versions.c \
+	%D%/auth.c \
 	%D%/broker.c %D%/broker.h \
 	%D%/call.c %D%/call.h \
 	%D%/configs.c %D%/configs.h \
@@ -31,6 +32,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/producers.c %D%/producers.h \
 	%D%/recover.c \
 	%D%/retention.c %D%/retention.h \
+	%D%/sasl.c %D%/sasl.h \
 	%D%/segment.c %D%/segment.h \
 	%D%/store.c %D%/store.h \
 	%D%/sync.c \

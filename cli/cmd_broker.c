@@ -10,7 +10,8 @@
 #include "cli/cli.h"
 
 struct options {
-	const char *listen, *advertise, *ready_file, *data_dir;
+	const char *listen, *advertise, *ready_file, *data_dir, *sasl, *users;
+	int64_t reauth;
 	int32_t nodes, partitions, replicas, message_max;
 	int64_t memory, retention_check;
 	struct cli_list topics, faults;
@@ -47,6 +48,12 @@ static const struct cli_option rows[] = {
 	 "bytes of records to keep (1073741824)"},
 	{0, "message-max", "BYTES", CLI_INT32, AT(message_max), 1, 100 << 20,
 	 "largest batch (1048588)"},
+	{0, "sasl", "MECHANISM,...", CLI_TEXT, AT(sasl), 0, 0,
+	 "let clients prove who they are: PLAIN"},
+	{0, "users", "FILE", CLI_TEXT, AT(users), 0, 0,
+	 "with --sasl: lines of NAME = PASSWORD"},
+	{0, "reauth-ms", "MS", CLI_INT64, AT(reauth), 1, INT64_MAX,
+	 "with --sasl: ask them again after this time"},
 	{0, "null", NULL, CLI_FLAG, AT(null), 0, 0,
 	 "take and forget, serve made-up records"},
 	{0, "record-size", "BYTES", CLI_INT32, AT(record_size), 1, 1 << 20,
@@ -133,6 +140,9 @@ static int serve(struct klamm_loop *loop, const struct options *o)
 		.memory_max = o->memory,
 		.no_auto_create = o->no_auto_create,
 		.null = o->null,
+		.sasl = o->sasl,
+		.users = o->users,
+		.reauth_ms = o->reauth,
 		.null_record_size = o->record_size,
 		.null_batch_records = o->batch_records,
 		.data_dir = o->data_dir,

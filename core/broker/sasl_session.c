@@ -178,6 +178,7 @@ static void tell(struct kl_sasl_session *s)
 	out.out.data = s->out.out.data;
 	out.out.len = s->out.out.len;
 	out.out.cap = s->out.out.cap;
+	out.out.flags = s->out.out.flags;
 	kl_sink_init(&s->out, KL_SASL_TOKEN_MAX, NULL);
 	struct klamm_error err = s->err;
 	struct kl_sasl_result result = {
@@ -185,6 +186,7 @@ static void tell(struct kl_sasl_session *s)
 		.err = &err,
 		.state = s->state,
 		.out = {(const char *)out.out.data, out.out.len},
+		.is_silent = (out.out.flags & KLAMM_OUT_NULL) != 0,
 		.lifetime_ms = s->lifetime_ms,
 		.user = s->user,
 	};

@@ -22,6 +22,7 @@ struct kl_sasl_result {
 	const struct klamm_error *err;
 	int32_t state;         /* enum klamm_sasl_state */
 	struct klamm_span out; /* to be sent; wiped after the call */
+	bool is_silent;        /* KLAMM_OUT_NULL: no message, where one may be left out */
 	/* With DONE: how long the credentials hold, -1 = for good; and, of a server,
 	 * whose they are. */
 	int64_t lifetime_ms;

@@ -60,6 +60,16 @@ struct klamm_broker_options {
 	/* How often retention.ms and retention.bytes are looked at; 0 = every five minutes, as
 	 * Kafka does. */
 	int64_t retention_check_ms;
+	/* The mechanisms of SASL by which clients prove who they are, comma separated:
+	 * "PLAIN". Each is a plugin, looked for where clients look; copied. NULL = nobody is
+	 * asked. */
+	const char *sasl;
+	/* A file of them, a line NAME = PASSWORD each, read once; copied. NULL = none;
+	 * klamm_broker_credential() adds more. */
+	const char *users;
+	/* They have to prove it again after so many milliseconds at the latest (KIP-368); 0 =
+	 * never. Kafka's connections.max.reauth.ms. */
+	int64_t reauth_ms;
 };
 
 /* Returns when every node listens. INVALID_ARGUMENT: an option makes no sense, or what is in
@@ -77,6 +87,14 @@ const char *klamm_broker_address(const struct klamm_broker *broker);
 void klamm_broker_stop(struct klamm_broker *broker);
 /* Stop, and free everything. NULL is fine. */
 void klamm_broker_free(struct klamm_broker *broker);
+
+/* --- users --- */
+
+/* What is known of a user (both copied): what is "password", value the password. A later value
+ * replaces an earlier one, NULL takes it away; connections that have used it go on.
+ * INVALID_ARGUMENT: no name, or a broker without `sasl`. */
+int klamm_broker_credential(struct klamm_broker *broker, const char *user, const char *what,
+			    const char *value, struct klamm_error *err);
 
 /* --- topics, without a client --- */
 

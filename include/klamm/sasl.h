@@ -90,7 +90,9 @@ struct klamm_sasl_plugin {
 			  struct klamm_error *err);
 
 	/* Optional. Blocking pool, one call at a time on one session. As step() with the
-	 * roles changed: in is never null. */
+	 * roles changed: in is never null. With DONE, KLAMM_OUT_NULL in out says that the
+	 * mechanism has no last message, not even an empty one: after a SaslHandshake v0
+	 * nothing is sent then. */
 	int (*accept_step)(void *session, const struct klamm_call *call,
 			   const struct klamm_span *in, struct klamm_out *out,
 			   int32_t *state_out, struct klamm_error *err);

@@ -13,6 +13,7 @@ TESTS += %D%/test_broker
 	%D%/test_null.c \
 	%D%/test_records.c \
 	%D%/test_retention.c \
+	%D%/test_sasl.c \
 	%D%/test_store.c \
 	%D%/test_topics.c \
 	%D%/test_versions.c

@@ -8,6 +8,7 @@ CLI_TESTS = \
 	%D%/plugin.test \
 	%D%/records.test \
 	%D%/removed.test \
+	%D%/sasl.test \
 	%D%/topic.test \
 	%D%/usage.test \
 	%D%/wire.test

@@ -9,9 +9,14 @@ class Skip(Exception):
     """Raised with the reason why a test cannot run here."""
 
 
-def test(name):
-    """Registers fn(ctx)."""
+def parts(version):
+    return tuple(map(int, version.split(".")))
+
+
+def test(name, since="0"):
+    """Registers fn(ctx), for brokers of that version (ctx.version) and later ones."""
     def register(fn):
+        fn.since = since
         tests.append((name, fn))
         return fn
     return register
@@ -54,7 +59,9 @@ def short(value):
 def run(ctx, patterns):
     """Runs the registered tests whose name has one of the patterns; True when none failed."""
     passed = failed = skipped = 0
-    chosen = [t for t in tests if not patterns or any(p in t[0] for p in patterns)]
+    version = parts(getattr(ctx, "version", "9999"))
+    chosen = [t for t in tests if parts(getattr(t[1], "since", "0")) <= version
+              and (not patterns or any(p in t[0] for p in patterns))]
     for number, (name, fn) in enumerate(chosen, 1):
         start = time.monotonic()
         line = f"{number} - {name}"

@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	%D%/test_nodes.py \
 	%D%/test_old.py \
 	%D%/test_outside.py \
+	%D%/test_sasl.py \
 	%D%/test_transactions.py
 
 include tests/interop/oracle/local.mk

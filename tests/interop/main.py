@@ -10,9 +10,12 @@ import peers
 class Kafka:
     """Real brokers, from start to end of a run."""
 
-    def __init__(self, version, nodes=1, config=()):
+    def __init__(self, version, nodes=1, config=(), secure=False):
         self.version = version
+        self.at = self.sasl = self.oauth = None  # HOST:PORT of listeners
         self.options = ["--nodes", nodes]
+        if secure:
+            self.options.append("--secure")
         for pair in config:
             self.options += ["--config", pair]
         self.cluster = f"klamm-{os.getpid()}"
@@ -24,6 +27,10 @@ class Kafka:
             key, value = line.split("=", 1)
             if key == "KAFKA_PLAINTEXT":
                 self.at = value
+            elif key == "KAFKA_SASL_PLAINTEXT":
+                self.sasl = value
+            elif key == "KAFKA_OAUTH":
+                self.oauth = value
         return self
 
     def __exit__(self, *_):
@@ -35,7 +42,8 @@ class Kafka:
 
 def main():
     parser = argparse.ArgumentParser(prog="run")
-    parser.add_argument("what", choices=("kafka", "nodes", "old", "broker", "crashes"))
+    parser.add_argument("what", choices=("kafka", "nodes", "old", "sasl", "broker",
+                                         "crashes"))
     parser.add_argument("patterns", nargs="*")
     parser.add_argument("--version", default="4.4.0")
     parser.add_argument("--kills", type=int, default=50)
@@ -58,6 +66,13 @@ def main():
         for version in test_old.VERSIONS:
             print(f"# Kafka {version}")
             with Kafka(version, config=test_old.CONFIG) as context:
+                good &= frame.run(context, args.patterns)
+    elif args.what == "sasl":
+        import test_sasl
+        good = True
+        for version in test_sasl.VERSIONS:
+            print(f"# Kafka {version}")
+            with Kafka(version, config=test_sasl.CONFIG, secure=True) as context:
                 good &= frame.run(context, args.patterns)
     else:
         import test_kafka

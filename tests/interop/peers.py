@@ -13,6 +13,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 HARNESS = os.path.join(HERE, "..", "kafka", "kafka")
 TIMEOUT_S = 60
 
+# Of a Java client, as it is.
+PROPERTIES = """security.protocol=SASL_PLAINTEXT
+sasl.mechanism=PLAIN
+sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \\
+    username="alice" \\
+    password="alice-secret";
+"""
+
 
 class KafkaPython:
     name = "kafka-python"
@@ -106,6 +114,14 @@ class Confluent:
                 raise AssertionError(str(m.error()))
         consumer.close()
         return sorted(rows, key=lambda r: r[:2])
+
+
+def properties(folder):
+    """The file of a Java client that is alice."""
+    path = os.path.join(folder, "client.properties")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(PROPERTIES)
+    return path
 
 
 def harness(*args, stdin=None):

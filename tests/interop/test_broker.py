@@ -1,6 +1,8 @@
 """Foreign clients, with their defaults, against klamm's own broker."""
+import contextlib
 import random
 import tempfile
+import time
 
 import kafka.admin
 
@@ -112,6 +114,77 @@ def placing(ctx):
     klamm.run("-b", ctx.at, "produce", "place-klamm", "--json", stdin=text.encode())
     got = {int(r.value): r.partition for r in klamm.consume(ctx.at, "place-klamm")}
     equal([got[i] for i in range(len(keys))], place, "partitions")
+
+
+# --- SASL ---
+
+USERS = "alice = alice-secret\nbob = bob-secret\n"
+
+
+@contextlib.contextmanager
+def sasl_broker(users=USERS):
+    """A broker that asks who comes: its address."""
+    with tempfile.NamedTemporaryFile("w", suffix=".users") as file:
+        file.write(users)
+        file.flush()
+        # Sessions end while the test runs, for those clients that mind.
+        with klamm.broker("--sasl", "PLAIN", "--users", file.name, "--reauth-ms", "2000") as at:
+            yield at
+
+
+@test("kafka-python with SASL PLAIN")
+def kafka_python_sasl(_):
+    with sasl_broker() as at:
+        who = {"bootstrap_servers": at, "security_protocol": "SASL_PLAINTEXT",
+               "sasl_mechanism": "PLAIN", "sasl_plain_username": "alice",
+               "sasl_plain_password": "alice-secret"}
+        producer = kafka.KafkaProducer(**who)
+        for i in range(40):
+            producer.send("sasl", b"%d" % i).get(timeout=peers.TIMEOUT_S)
+            time.sleep(0.1)
+        producer.close()
+        consumer = kafka.KafkaConsumer("sasl", group_id=None, auto_offset_reset="earliest",
+                                       consumer_timeout_ms=3000, **who)
+        equal([m.value for m in consumer], [b"%d" % i for i in range(40)], "records")
+        consumer.close()
+        try:
+            kafka.admin.KafkaAdminClient(**{**who, "sasl_plain_password": "wrong"},
+                                         bootstrap_timeout_ms=3000)
+        except kafka.errors.KafkaError:
+            return
+        raise AssertionError("a wrong password is taken")
+
+
+def librdkafka_way(at, password):
+    return ["-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanism=PLAIN",
+            "-X", "sasl.username=bob", "-X", f"sasl.password={password}"]
+
+
+@test("kcat with SASL PLAIN")
+def kcat_sasl(_):
+    with sasl_broker() as at:
+        peers.kcat(at, *librdkafka_way(at, "bob-secret"), "-P", "-t", "sasl", stdin=b"a\nb\n")
+        out = peers.kcat(at, *librdkafka_way(at, "bob-secret"), "-C", "-t", "sasl",
+                         "-o", "beginning", "-e", "-q")
+        equal(out, b"a\nb\n", "records")
+        try:
+            peers.kcat(at, *librdkafka_way(at, "wrong"), "-L", "-m", "3")
+        except AssertionError as error:
+            assert "Authentication failed: Invalid username or password" in str(error), error
+            return
+        raise AssertionError("a wrong password is taken")
+
+
+@test("Java's tools with SASL PLAIN")
+def java_sasl(_):
+    with sasl_broker() as at, tempfile.TemporaryDirectory() as folder:
+        path = peers.properties(folder)
+        peers.harness("tool-at", at, JAVA, "topics", "--command-config", path, "--create",
+                      "--topic", "sasl")
+        peers.harness("tool-at", at, JAVA, "producer", "--command-config", path, "--topic",
+                      "sasl", stdin=b"one\ntwo\n")
+        out = klamm.run("-F", path, "-b", at, "consume", "sasl", "-o", "start", "-e")
+        equal(out, b"one\ntwo\n", "records")
 
 
 @test("consumers wait for records to come")
