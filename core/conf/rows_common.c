@@ -82,7 +82,7 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(default_api_timeout_ms), .def = "60000",
 			   .range = "0..",
 			   .doc = "The time limit of calls that were given none of "
-				  "their own."},
+				  "their own (KIP-266)."},
 		.roles = KLAMM_ROLE_CONSUMER | KLAMM_ROLE_ADMIN, .unit = "ms",
 	},
 	{
@@ -106,7 +106,7 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(retry_backoff_max_ms), .def = "1000",
 			   .range = "0..",
 			   .doc = "The longest pause between two repetitions of a "
-				  "request."},
+				  "request (KIP-580)."},
 		.roles = KLAMM_ROLE_ANY, .unit = "ms",
 	},
 	{
@@ -123,7 +123,7 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(reconnect_backoff_max_ms), .def = "1000",
 			   .range = "0..",
 			   .doc = "The longest pause between two attempts to connect to "
-				  "one broker."},
+				  "one broker (KIP-144)."},
 		.roles = KLAMM_ROLE_ANY, .unit = "ms",
 	},
 	{
@@ -140,7 +140,8 @@ static const struct kl_conf_row rows[] = {
 			   .type = KLAMM_OPTION_LONG,
 			   .offset = AT(socket_connection_setup_timeout_max_ms),
 			   .def = "30000",
-			   .doc = "The longest that an attempt to connect may take."},
+			   .doc = "The longest that an attempt to connect may take "
+				  "(KIP-601)."},
 		.roles = KLAMM_ROLE_ANY, .unit = "ms",
 	},
 	{
@@ -173,7 +174,7 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(metadata_max_idle_ms), .def = "300000",
 			   .range = "5000..",
 			   .doc = "A topic that nothing was sent to for so long is no "
-				  "longer asked about."},
+				  "longer asked about (KIP-526)."},
 		.roles = KLAMM_ROLE_PRODUCER, .unit = "ms",
 	},
 	{

@@ -52,20 +52,21 @@ static const struct kl_conf_row rows[] = {
 		.option = {.name = "compression.gzip.level", .type = KLAMM_OPTION_INT,
 			   .def = "-1", .range = "-1|1..9",
 			   .doc = "How hard gzip works, from 1 (fast) to 9 (small); -1 "
-				  "is zlib's choice."},
+				  "is zlib's choice (KIP-390)."},
 		.roles = KLAMM_ROLE_PRODUCER, .reader = "codec_gzip",
 	},
 	{
 		.option = {.name = "compression.lz4.level", .type = KLAMM_OPTION_INT,
 			   .def = "9", .range = "1..17",
-			   .doc = "How hard lz4 works, from 1 (fast) to 17 (small)."},
+			   .doc = "How hard lz4 works, from 1 (fast) to 17 (small) "
+				  "(KIP-390)."},
 		.roles = KLAMM_ROLE_PRODUCER, .reader = "codec_lz4",
 	},
 	{
 		.option = {.name = "compression.zstd.level", .type = KLAMM_OPTION_INT,
 			   .def = "3", .range = "-131072..22",
 			   .doc = "How hard zstd works: 22 is the smallest, negative "
-				  "levels are the fastest."},
+				  "levels are the fastest (KIP-390)."},
 		.roles = KLAMM_ROLE_PRODUCER, .reader = "codec_zstd",
 	},
 	{
@@ -163,7 +164,7 @@ static const struct kl_conf_row rows[] = {
 		.option = {.name = "partitioner.ignore.keys", .type = KLAMM_OPTION_BOOL,
 			   .offset = AT(partitioner_ignore_keys), .def = "false",
 			   .doc = "Whether records with a key are spread like those "
-				  "without one."},
+				  "without one (KIP-794)."},
 		.roles = KLAMM_ROLE_PRODUCER,
 	},
 	{
