@@ -246,8 +246,8 @@ static int start_nodes(struct klamm_broker *broker, struct klamm_error *err)
 static void begin_reign(struct klamm_broker *broker)
 {
 	struct klamm_error err;
+	kl_dev_topics_elect(broker); /* saves nothing before it is open */
 	broker->is_open = true;
-	kl_dev_topics_elect(broker);
 	if (broker->store != NULL && kl_dev_save(broker, &err) != 0)
 		kl_log(&broker->loop->log, KL_LOG_WARN, "store",
 		       "nothing will be appended before this works: %s", err.text);
@@ -400,15 +400,29 @@ static bool store_is_idle(void *arg)
 	return atomic_load(&store->running) == 0;
 }
 
+static void run_close(void *arg)
+{
+	struct kl_dev_store *store = arg;
+	store->is_closing = true;
+}
+
+/* What the pool has in hand ends, and nothing new begins. */
+static void close_store(struct klamm_broker *broker)
+{
+	struct kl_dev_store *store = broker->store;
+	if (store == NULL)
+		return;
+	kl_loop_call(broker->loop, run_close, store);
+	kl_loop_wait(broker->loop, &store->idle, store_is_idle, store, KL_NEVER);
+}
+
 void klamm_broker_free(struct klamm_broker *broker)
 {
 	if (broker == NULL)
 		return;
 	if (broker->loop != NULL && broker->nodes != NULL) {
 		klamm_broker_stop(broker);
-		if (broker->store != NULL)
-			kl_loop_wait(broker->loop, &broker->store->idle, store_is_idle,
-				     broker->store, KL_NEVER);
+		close_store(broker);
 		/* What the first call posted has run before the second one does. */
 		kl_loop_call(broker->loop, run_free, broker);
 	}

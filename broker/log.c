@@ -264,8 +264,10 @@ int kl_dev_log_read(struct kl_dev_log *log, int64_t offset, size_t max,
 	rc = kl_dev_segment_get(&log->home, log->segments[i], at, n, &bytes);
 	if (rc != 0)
 		return rc;
-	*out = (struct kl_dev_read){bytes.slab, bytes.p,
-				    whole_batches(bytes.p, bytes.n)};
+	/* What lies together, and what is visible, ends with a batch. */
+	bool is_cut = bytes.n == n && n < end - at;
+	*out = (struct kl_dev_read){
+		bytes.slab, bytes.p, is_cut ? whole_batches(bytes.p, n) : bytes.n};
 	return 0;
 }
 

@@ -42,6 +42,7 @@ struct kl_dev_store {
 	struct kl_timer lazy; /* syncs what nobody waits for */
 	atomic_uint running;  /* jobs on the pool */
 	struct kl_gate idle;
+	bool is_closing; /* no job begins any more */
 	bool failing;  /* the last write failed, and the log has told so */
 	bool is_stale;   /* the table is to be written again, when there is time */
 	bool is_unsaved; /* it could not be written: nothing is appended before it is */

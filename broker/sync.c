@@ -127,6 +127,8 @@ static void start(struct kl_dev_sync *sync)
 
 static void start_all(struct kl_dev_store *store, bool lazily)
 {
+	if (store->is_closing)
+		return;
 	kl_list_for_safe(sync, &store->dirty, struct kl_dev_sync, link)
 	{
 		if (!sync->runs && (lazily || sync->log->wanted > sync->log->synced))
@@ -145,7 +147,7 @@ static void be_lazy(struct kl_timer *timer)
 	if (store->is_stale)
 		store->lazily(store);
 	start_all(store, true);
-	if (!kl_list_empty(&store->dirty) || store->is_stale)
+	if (!store->is_closing && (!kl_list_empty(&store->dirty) || store->is_stale))
 		kl_timer_set(store->loop, timer, store->loop->now + LAZY);
 }
 
