@@ -67,6 +67,44 @@ START_TEST(answers_with_errors)
 }
 END_TEST
 
+/* KIP-951 on a broker of one node: it names itself, and the answer has room for that. */
+START_TEST(a_single_node_tells_that_it_leads)
+{
+	add((struct klamm_broker_fault){.api = KL_API_PRODUCE,
+					.topic = "t",
+					.partition = 2,
+					.action = KLAMM_BROKER_ERROR,
+					.error = KLAMM_ERR_NOT_LEADER_OR_FOLLOWER});
+	struct peer_batch b;
+	peer_batch(&b, 1, 1000);
+	struct kl_produce_request_partition to[] = {
+		{.index = 2, .records = {b.data, (int32_t)b.len}},
+		{.index = 1, .records = {b.data, (int32_t)b.len}},
+	};
+	struct kl_produce_request_topic at = {
+		.name = KL_STR("t"), .partition_data = to, .partition_data_n = 2};
+	struct kl_produce_request request;
+	kl_msg_init(&kl_msg_produce_request, &request);
+	request.transactional_id = KL_STR_NULL;
+	request.acks = -1;
+	request.timeout_ms = 1000;
+	request.topic_data = &at;
+	request.topic_data_n = 1;
+	const struct kl_produce_response *r = PEER_CALL(peer, produce, 12, &request);
+	ck_assert_int_eq(r->responses_n, 1);
+	ck_assert_int_eq(r->responses[0].partition_responses_n, 2);
+	const struct kl_produce_response_partition *told = r->responses[0].partition_responses;
+	ck_assert_int_eq(told[0].index, 2);
+	ck_assert_int_eq(told[0].error_code, KLAMM_ERR_NOT_LEADER_OR_FOLLOWER);
+	ck_assert_int_eq(told[0].current_leader.leader_id, 1);
+	ck_assert_int_eq(told[1].index, 1);
+	ck_assert_int_eq(told[1].error_code, 0);
+	ck_assert_int_eq(r->node_endpoints_n, 1);
+	ck_assert_int_eq(r->node_endpoints[0].node_id, 1);
+	ck_assert_int_eq(r->node_endpoints[0].port, peer_port(1));
+}
+END_TEST
+
 START_TEST(goes_on_until_removed)
 {
 	int32_t id = add((struct klamm_broker_fault){
@@ -258,6 +296,7 @@ UNIT_SUITE(faults)
 	if (peer_is_foreign())
 		return s;
 	unit_add_fixture(s, answers_with_errors, up, down);
+	unit_add_fixture(s, a_single_node_tells_that_it_leads, up, down);
 	unit_add_fixture(s, goes_on_until_removed, up, down);
 	unit_add_case(s, "drops_before_and_after", drops_before_and_after, up, down, 4);
 	unit_add_fixture(s, delays, up, down);
