@@ -321,9 +321,9 @@ size_t kl_pbatch_limit(const struct klamm_producer *p, const struct klamm_topic 
 	if (p->codec_plugin != NULL) {
 		uint32_t ratio = atomic_load_explicit(&topic->ratio, memory_order_relaxed);
 		limit = limit * ratio / 256;
-		/* Compression may fail: the plain batch has to fit a request as well. */
-		limit = kl_min(limit, kl_max(p->record_max, (size_t)p->settings->batch_size));
 	}
+	/* A request holds it, and compression may fail: the plain batch has to fit as well. */
+	limit = kl_min(limit, (size_t)p->settings->max_request_size);
 	limit = kl_min(limit, largest_slab(p));
 	return kl_max(limit, (size_t)KL_BATCH_HEAD + 64);
 }

@@ -66,7 +66,9 @@ static bool somebody_waits(struct klamm_producer *p)
 
 struct kl_slab *kl_memory_get(struct klamm_producer *p, size_t need)
 {
-	if (atomic_load(&p->pressure) && somebody_waits(p))
+	/* The pool lends one that is larger than all when nothing else is out. */
+	if (need > (size_t)p->settings->buffer_memory ||
+	    (atomic_load(&p->pressure) && somebody_waits(p)))
 		return NULL;
 	return kl_slab_get(p->slabs, need);
 }
