@@ -58,7 +58,7 @@ struct kl_partition {
 	/* What the sticky choice looks at. */
 	atomic_bool no_leader;
 	atomic_uint queued;           /* batches sealed, without an outcome */
-	_Atomic int64_t stuck_since;  /* its next batch could not be sent; 0 = it could */
+	_Atomic int64_t stuck_since;  /* its first batch waits, sent or not; 0 = none does */
 
 	/* --- the loop's --- */
 	_Alignas(KL_CACHE_LINE) struct klamm_topic *topic;
@@ -98,6 +98,19 @@ struct klamm_topic {
 	struct kl_list tables; /* blocks of partitions, and old tables */
 	char name[];
 };
+
+/* The loop: the first of its batches is sent, or cannot be. Until that has its end, the time
+ * from now on counts as the broker's (partitioner.availability.timeout.ms). */
+static inline void kl_partition_waits(struct kl_partition *part, int64_t now)
+{
+	if (atomic_load_explicit(&part->stuck_since, memory_order_relaxed) == 0)
+		atomic_store_explicit(&part->stuck_since, now, memory_order_relaxed);
+}
+
+static inline void kl_partition_moves(struct kl_partition *part)
+{
+	atomic_store_explicit(&part->stuck_since, 0, memory_order_relaxed);
+}
 
 /* Until the word was free. */
 void kl_partition_wait(struct kl_partition *part);

@@ -61,8 +61,7 @@ static void park(struct klamm_producer *p, struct kl_partition *part, int64_t un
 {
 	kl_list_remove(&part->sendable);
 	kl_list_push(&p->parked, &part->sendable);
-	if (part->stuck_since == 0)
-		atomic_store_explicit(&part->stuck_since, now(p), memory_order_relaxed);
+	kl_partition_waits(part, now(p));
 	p->look_at = kl_min(p->look_at, kl_min(until, expires_at(p, first_batch(part))));
 }
 
@@ -81,6 +80,7 @@ static void end_batch(struct klamm_producer *p, struct kl_pbatch *batch, int err
 	int outcome = error == 0           ? KLAMM_OUTCOME_DELIVERED
 		      : batch->maybe_written ? KLAMM_OUTCOME_POSSIBLY_WRITTEN
 					     : KLAMM_OUTCOME_NOT_WRITTEN;
+	kl_partition_moves(batch->partition);
 	kl_pbatch_end(p, batch, error, outcome, -1, -1, text);
 }
 
@@ -201,6 +201,7 @@ static void deliver(struct klamm_producer *p, struct kl_pbatch *batch, int64_t b
 {
 	struct kl_partition *part = batch->partition;
 	kl_pbatch_end(p, batch, 0, KLAMM_OUTCOME_DELIVERED, base_offset, append_time, "");
+	kl_partition_moves(part);
 	release(p, part);
 }
 
@@ -558,7 +559,7 @@ static void visit(struct klamm_producer *p, struct kl_partition *part)
 		return;
 	}
 	part->in_flight = !KL_BUG(TWO_IN_FLIGHT);
-	atomic_store_explicit(&part->stuck_since, 0, memory_order_relaxed);
+	kl_partition_waits(part, now(p));
 	batch->attempts++;
 	not_sealed(p, batch);
 }
