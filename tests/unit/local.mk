@@ -18,6 +18,7 @@ include tests/unit/conf/local.mk
 include tests/unit/os/local.mk
 include tests/unit/plugins/local.mk
 include tests/unit/pressure/local.mk
+include tests/unit/producer/local.mk
 include tests/unit/proto/local.mk
 include tests/unit/record/local.mk
 include tests/unit/sim/local.mk

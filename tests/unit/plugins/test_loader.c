@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <klamm/klamm.h>
+
 #include "config.h"
 #include "core/base/buf.h"
 #include "tests/unit/plugins/loaded.h"
@@ -309,6 +311,32 @@ static int stop(void *arg, const struct kl_plugin_found *found)
 	return 42;
 }
 
+/* A client looks where its configuration says. */
+START_TEST(opt_plugin_path)
+{
+	static const struct klamm_partitioner_plugin own = {
+		.head = {KLAMM_PLUGIN_HEAD(partitioner, "own", "mine")}, .pick = pick_one};
+	struct klamm_producer *producer;
+	struct klamm_conf *conf;
+	char path[600];
+	ck_assert_int_eq(klamm_conf_new(&conf, NULL), 0);
+	klamm_conf_set(conf, "bootstrap.servers", "127.0.0.1:1", NULL);
+	klamm_conf_set(conf, "partitioner.class", "own", NULL);
+	klamm_conf_set(conf, "compression.type", "newer", NULL);
+	klamm_conf_set(conf, "codec.newer.password", "secret", NULL);
+	ck_assert_int_eq(
+		klamm_conf_plugin(conf, KLAMM_KIND_PARTITIONER, &own.head, NULL, &err), 0);
+	ck_assert_int_eq(klamm_conf_set(conf, "plugin.path", "/nonexistent", &err), 0);
+	ck_assert_int_eq(klamm_producer_new(conf, NULL, &producer, &err), KLAMM_ERR_PLUGIN);
+	ck_assert_ptr_nonnull(strstr(err.text, "no codec_newer.so in /nonexistent"));
+	snprintf(path, sizeof(path), "/nonexistent,%s", dir);
+	ck_assert_int_eq(klamm_conf_set(conf, "plugin.path", path, &err), 0);
+	ck_assert_msg(klamm_producer_new(conf, NULL, &producer, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(klamm_producer_close(producer, 0, NULL), 0);
+	klamm_conf_free(conf);
+}
+END_TEST
+
 START_TEST(a_list_has_the_refused_ones_too)
 {
 	const char *dirs[] = {BROKEN, dir, "/nowhere"};
@@ -449,6 +477,7 @@ UNIT_SUITE(loader)
 	unit_add_fixture(s, links_and_folders_are_refused, folder_with_a_plugin, NULL);
 	unit_add(s, two_files_are_never_confused);
 	unit_add_fixture(s, the_search_has_an_order, folder_with_a_plugin, NULL);
+	unit_add_fixture(s, opt_plugin_path, folder_with_a_plugin, NULL);
 	unit_add_fixture(s, a_list_has_the_refused_ones_too, folder_with_a_plugin, NULL);
 	unit_add(s, the_example_of_the_manual_works);
 	unit_add_loop(s, options_reach_the_plugin, (int)kl_countof(openings));
