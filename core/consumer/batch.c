@@ -40,8 +40,9 @@ void klamm_batch_unref(struct klamm_batch *batch)
 	kl_batch_drop_values(batch);
 	kl_mutex_lock(&c->mutex);
 	kl_list_push_front(&c->spare_batches, &batch->link);
-	/* Fetching may have waited for this memory. The loop goes after `closed` is set. */
-	if (atomic_load(&c->starved) && !c->closed)
+	/* Fetching may have waited for this memory: poll() waits for what the loop says of it
+	 * now. The loop goes after `closed` is set. */
+	if (!c->closed && atomic_exchange(&c->starved, false))
 		kl_loop_post(c->loop, &c->task);
 	kl_mutex_unlock(&c->mutex);
 	kl_consumer_unref(c);

@@ -590,6 +590,9 @@ void kl_fetcher_round(struct kl_task *task)
 	kl_lookups_round(c, &when);
 	if (atomic_exchange(&c->starved, starved) != starved)
 		kl_gate_wake(c->os, &c->gate);
+	/* Memory that came back after the look and before the word was not told. */
+	if (starved && answer_budget(c) > 0)
+		kl_loop_post(c->loop, &c->task);
 	kl_timer_set(c->loop, &c->timer, when);
 }
 
