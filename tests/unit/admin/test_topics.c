@@ -273,6 +273,26 @@ START_TEST(nobody_there)
 }
 END_TEST
 
+/* What KLAMM_TIMEOUT_DEFAULT stands for. */
+START_TEST(opt_default_api_timeout_ms)
+{
+	struct klamm_cluster_description *cluster;
+	struct klamm_conf *conf;
+	struct klamm_error err;
+	ck_assert_int_eq(klamm_conf_new(&conf, NULL), 0);
+	klamm_conf_set(conf, "bootstrap.servers", "127.0.0.1:1", NULL);
+	klamm_conf_set(conf, "request.timeout.ms", "100", NULL);
+	ck_assert_int_eq(klamm_conf_set(conf, "default.api.timeout.ms", "250", &err), 0);
+	ck_assert_msg(klamm_admin_new(conf, NULL, &admin, &err) == 0, "%s", err.text);
+	klamm_conf_free(conf);
+	int64_t begun = now_ms();
+	ck_assert_int_eq(klamm_admin_describe_cluster(admin, KLAMM_TIMEOUT_DEFAULT, &cluster,
+						      &err), KLAMM_ERR_TIMED_OUT);
+	ck_assert_int_ge(now_ms() - begun, 249);
+	klamm_admin_free(admin);
+}
+END_TEST
+
 START_TEST(names_that_cannot_be)
 {
 	static const char *const twice[] = {"a", "b", "a"}, *const empty[] = {"a", ""};
@@ -448,6 +468,7 @@ UNIT_SUITE(admin_topics)
 	unit_add_loop(s, lost_connections, 2);
 	unit_add_loop(s, silent_broker, 2);
 	unit_add(s, nobody_there);
+	unit_add(s, opt_default_api_timeout_ms);
 	unit_add(s, names_that_cannot_be);
 	unit_add_loop(s, delete_in_both_forms, 2);
 	unit_add_loop(s, topics_in_order, 2);

@@ -1,0 +1,11 @@
+# The consumer through its public interface, against the dev broker or a scripted peer.
+check_PROGRAMS += %D%/test_consumer
+TESTS += %D%/test_consumer
+%C%_test_consumer_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_consumer_LDADD = libklamm-broker.la $(UNIT_LIBS)
+%C%_test_consumer_SOURCES = \
+	tests/client/script.c tests/client/script.h \
+	tests/client/world.c tests/client/world.h \
+	%D%/test_fetch.c \
+	%D%/test_poll.c \
+	%D%/test_seek.c
