@@ -142,6 +142,7 @@ struct kl_pbatch *kl_pbatch_seal(struct klamm_producer *p, struct kl_partition *
 		batch->outcome->base_timestamp = part->base_timestamp;
 	}
 	part->last_size = batch->slab->cap;
+	part->last_count = part->count;
 	part->batch = NULL;
 	part->p = part->end = NULL;
 	part->slots = part->slots_end = NULL;
@@ -294,6 +295,7 @@ static void compress_done(struct kl_job *job)
 void kl_pbatch_finish(struct klamm_producer *p, struct kl_pbatch *batch)
 {
 	atomic_fetch_add_explicit(&p->sealed_bytes, batch->size, memory_order_relaxed);
+	atomic_fetch_add_explicit(&p->sealed_ever, batch->size, memory_order_relaxed);
 	/* Its first record found no room for its outcome: the sender drops it. */
 	bool empty = atomic_load_explicit(&batch->count, memory_order_relaxed) == 0;
 	if (empty || p->codec_plugin == NULL) {

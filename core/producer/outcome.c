@@ -6,8 +6,8 @@
 #include "core/base/error.h"
 #include "core/producer/producer.h"
 
-/* Slots of a fresh block. It doubles as its batch grows, and keeps what it has when it is used
- * again: up to a share of buffer.memory, so that few small batches do not take all of it. */
+/* A block doubles as its batch grows, and keeps what it has when it is used again: up to a
+ * share of buffer.memory, so that few small batches do not take all of it. */
 #define FIRST_SLOTS 16
 #define KEEP_SLOTS 16384
 #define KEEP_SHARE 64
@@ -35,22 +35,24 @@ bool kl_outcome_full(struct klamm_producer *p)
 	return full;
 }
 
-static struct kl_outcome *outcome_new(void)
+static struct kl_outcome *outcome_new(uint32_t slots)
 {
 	struct kl_outcome *o = calloc(1, sizeof(*o));
 	if (o == NULL)
 		return NULL;
 	kl_list_init(&o->link);
-	o->slots = malloc(FIRST_SLOTS * sizeof(*o->slots));
+	o->cap = FIRST_SLOTS;
+	while (o->cap < slots && o->cap < KEEP_SLOTS)
+		o->cap *= 2;
+	o->slots = malloc(o->cap * sizeof(*o->slots));
 	if (o->slots == NULL) {
 		free(o);
 		return NULL;
 	}
-	o->cap = FIRST_SLOTS;
 	return o;
 }
 
-struct kl_outcome *kl_outcome_get(struct klamm_producer *p, bool *full_out)
+struct kl_outcome *kl_outcome_get(struct klamm_producer *p, uint32_t slots, bool *full_out)
 {
 	struct kl_outcome *o = NULL;
 	kl_mutex_lock(&p->mutex);
@@ -59,7 +61,7 @@ struct kl_outcome *kl_outcome_get(struct klamm_producer *p, bool *full_out)
 	if (link != NULL)
 		o = kl_list_entry(link, struct kl_outcome, link);
 	else if (!*full_out)
-		o = outcome_new();
+		o = outcome_new(slots);
 	if (o != NULL)
 		p->outcome_bytes += bytes_of(o);
 	kl_mutex_unlock(&p->mutex);

@@ -48,9 +48,10 @@ struct kl_outcome {
 /* Those in use may take as much as buffer.memory, beside it: else whoever never asks what
  * became of his records would fill the memory with it. */
 bool kl_outcome_full(struct klamm_producer *producer);
-/* With room for some slots. NULL: *full_out tells whether those in use are too many, or memory
- * is out. */
-struct kl_outcome *kl_outcome_get(struct klamm_producer *producer, bool *full_out);
+/* With room for some slots; a fresh one has about so many. NULL: *full_out tells whether those
+ * in use are too many, or memory is out. */
+struct kl_outcome *kl_outcome_get(struct klamm_producer *producer, uint32_t slots,
+				  bool *full_out);
 void kl_outcome_put(struct klamm_producer *producer, struct kl_outcome *outcome);
 /* Room for twice as many. false: out of memory. */
 bool kl_outcome_grow(struct klamm_producer *producer, struct kl_outcome *outcome);

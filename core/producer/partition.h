@@ -53,6 +53,7 @@ struct kl_partition {
 	_Alignas(KL_CACHE_LINE) struct kl_list sealed; /* for the loop to take */
 	uint64_t waits;   /* how often it was not free */
 	size_t last_size; /* of the slab that the last batch ended in */
+	uint32_t last_count; /* of its records */
 	struct kl_partition *next_dirty;
 	atomic_bool dirty;
 	/* What the sticky choice looks at. */

@@ -51,6 +51,7 @@ struct klamm_producer {
 	_Atomic uint64_t next_id;                 /* of batches */
 	_Atomic uint64_t failed;                  /* records, since the last flush */
 	_Atomic uint64_t sealed_bytes;            /* ready or nearly so, not sent yet */
+	_Atomic uint64_t sealed_ever, driven_at;  /* and when send() stepped the loop last */
 	_Atomic(struct kl_partition *) dirty;     /* newest first */
 	atomic_bool pressure;                     /* somebody waits for memory, */
 	atomic_bool memory_freed;                 /* of which some came back */

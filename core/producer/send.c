@@ -9,8 +9,10 @@
 #include "core/producer/serialize.h"
 #include "core/record/batch_write.h"
 
-/* In application-driven mode sending starts from within send() when this much waits. */
+/* In application-driven mode sending starts from within send() when this much waits, and goes
+ * on for each of these that comes after it. */
 #define DRIVE_BYTES (128 * 1024)
+#define DRIVE_AGAIN (32 * 1024)
 
 /* A record on its way, with everything known but its batch. */
 struct item {
@@ -109,7 +111,7 @@ static KL_COLD enum put add_slots(struct klamm_producer *p, struct kl_partition 
 	struct kl_outcome *o = part->batch->outcome;
 	if (o == NULL) {
 		bool full;
-		o = kl_outcome_get(p, &full);
+		o = kl_outcome_get(p, part->last_count, &full);
 		if (o == NULL)
 			return full ? PUT_NO_OUTCOME : PUT_NO_MEMORY;
 		o->topic = part->topic;
@@ -345,6 +347,18 @@ static int append_waiting(struct klamm_producer *p, struct klamm_topic *topic, i
 	}
 }
 
+/* Nobody else may be stepping the loop: do it, now that there is something to send. */
+static void drive(struct klamm_producer *p)
+{
+	uint64_t sealed = atomic_load_explicit(&p->sealed_ever, memory_order_relaxed);
+	uint64_t driven = atomic_load_explicit(&p->driven_at, memory_order_relaxed);
+	if (atomic_load_explicit(&p->sealed_bytes, memory_order_relaxed) < DRIVE_BYTES ||
+	    sealed - driven < DRIVE_AGAIN)
+		return;
+	atomic_store_explicit(&p->driven_at, sealed, memory_order_relaxed);
+	kl_loop_step(p->loop, 0);
+}
+
 /* A batch has to be opened, grown or closed. The item comes by value, so that the usual way
  * can keep it in registers. */
 static KL_COLD int append_slowly(struct klamm_producer *p, struct klamm_topic *topic,
@@ -356,9 +370,8 @@ static KL_COLD int append_slowly(struct klamm_producer *p, struct klamm_topic *t
 	int rc = append_waiting(p, topic, index, &item, &spare, err);
 	if (spare.slab != NULL || spare.batch != NULL)
 		kl_spare_put(p, &spare);
-	if (kl_loop_is_driven(p->loop) &&
-	    atomic_load_explicit(&p->sealed_bytes, memory_order_relaxed) >= DRIVE_BYTES)
-		kl_loop_step(p->loop, 0);
+	if (kl_loop_is_driven(p->loop))
+		drive(p);
 	kl_producer_leave(p);
 	return rc;
 }
