@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Configuration files: Java's .properties with klamm's keys, sections and includes.
- * Input: a byte of which bit 0 makes it a Java file and bit 1 chooses profile "p", then
- * the text. It may include files of its folder, which include each other. */
+ * Input: a byte of which bit 0 makes it a Java file, bit 1 chooses profile "p" and bit 2 has
+ * the text be a sasl.jaas.config instead; then the text. A file may include files of its
+ * folder, which include each other. */
 
 #include "core/conf/conf.h"
+#include "core/conf/jaas.h"
 #include "core/conf/properties.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -87,10 +89,34 @@ static void check_roles(const struct klamm_conf *conf)
 	}
 }
 
+static void read_jaas(const char *text, size_t len)
+{
+	char *copy = strndup(text, len);
+	struct kl_jaas jaas;
+	struct kl_buf why = {0};
+	fuzz_must(copy != NULL);
+	if (kl_jaas_parse(copy, &jaas, &why)) {
+		fuzz_must(jaas.module != NULL && jaas.count <= KL_JAAS_OPTIONS);
+		for (size_t i = 0; i < jaas.count; i++)
+			fuzz_must(jaas.options[i].name != NULL &&
+				  jaas.options[i].value != NULL);
+		kl_jaas_value(&jaas, "sasl.username");
+	} else {
+		fuzz_must(why.len > 0);
+	}
+	kl_jaas_free(&jaas);
+	kl_buf_free(&why);
+	free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t how = fuzz_take(&data, &size);
 	const char *text = (const char *)data;
+	if (how & 4) {
+		read_jaas(text, size);
+		return 0;
+	}
 	if (reads_others(data, size))
 		return -1;
 	make_files();

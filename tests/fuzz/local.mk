@@ -4,6 +4,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz_batch \
 	%D%/fuzz_codec \
 	%D%/fuzz_config \
+	%D%/fuzz_fault \
 	%D%/fuzz_json \
 	%D%/fuzz_record \
 	%D%/fuzz_request \
@@ -38,6 +39,10 @@ fuzz: all $(FUZZ_TARGETS)
 %C%_fuzz_config_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_config_LDFLAGS = $(LDFLAGS_OF_FUZZ)
 %C%_fuzz_config_LDADD = $(LDADD_OF_FUZZ)
+%C%_fuzz_fault_SOURCES = %D%/fuzz_fault.c $(SOURCES_OF_FUZZ)
+%C%_fuzz_fault_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_fault_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_fault_LDADD = libklamm-broker.la $(LDADD_OF_FUZZ)
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(SOURCES_OF_FUZZ)
 %C%_fuzz_json_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_json_LDFLAGS = $(LDFLAGS_OF_FUZZ)
