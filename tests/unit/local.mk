@@ -21,5 +21,6 @@ include tests/unit/plugins/local.mk
 include tests/unit/pressure/local.mk
 include tests/unit/producer/local.mk
 include tests/unit/proto/local.mk
+include tests/unit/reading/local.mk
 include tests/unit/record/local.mk
 include tests/unit/sim/local.mk
