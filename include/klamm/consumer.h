@@ -105,8 +105,10 @@ int klamm_consumer_partitions_for(struct klamm_consumer *consumer, const char *t
  * on with the others. A batch that cannot be read stays where it is, though: each call
  * tells of it, in turn with the other partitions, until it is sought over. NO_OFFSET: a
  * position is gone and auto.offset.reset is none. QUEUE_FULL: batches that the application
- * holds take all of klamm.memory.max. INTERRUPTED: klamm_consumer_wakeup() was called. On a
- * loop that the caller drives, this steps it. */
+ * holds take all of klamm.memory.max. SASL_AUTHENTICATION_FAILED and others of the stage
+ * SASL: a broker does not let this client in; told once until one does, while the client
+ * goes on trying. INTERRUPTED: klamm_consumer_wakeup() was called. On a loop that the
+ * caller drives, this steps it. */
 int klamm_consumer_poll(struct klamm_consumer *consumer, int64_t timeout_ms,
 			struct klamm_batch **batch_out, struct klamm_error *err);
 

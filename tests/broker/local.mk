@@ -12,6 +12,7 @@ TESTS += %D%/test_broker
 	%D%/test_nodes.c \
 	%D%/test_null.c \
 	%D%/test_records.c \
+	%D%/test_refusal.c \
 	%D%/test_retention.c \
 	%D%/test_sasl.c \
 	%D%/test_store.c \
