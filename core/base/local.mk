@@ -1,6 +1,7 @@
 libklamm_la_SOURCES += \
 	%D%/arena.c %D%/arena.h \
 	%D%/base.h \
+	%D%/bug.h \
 	%D%/buf.c %D%/buf.h \
 	%D%/crc32.c %D%/crc32.h \
 	%D%/crc32c.c %D%/crc32c.h \

@@ -149,6 +149,8 @@ END_TEST
 UNIT_SUITE(retention)
 {
 	Suite *s = suite_create("retention");
+	if (peer_is_foreign())
+		return s;
 	unit_add_loop(s, takes_what_is_old, 2);
 	unit_add_loop(s, takes_what_is_too_much, 2);
 	unit_add(s, keeps_what_is_compacted);

@@ -521,6 +521,8 @@ END_TEST
 UNIT_SUITE(store)
 {
 	Suite *s = suite_create("store");
+	if (peer_is_foreign())
+		return s;
 	unit_add_fixture(s, keeps_records, up, down);
 	unit_add_fixture(s, keeps_who_it_is, up, down);
 	unit_add_fixture(s, keeps_sequences, up, down);

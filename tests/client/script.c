@@ -27,7 +27,10 @@ static void check(int rc, const struct klamm_error *err)
 
 /* --- bytes --- */
 
-void script_send(int fd, const void *p, size_t n)
+/* A test may send what was held back while the script's thread closes the connection. */
+static pthread_mutex_t wire = PTHREAD_MUTEX_INITIALIZER;
+
+static void send_all(int fd, const void *p, size_t n)
 {
 	while (n > 0) {
 		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
@@ -36,6 +39,13 @@ void script_send(int fd, const void *p, size_t n)
 		p = (const uint8_t *)p + sent;
 		n -= (size_t)sent;
 	}
+}
+
+void script_send(int fd, const void *p, size_t n)
+{
+	pthread_mutex_lock(&wire);
+	send_all(fd, p, n);
+	pthread_mutex_unlock(&wire);
 }
 
 static uint8_t *encode_as(const struct script_request *request, const void *body, int32_t id,
@@ -295,7 +305,9 @@ static void refuse_versions(const struct script_request *request, int max)
 
 static void hang_up(struct script *script, struct script_conn *conn)
 {
+	pthread_mutex_lock(&wire);
 	close(conn->fd);
+	pthread_mutex_unlock(&wire);
 	free(conn->in);
 	*conn = (struct script_conn){.fd = -1};
 	atomic_fetch_add(&script->closed, 1);

@@ -21,11 +21,12 @@ def call(*args, env=None, stdin=b""):
     return done.stdout
 
 
-def find(root, name):
+def find(root, path):
+    """The folder of an installed file, which may be named with the folder before it."""
     for folder, _, files in os.walk(root):
-        if name in files:
+        if any(os.path.join(folder, name).endswith("/" + path) for name in files):
             return folder
-    raise AssertionError(f"{name} was not installed")
+    raise AssertionError(f"{path} was not installed")
 
 
 def install(root):
@@ -51,7 +52,8 @@ def outside(ctx):
             for i in range(2000)]
     with tempfile.TemporaryDirectory() as root:
         env = install(root)
-        program = os.path.join(find(root, "klamm"), "klamm")
+        # The shells' completions have its name, too.
+        program = os.path.join(find(root, "bin/klamm"), "klamm")
         for kind, name in (("codec", "ultra"), ("partitioner", "firstbyte")):
             call(program, "plugin", "check", kind,
                  f"{root}/outside/{kind}_{name}.so", env=env)
