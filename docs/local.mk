@@ -3,7 +3,7 @@ EXTRA_DIST += \
 	%D%/DEVBROKER.md \
 	%D%/PLUGINS.md \
 	%D%/plugin-example/partitioner_region.c
-EXTRA_DIST += %D%/BENCH.md
+EXTRA_DIST += %D%/BENCH.md %D%/DESIGN.md
 
 # Manual pages. klamm(1) is written by hand; the others are prose around what the tables and
 # the public headers say. The tarball has them made.
