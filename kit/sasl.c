@@ -289,17 +289,30 @@ static bool works(struct kit *k, const struct kl_instance *instance, struct exch
 	return run_exchange(k, x) && secret.reads > 0;
 }
 
+/* An instance and the talk of its two halves. false: *text_out is the check's answer. */
+static bool open_pair(struct kit *k, struct kl_instance *instance, struct exchange *talk,
+		      const char **text_out)
+{
+	if (!has_server(k)) {
+		*text_out = kit_skip(k, "it has no server half to talk to");
+		return false;
+	}
+	*text_out = kit_open(k, NULL, instance);
+	if (*text_out != NULL)
+		return false;
+	if (works(k, instance, talk))
+		return true;
+	*text_out = kit_skip(k, "it needs more than a name and a password");
+	return false;
+}
+
 const char *kit_sasl_agrees(struct kit *k)
 {
 	struct kl_instance instance;
 	struct exchange x;
-	if (!has_server(k))
-		return kit_skip(k, "it has no server half to talk to");
-	const char *text = kit_open(k, NULL, &instance);
-	if (text != NULL)
+	const char *text;
+	if (!open_pair(k, &instance, &x, &text))
 		return text;
-	if (!works(k, &instance, &x))
-		return kit_skip(k, "it needs more than a name and a password");
 	if (x.client_rc != 0 || x.server_rc != 0)
 		return kit_say(k, "with the right password %s fails with %s: %s",
 			       x.client_rc != 0 ? "step()" : "accept_step()",
@@ -369,13 +382,9 @@ const char *kit_sasl_refuses(struct kit *k)
 {
 	struct kl_instance instance;
 	struct exchange good;
-	if (!has_server(k))
-		return kit_skip(k, "it has no server half to talk to");
-	const char *text = kit_open(k, NULL, &instance);
-	if (text != NULL)
+	const char *text;
+	if (!open_pair(k, &instance, &good, &text))
 		return text;
-	if (!works(k, &instance, &good))
-		return kit_skip(k, "it needs more than a name and a password");
 	for (int password = OTHER; text == NULL && password < PASSWORDS; password++) {
 		struct exchange x = plain_exchange(&instance);
 		x.password = password;
@@ -538,13 +547,9 @@ const char *kit_sasl_together(struct kit *k)
 {
 	struct kl_instance instance;
 	struct exchange x;
-	if (!has_server(k))
-		return kit_skip(k, "it has no server half to talk to");
-	const char *text = kit_open(k, NULL, &instance);
-	if (text != NULL)
+	const char *text;
+	if (!open_pair(k, &instance, &x, &text))
 		return text;
-	if (!works(k, &instance, &x))
-		return kit_skip(k, "it needs more than a name and a password");
 	text = kit_together(k, log_in_at_once, &instance);
 	if (text == NULL)
 		kit_close(k, &instance);

@@ -3,6 +3,7 @@ TESTS += %D%/test_conf
 %C%_test_conf_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_conf_LDADD = $(UNIT_LIBS)
 %C%_test_conf_SOURCES = \
+	%D%/fixture.c %D%/fixture.h \
 	%D%/test_conf.c \
 	%D%/test_jaas.c \
 	%D%/test_librdkafka.c \

@@ -5,21 +5,7 @@
 
 #include "core/base/base.h"
 #include "core/plugin.h"
-#include "tests/unit/unit.h"
-
-static struct klamm_conf *conf;
-static struct klamm_error err;
-
-static void up(void)
-{
-	err = (struct klamm_error){0};
-	ck_assert_int_eq(klamm_conf_new(&conf, &err), 0);
-}
-
-static void down(void)
-{
-	klamm_conf_free(conf);
-}
+#include "tests/unit/conf/fixture.h"
 
 static void set(const char *key, const char *value)
 {
@@ -294,15 +280,15 @@ END_TEST
 UNIT_SUITE(conf)
 {
 	Suite *s = suite_create("conf");
-	unit_add_fixture(s, keeps_values_and_knows_defaults, up, down);
-	unit_add_case(s, "understands_other_spellings", understands_other_spellings, up,
-		      down, (int)kl_countof(spellings));
-	unit_add_case(s, "refuses_in_one_sentence", refuses_in_one_sentence, up, down,
-		      (int)kl_countof(refusals));
-	unit_add_fixture(s, takes_key_value_words, up, down);
-	unit_add_fixture(s, notes_keys_without_effect, up, down);
-	unit_add_fixture(s, keeps_plugins_own_keys, up, down);
-	unit_add_fixture(s, copies_are_independent, up, down);
-	unit_add_fixture(s, refuses_odd_plugins, up, down);
+	unit_add_fixture(s, keeps_values_and_knows_defaults, conf_up, conf_down);
+	unit_add_case(s, "understands_other_spellings", understands_other_spellings,
+		      conf_up, conf_down, (int)kl_countof(spellings));
+	unit_add_case(s, "refuses_in_one_sentence", refuses_in_one_sentence, conf_up,
+		      conf_down, (int)kl_countof(refusals));
+	unit_add_fixture(s, takes_key_value_words, conf_up, conf_down);
+	unit_add_fixture(s, notes_keys_without_effect, conf_up, conf_down);
+	unit_add_fixture(s, keeps_plugins_own_keys, conf_up, conf_down);
+	unit_add_fixture(s, copies_are_independent, conf_up, conf_down);
+	unit_add_fixture(s, refuses_odd_plugins, conf_up, conf_down);
 	return s;
 }

@@ -6,23 +6,9 @@
 #include <stdlib.h>
 
 #include "core/conf/conf.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/conf/fixture.h"
 
 #define PLAIN "org.apache.kafka.common.security.plain.PlainLoginModule"
-
-static struct klamm_conf *conf;
-static struct klamm_error err;
-
-static void up(void)
-{
-	err = (struct klamm_error){0};
-	ck_assert_int_eq(klamm_conf_new(&conf, &err), 0);
-}
-
-static void down(void)
-{
-	klamm_conf_free(conf);
-}
 
 /* --- the grammar; Kafka's own JaasConfig says the same of each --- */
 
@@ -186,8 +172,8 @@ static void write_secret(const char *file, const char *line)
 /* As Java files have it, with a variable inside; it is read again each time. */
 START_TEST(comes_in_files)
 {
-	char *dir = unit_tmp(), file[300], text[1000];
-	snprintf(file, sizeof(file), "%s/secrets", dir);
+	char *folder = unit_tmp(), file[300], text[1000];
+	snprintf(file, sizeof(file), "%s/secrets", folder);
 	write_secret(file, "p = first\n");
 	snprintf(text, sizeof(text),
 		 "security.protocol=SASL_PLAINTEXT\n"
@@ -211,7 +197,7 @@ START_TEST(comes_in_files)
 	ck_assert_ptr_nonnull(
 		strstr(err.text, "sasl.jaas.config: must hold one login module"));
 	remove(file);
-	free(dir);
+	free(folder);
 }
 END_TEST
 
@@ -244,11 +230,11 @@ UNIT_SUITE(jaas)
 	unit_add_loop(s, reads_what_java_reads, (int)kl_countof(good));
 	unit_add_loop(s, says_what_is_wrong_and_no_more, (int)kl_countof(bad));
 	unit_add(s, has_a_limit_of_options);
-	unit_add_fixture(s, gives_values_to_keys, up, down);
-	unit_add_fixture(s, keys_of_their_own_go_first, up, down);
-	unit_add_fixture(s, a_later_line_replaces_all_of_it, up, down);
-	unit_add_fixture(s, comes_in_files, up, down);
-	unit_add_case(s, "is_checked_when_it_is_set", is_checked_when_it_is_set, up,
-		      down, 3);
+	unit_add_fixture(s, gives_values_to_keys, conf_up, conf_down);
+	unit_add_fixture(s, keys_of_their_own_go_first, conf_up, conf_down);
+	unit_add_fixture(s, a_later_line_replaces_all_of_it, conf_up, conf_down);
+	unit_add_fixture(s, comes_in_files, conf_up, conf_down);
+	unit_add_case(s, "is_checked_when_it_is_set", is_checked_when_it_is_set,
+		      conf_up, conf_down, 3);
 	return s;
 }

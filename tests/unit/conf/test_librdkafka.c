@@ -5,29 +5,7 @@
 
 #include "core/conf/conf.h"
 #include "core/conf/table.h"
-#include "tests/unit/unit.h"
-
-static struct klamm_conf *conf;
-static struct klamm_error err;
-static char logged[512];
-
-static void log_line(void *arg, int32_t level, const char *where, const char *text)
-{
-	snprintf(logged, sizeof(logged), "%s", text);
-}
-
-static void up(void)
-{
-	err = (struct klamm_error){0};
-	logged[0] = '\0';
-	ck_assert_int_eq(klamm_conf_new(&conf, &err), 0);
-	klamm_conf_log(conf, log_line, NULL, 4);
-}
-
-static void down(void)
-{
-	klamm_conf_free(conf);
-}
+#include "tests/unit/conf/fixture.h"
 
 /* what: "noted", "refused", or a key; stored may be NULL then. */
 static void check(const char *name, const char *value, const char *what, const char *stored)
@@ -36,8 +14,8 @@ static void check(const char *name, const char *value, const char *what, const c
 	ck_assert_msg(row != NULL, "%s: no such key", name);
 	int rc = klamm_conf_set(conf, name, value, &err);
 	if (strcmp(what, "noted") == 0) {
-		ck_assert_msg(rc == 0 && strstr(logged, "; ignored") != NULL, "%s: %s", name,
-			      logged);
+		ck_assert_msg(rc == 0 && strstr(last_log, "; ignored") != NULL,
+			      "%s: %s", name, last_log);
 	} else if (strcmp(what, "refused") == 0) {
 		ck_assert_int_eq(rc, KLAMM_ERR_CONFIG);
 		ck_assert_msg(strstr(err.text, ": belongs to librdkafka; ") != NULL, "%s",
@@ -47,7 +25,7 @@ static void check(const char *name, const char *value, const char *what, const c
 		if (stored == NULL)
 			return;
 		ck_assert_msg(rc == 0, "%s", err.text);
-		ck_assert_str_eq(logged, "");
+		ck_assert_str_eq(last_log, "");
 		const char *is = kl_conf_lookup(conf, what);
 		ck_assert_msg(strcmp(is, stored) == 0, "%s = %s: %s is %s", name, value,
 			      what, is);
@@ -66,8 +44,8 @@ START_TEST(takes_or_refuses_every_key)
 		char *rest = line, *name = strsep(&rest, "\t"), *value = strsep(&rest, "\t");
 		char *what = strsep(&rest, "\t");
 		ck_assert_msg(what != NULL, "%s: three columns at least", name);
-		down();
-		up();
+		conf_down();
+		log_up();
 		check(name, value, what, rest);
 		n++;
 	}
@@ -138,8 +116,8 @@ END_TEST
 UNIT_SUITE(librdkafka)
 {
 	Suite *s = suite_create("librdkafka");
-	unit_add_fixture(s, takes_or_refuses_every_key, up, down);
-	unit_add_case(s, "translates_units", translates_units, up, down,
+	unit_add_fixture(s, takes_or_refuses_every_key, log_up, conf_down);
+	unit_add_case(s, "translates_units", translates_units, log_up, conf_down,
 		      (int)kl_countof(translated));
 	unit_add(s, translated_names_are_their_own);
 	return s;

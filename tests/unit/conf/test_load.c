@@ -5,28 +5,9 @@
 
 #include "core/base/base.h"
 #include "core/conf/conf.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/conf/fixture.h"
 
-static struct klamm_conf *conf;
-static struct klamm_error err;
-static struct kl_buf told; /* "E|N file:line [key] text", one a line */
-static char *dir;
-
-static void up(void)
-{
-	err = (struct klamm_error){0};
-	told = (struct kl_buf){0};
-	dir = unit_tmp();
-	ck_assert_int_eq(klamm_conf_new(&conf, &err), 0);
-}
-
-static void down(void)
-{
-	klamm_conf_free(conf);
-	kl_buf_free(&told);
-	free(dir);
-}
-
+/* "E|N file:line [key] text", one a line. */
 static void tell(void *arg, const struct klamm_conf_issue *issue)
 {
 	ck_assert_uint_eq(issue->size, sizeof(*issue));
@@ -296,17 +277,18 @@ END_TEST
 UNIT_SUITE(load)
 {
 	Suite *s = suite_create("load");
-	unit_add_fixture(s, loads_what_java_writes, up, down);
-	unit_add_fixture(s, tells_everything_in_one_pass_and_keeps_nothing, up, down);
-	unit_add_fixture(s, later_values_win, up, down);
-	unit_add_fixture(s, forgives_unknown_keys_of_java_once, up, down);
-	unit_add_fixture(s, expands_variables, up, down);
-	unit_add_fixture(s, says_which_variable_fails, up, down);
-	unit_add_fixture(s, never_shows_what_a_variable_held, up, down);
-	unit_add_fixture(s, reads_a_secret_again, up, down);
-	unit_add_fixture(s, names_the_file_that_it_cannot_read, up, down);
-	unit_add_fixture(s, lints_a_file, up, down);
-	unit_add_case(s, "samples_are_right", samples_are_right, up, down,
+	unit_add_fixture(s, loads_what_java_writes, files_up, files_down);
+	unit_add_fixture(s, tells_everything_in_one_pass_and_keeps_nothing, files_up,
+			 files_down);
+	unit_add_fixture(s, later_values_win, files_up, files_down);
+	unit_add_fixture(s, forgives_unknown_keys_of_java_once, files_up, files_down);
+	unit_add_fixture(s, expands_variables, files_up, files_down);
+	unit_add_fixture(s, says_which_variable_fails, files_up, files_down);
+	unit_add_fixture(s, never_shows_what_a_variable_held, files_up, files_down);
+	unit_add_fixture(s, reads_a_secret_again, files_up, files_down);
+	unit_add_fixture(s, names_the_file_that_it_cannot_read, files_up, files_down);
+	unit_add_fixture(s, lints_a_file, files_up, files_down);
+	unit_add_case(s, "samples_are_right", samples_are_right, files_up, files_down,
 		      (int)kl_countof(samples));
 	return s;
 }

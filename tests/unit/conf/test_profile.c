@@ -6,27 +6,7 @@
 
 #include "core/base/base.h"
 #include "core/conf/object.h"
-#include "tests/unit/unit.h"
-
-static struct klamm_conf *conf;
-static struct klamm_error err;
-static struct kl_buf told; /* "E|N file:line text", one a line, the test's folder as "~" */
-static char *dir;
-
-static void up(void)
-{
-	err = (struct klamm_error){0};
-	told = (struct kl_buf){0};
-	dir = unit_tmp();
-	ck_assert_int_eq(klamm_conf_new(&conf, &err), 0);
-}
-
-static void down(void)
-{
-	klamm_conf_free(conf);
-	kl_buf_free(&told);
-	free(dir);
-}
+#include "tests/unit/conf/fixture.h"
 
 /* text with each name of the test's folder as "~". */
 static void put_short(struct kl_buf *out, const char *text)
@@ -37,6 +17,7 @@ static void put_short(struct kl_buf *out, const char *text)
 	kl_buf_printf(out, "%s", text);
 }
 
+/* "E|N file:line text", one a line, the test's folder as "~". */
 static void tell(void *arg, const struct klamm_conf_issue *issue)
 {
 	kl_buf_printf(&told, "%c ", issue->is_error ? 'E' : 'N');
@@ -155,8 +136,8 @@ START_TEST(a_profile_that_no_file_has_is_an_error)
 	ck_assert_int_eq(klamm_conf_check(conf, KLAMM_ROLE_PRODUCER, NULL, NULL, &err),
 			 KLAMM_ERR_CONFIG);
 	ck_assert_str_eq(err.text, "profile prd: no file has it; did you mean prod?");
-	down();
-	up();
+	files_down();
+	files_up();
 	choose("elsewhere");
 	ck_assert_int_eq(load("a.conf", profiles), 0);
 	struct klamm_conf *copy;
@@ -372,20 +353,26 @@ END_TEST
 UNIT_SUITE(profile)
 {
 	Suite *s = suite_create("profile");
-	unit_add_fixture(s, only_the_chosen_profile_counts, up, down);
-	unit_add_fixture(s, a_profile_may_have_several_sections, up, down);
-	unit_add_fixture(s, without_a_profile_sections_are_passed_over, up, down);
-	unit_add_fixture(s, a_profile_that_no_file_has_is_an_error, up, down);
-	unit_add_fixture(s, a_profile_is_chosen_in_time_and_by_a_name, up, down);
-	unit_add_case(s, "a_bad_head_is_told", a_bad_head_is_told, up, down,
+	unit_add_fixture(s, only_the_chosen_profile_counts, files_up, files_down);
+	unit_add_fixture(s, a_profile_may_have_several_sections, files_up, files_down);
+	unit_add_fixture(s, without_a_profile_sections_are_passed_over, files_up,
+			 files_down);
+	unit_add_fixture(s, a_profile_that_no_file_has_is_an_error, files_up,
+			 files_down);
+	unit_add_fixture(s, a_profile_is_chosen_in_time_and_by_a_name, files_up,
+			 files_down);
+	unit_add_case(s, "a_bad_head_is_told", a_bad_head_is_told, files_up, files_down,
 		      (int)kl_countof(bad_heads));
-	unit_add_fixture(s, java_files_have_no_sections_and_no_includes, up, down);
-	unit_add_fixture(s, an_included_file_is_found_from_the_file_that_names_it, up, down);
-	unit_add_fixture(s, a_profile_may_include, up, down);
-	unit_add_fixture(s, problems_of_included_files_have_their_place, up, down);
-	unit_add_fixture(s, a_circle_of_includes_is_named, up, down);
-	unit_add_fixture(s, includes_end_at_some_depth, up, down);
-	unit_add_fixture(s, values_know_who_set_them, up, down);
-	unit_add_fixture(s, lint_looks_at_each_profile, up, down);
+	unit_add_fixture(s, java_files_have_no_sections_and_no_includes, files_up,
+			 files_down);
+	unit_add_fixture(s, an_included_file_is_found_from_the_file_that_names_it,
+			 files_up, files_down);
+	unit_add_fixture(s, a_profile_may_include, files_up, files_down);
+	unit_add_fixture(s, problems_of_included_files_have_their_place, files_up,
+			 files_down);
+	unit_add_fixture(s, a_circle_of_includes_is_named, files_up, files_down);
+	unit_add_fixture(s, includes_end_at_some_depth, files_up, files_down);
+	unit_add_fixture(s, values_know_who_set_them, files_up, files_down);
+	unit_add_fixture(s, lint_looks_at_each_profile, files_up, files_down);
 	return s;
 }

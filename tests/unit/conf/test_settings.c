@@ -2,21 +2,7 @@
 /* Typed values per role, and the rules between keys. */
 #include "core/base/base.h"
 #include "core/conf/conf.h"
-#include "tests/unit/unit.h"
-
-static struct klamm_conf *conf;
-static struct klamm_error err;
-
-static void up(void)
-{
-	err = (struct klamm_error){0};
-	ck_assert_int_eq(klamm_conf_new(&conf, &err), 0);
-}
-
-static void down(void)
-{
-	klamm_conf_free(conf);
-}
+#include "tests/unit/conf/fixture.h"
 
 static void set(const char *pair)
 {
@@ -256,17 +242,17 @@ END_TEST
 UNIT_SUITE(settings)
 {
 	Suite *s = suite_create("settings");
-	unit_add_fixture(s, has_javas_defaults_per_role, up, down);
-	unit_add_fixture(s, takes_set_values_and_sees_changes, up, down);
-	unit_add_case(s, "takes_hosts_apart", takes_hosts_apart, up, down,
+	unit_add_fixture(s, has_javas_defaults_per_role, conf_up, conf_down);
+	unit_add_fixture(s, takes_set_values_and_sees_changes, conf_up, conf_down);
+	unit_add_case(s, "takes_hosts_apart", takes_hosts_apart, conf_up, conf_down,
 		      (int)kl_countof(hosts));
-	unit_add_case(s, "refuses_bad_hosts", refuses_bad_hosts, up, down,
+	unit_add_case(s, "refuses_bad_hosts", refuses_bad_hosts, conf_up, conf_down,
 		      (int)kl_countof(bad_hosts));
-	unit_add_case(s, "reads_durations", reads_durations, up, down,
+	unit_add_case(s, "reads_durations", reads_durations, conf_up, conf_down,
 		      (int)kl_countof(durations));
-	unit_add_fixture(s, some_values_follow_others, up, down);
-	unit_add_case(s, "checks_rules_between_keys", checks_rules_between_keys, up,
-		      down, (int)kl_countof(broken));
-	unit_add_fixture(s, wants_one_role, up, down);
+	unit_add_fixture(s, some_values_follow_others, conf_up, conf_down);
+	unit_add_case(s, "checks_rules_between_keys", checks_rules_between_keys,
+		      conf_up, conf_down, (int)kl_countof(broken));
+	unit_add_fixture(s, wants_one_role, conf_up, conf_down);
 	return s;
 }

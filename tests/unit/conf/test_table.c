@@ -8,32 +8,10 @@
 #include <strings.h>
 
 #include "core/conf/conf.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/conf/fixture.h"
 
 static const int32_t roles[] = {KLAMM_ROLE_PRODUCER, KLAMM_ROLE_CONSUMER,
 				KLAMM_ROLE_ADMIN};
-
-static struct klamm_conf *conf;
-static struct klamm_error err;
-static char logged[512];
-
-static void log_line(void *arg, int32_t level, const char *where, const char *text)
-{
-	snprintf(logged, sizeof(logged), "%s", text);
-}
-
-static void up(void)
-{
-	err = (struct klamm_error){0};
-	logged[0] = '\0';
-	ck_assert_int_eq(klamm_conf_new(&conf, &err), 0);
-	klamm_conf_log(conf, log_line, NULL, 4);
-}
-
-static void down(void)
-{
-	klamm_conf_free(conf);
-}
 
 #define for_rows(row)                                                                  \
 	for (size_t i_ = 0; i_ < kl_conf_row_count(); i_++)                            \
@@ -202,7 +180,7 @@ START_TEST(what_has_no_meaning_here_is_noted)
 			snprintf(want, sizeof(want), "%s: belongs to %s; ignored%s%s", name,
 				 row->owner, row->instead != NULL ? "; " : "",
 				 row->instead != NULL ? row->instead : "");
-		ck_assert_str_eq(logged, want);
+		ck_assert_str_eq(last_log, want);
 		n++;
 	}
 	ck_assert_int_gt(n, 0);
@@ -220,7 +198,7 @@ START_TEST(secrets_are_never_told)
 			ck_assert_str_eq(klamm_conf_get(conf, row->option.name),
 					 "[hidden]");
 		ck_assert_ptr_null(strstr(err.text, "hunter2"));
-		ck_assert_ptr_null(strstr(logged, "hunter2"));
+		ck_assert_ptr_null(strstr(last_log, "hunter2"));
 		n++;
 	}
 	ck_assert_int_ge(n, 10);
@@ -486,11 +464,11 @@ UNIT_SUITE(table)
 	Suite *s = suite_create("table");
 	unit_add(s, every_name_leads_to_its_row);
 	unit_add(s, every_row_is_complete);
-	unit_add_fixture(s, every_default_is_a_value, up, down);
-	unit_add_fixture(s, what_is_missing_says_so, up, down);
-	unit_add_fixture(s, what_is_had_otherwise_says_how, up, down);
-	unit_add_fixture(s, what_has_no_meaning_here_is_noted, up, down);
-	unit_add_fixture(s, secrets_are_never_told, up, down);
+	unit_add_fixture(s, every_default_is_a_value, log_up, conf_down);
+	unit_add_fixture(s, what_is_missing_says_so, log_up, conf_down);
+	unit_add_fixture(s, what_is_had_otherwise_says_how, log_up, conf_down);
+	unit_add_fixture(s, what_has_no_meaning_here_is_noted, log_up, conf_down);
+	unit_add_fixture(s, secrets_are_never_told, log_up, conf_down);
 	unit_add(s, agrees_with_kafkas_keys);
 	unit_add(s, every_row_has_its_test);
 	unit_add(s, explains_every_key);
