@@ -1,11 +1,13 @@
 libklamm_la_SOURCES += \
+	%D%/answer.c \
 	%D%/batch.c \
 	%D%/linger.c \
 	%D%/memory.c \
 	%D%/outcome.c %D%/outcome.h \
 	%D%/partition.h \
+	%D%/produce.c \
 	%D%/producer.c %D%/producer.h \
 	%D%/send.c \
-	%D%/sender.c \
+	%D%/sender.c %D%/sender.h \
 	%D%/serialize.c %D%/serialize.h \
 	%D%/topic.c

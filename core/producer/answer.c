@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What an answer to Produce means for its batches: delivered, once more, or at their end.
+ *
+ * Runs in the loop. A batch that goes back stands before anything younger of its partition.
+ */
+#include <stdio.h>
+
+#include "core/base/bug.h"
+#include "core/base/error.h"
+#include "core/broker/backoff.h"
+#include "core/producer/sender.h"
+
+static int64_t now(const struct klamm_producer *p)
+{
+	return p->loop->now;
+}
+
+/* --- the end of a batch --- */
+
+void kl_pbatch_fail(struct klamm_producer *p, struct kl_pbatch *batch, int error,
+		    const char *text)
+{
+	int outcome = error == 0           ? KLAMM_OUTCOME_DELIVERED
+		      : batch->maybe_written ? KLAMM_OUTCOME_POSSIBLY_WRITTEN
+					     : KLAMM_OUTCOME_NOT_WRITTEN;
+	kl_partition_moves(batch->partition);
+	kl_pbatch_end(p, batch, error, outcome, -1, -1, text);
+}
+
+void kl_pbatch_expire(struct klamm_producer *p, struct kl_pbatch *batch)
+{
+	const struct kl_partition *part = batch->partition;
+	char text[KLAMM_ERROR_TEXT];
+	const char *why = batch->last_code != 0 ? klamm_err_name(batch->last_code)
+			  : part->topic->info != NULL && part->topic->info->error != 0
+				  ? klamm_err_name(part->topic->info->error)
+			  : p->cluster.last_error.code != 0 ? p->cluster.last_error.text
+							    : "no error was seen";
+	snprintf(text, sizeof(text),
+		 "topic %s partition %d: not acknowledged within delivery.timeout.ms after %u "
+		 "attempts; last: %.200s",
+		 part->topic->name, part->index, batch->attempts, why);
+	kl_pbatch_fail(p, batch, KLAMM_ERR_EXPIRED, text);
+}
+
+/* --- answers --- */
+
+static void release(struct klamm_producer *p, struct kl_partition *part)
+{
+	part->in_flight = false;
+	if (!p->stopping) /* else kl_sender_abandon() ends what is left */
+		kl_sender_go_on(p, part);
+}
+
+/* Codes after which the broker may have kept the batch. */
+static bool leaves_doubt(int code)
+{
+	return code == KLAMM_ERR_REQUEST_TIMED_OUT ||
+	       code == KLAMM_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND ||
+	       code == KLAMM_ERR_UNKNOWN_SERVER_ERROR || code == KLAMM_ERR_NETWORK_EXCEPTION ||
+	       code == KLAMM_ERR_KAFKA_STORAGE_ERROR;
+}
+
+static bool may_retry(const struct klamm_producer *p, const struct kl_pbatch *batch, int code)
+{
+	return klamm_err_retriable(code) && !p->stopping &&
+	       batch->attempts <= (unsigned)p->settings->retries;
+}
+
+/* Back to the front of its partition's queue, before anything younger. */
+static void retry_later(struct klamm_producer *p, struct kl_partition *part,
+			struct kl_pbatch *batch)
+{
+	if (KL_BUG(REORDERED_RETRY))
+		kl_list_push(&part->queue, &batch->link);
+	else if (!KL_BUG(LOST_RETRY))
+		kl_list_push_front(&part->queue, &batch->link);
+	part->retry_at = now(p) + kl_backoff(p->os, p->settings->retry_backoff_ms,
+					     p->settings->retry_backoff_max_ms,
+					     batch->attempts - 1);
+}
+
+static void fail_or_retry(struct klamm_producer *p, struct kl_pbatch *batch, int code,
+			  const char *text)
+{
+	struct kl_partition *part = batch->partition;
+	if (klamm_err_invalid_metadata(code) && part->topic->info != NULL &&
+	    !KL_BUG(STALE_LEADER))
+		kl_cluster_refresh(&p->cluster, part->topic->info);
+	batch->last_code = code;
+	if (may_retry(p, batch, code) && kl_pbatch_expires(p, batch) <= now(p)) {
+		kl_pbatch_expire(p, batch);
+	} else if (may_retry(p, batch, code)) {
+		kl_log(&p->log, KL_LOG_DEBUG, "producer",
+		       "topic %s partition %d: %s; trying again", part->topic->name,
+		       part->index, text);
+		retry_later(p, part, batch);
+		atomic_fetch_add(&p->sealed_bytes, batch->plain_size);
+	} else {
+		kl_pbatch_fail(p, batch, code, text);
+	}
+	release(p, part);
+}
+
+static void deliver(struct klamm_producer *p, struct kl_pbatch *batch, int64_t base_offset,
+		    int64_t append_time)
+{
+	struct kl_partition *part = batch->partition;
+	kl_pbatch_end(p, batch, 0, KLAMM_OUTCOME_DELIVERED, base_offset, append_time, "");
+	kl_partition_moves(part);
+	release(p, part);
+}
+
+/* KIP-951: who leads now may be in the answer itself. */
+static void take_hint(struct klamm_producer *p, struct kl_partition *part,
+		      const struct kl_produce_response_partition *told)
+{
+	if (part->topic->info != NULL &&
+	    kl_cluster_leader_hint(&p->cluster, part->topic->info, part->index,
+				   told->current_leader.leader_id,
+				   told->current_leader.leader_epoch))
+		part->retry_at = now(p);
+}
+
+static void on_partition(struct klamm_producer *p, struct kl_pbatch *batch,
+			 const struct kl_produce_response_partition *told)
+{
+	struct kl_partition *part = batch->partition;
+	int code = told->error_code;
+	if (code == 0) {
+		deliver(p, batch, told->base_offset, told->log_append_time_ms);
+		return;
+	}
+	if (leaves_doubt(code))
+		batch->maybe_written = true;
+	char text[KLAMM_ERROR_TEXT];
+	snprintf(text, sizeof(text), "topic %s partition %d: %s: %.*s%s%s", part->topic->name,
+		 part->index, klamm_err_name(code),
+		 told->error_message.len > 0 ? (int)kl_min(told->error_message.len, 160) : 0,
+		 told->error_message.len > 0 ? told->error_message.p : "",
+		 told->error_message.len > 0 ? "; " : "", klamm_err_text(code));
+	fail_or_retry(p, batch, code, text);
+	take_hint(p, part, told);
+}
+
+static bool is_of(const struct kl_pbatch *batch, const struct kl_produce_response_topic *topic,
+		  int version)
+{
+	if (version >= 13) /* the id that was asked with: metadata may know another by now */
+		return kl_uuid_equal(&batch->topic_id, &topic->topic_id);
+	return kl_str_is(topic->name, batch->partition->topic->name);
+}
+
+/* Answers come in the order of the request, so the search begins where the last one ended. */
+static struct kl_pbatch **find_batch(struct kl_produce *request, size_t *at,
+				     const struct kl_produce_response_topic *topic,
+				     int32_t index, int version)
+{
+	for (size_t n = 0; n < request->count; n++) {
+		size_t i = (*at + n) % request->count;
+		struct kl_pbatch *batch = request->batches[i];
+		if (batch != NULL && batch->partition->index == index &&
+		    is_of(batch, topic, version)) {
+			*at = i + 1;
+			return &request->batches[i];
+		}
+	}
+	return NULL;
+}
+
+static void on_topics(struct kl_produce *request, const struct kl_produce_response *body,
+		      int version)
+{
+	size_t at = 0;
+	for (int32_t t = 0; t < body->responses_n; t++) {
+		const struct kl_produce_response_topic *topic = &body->responses[t];
+		for (int32_t i = 0; i < topic->partition_responses_n; i++) {
+			const struct kl_produce_response_partition *told =
+				&topic->partition_responses[i];
+			struct kl_pbatch **batch =
+				find_batch(request, &at, topic, told->index, version);
+			if (batch == NULL)
+				continue;
+			struct kl_pbatch *taken = *batch;
+			*batch = NULL;
+			on_partition(request->producer, taken, told);
+		}
+	}
+}
+
+/* The batches that are left in a request share one end. */
+static void fail_rest(struct kl_produce *request, int code, const char *text, bool maybe)
+{
+	for (size_t i = 0; i < request->count; i++) {
+		struct kl_pbatch *batch = request->batches[i];
+		if (batch == NULL)
+			continue;
+		request->batches[i] = NULL;
+		batch->maybe_written |= maybe && !KL_BUG(CERTAIN_OF_LOSS);
+		char where[KLAMM_ERROR_TEXT];
+		snprintf(where, sizeof(where), "topic %s partition %d: %.300s",
+			 batch->partition->topic->name, batch->partition->index, text);
+		fail_or_retry(request->producer, batch, code, where);
+	}
+}
+
+static void deliver_rest(struct kl_produce *request)
+{
+	for (size_t i = 0; i < request->count; i++) {
+		struct kl_pbatch *batch = request->batches[i];
+		request->batches[i] = NULL;
+		if (batch != NULL)
+			deliver(request->producer, batch, -1, -1);
+	}
+}
+
+void kl_produce_answered(struct kl_request *r, const struct kl_response *response)
+{
+	struct kl_produce *request = kl_container(r, struct kl_produce, request);
+	request->node->busy--;
+	if (KL_BUG(ACK_OF_LOST) && response->maybe_applied) {
+		deliver_rest(request);
+	} else if (response->code != 0) {
+		fail_rest(request, response->code, response->err->text,
+			  response->maybe_applied);
+	} else if (response->body == NULL) {
+		deliver_rest(request); /* acks=0: gone is all we know */
+	} else {
+		on_topics(request, response->body, response->version);
+		fail_rest(request, KLAMM_ERR_UNKNOWN_SERVER_ERROR,
+			  "the answer to Produce does not name it", true);
+	}
+	struct klamm_producer *p = request->producer;
+	kl_produce_put(request);
+	kl_sender_unpark(p); /* some may have waited for a request to come back */
+}
