@@ -576,7 +576,9 @@ static void node_changed(struct kl_nodes *nodes, struct kl_node *node,
 		if (node->id >= 0)
 			kl_cluster_refresh(cluster, NULL);
 	}
-	if (cluster->ops->node != NULL)
+	if (node->changed != NULL)
+		node->changed(node, err);
+	else if (cluster->ops->node != NULL)
 		cluster->ops->node(cluster, node, err);
 }
 

@@ -2,6 +2,7 @@ libklamm_la_SOURCES += \
 	%D%/auth.c %D%/auth.h \
 	%D%/backoff.h \
 	%D%/cluster.c %D%/cluster.h \
+	%D%/coordinator.c %D%/coordinator.h \
 	%D%/node.c %D%/node.h %D%/node_int.h \
 	%D%/node_connect.c %D%/node_old.c %D%/node_request.c \
 	%D%/request.h \

@@ -96,6 +96,8 @@ struct kl_node {
 	int32_t next_correlation;
 	struct kl_arena arena; /* the answer being handled */
 	struct klamm_error last_error; /* of the last failed attempt */
+	/* Of a node that is not the cluster's: told instead of the client. NULL = none is. */
+	void (*changed)(struct kl_node *node, const struct klamm_error *err);
 	void *user;    /* its client's, for the length of a round */
 	unsigned busy; /* its client's: requests of the kind that it counts */
 };

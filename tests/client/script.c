@@ -99,13 +99,14 @@ static struct kl_api_versions_response *usual_versions(const struct script_reque
 				     SCRIPT_APIS);
 	for (int api = 0; api < SCRIPT_APIS; api++) {
 		const struct kl_msg *msg = kl_msg_request(api);
-		if (msg == NULL)
+		int below = request->script->below[api];
+		if (msg == NULL || below < 0)
 			continue;
 		struct kl_api_versions_response_api_key *key =
 			&body->api_keys[body->api_keys_n++];
 		key->api_key = (int16_t)api;
 		key->min_version = msg->min;
-		key->max_version = msg->stable;
+		key->max_version = below > 0 ? (int16_t)(below - 1) : msg->stable;
 	}
 	return body;
 }

@@ -40,6 +40,7 @@ struct script {
 	int partitions; /* of every topic; 0 = 1 */
 	_Atomic int advertise; /* port that Metadata names; 0 = its own */
 	int api_versions_max; /* newest ApiVersions version; 0 = klamm's newest */
+	int below[SCRIPT_APIS]; /* only versions below this, by API; 0 = all, -1 = none */
 	const void *log; /* bytes of batches that Fetch serves from offset 0 on */
 	size_t log_len;
 	int64_t log_end;

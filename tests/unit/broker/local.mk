@@ -9,6 +9,7 @@ TESTS += %D%/test_broker
 	%D%/test_auth.c \
 	%D%/test_backoff.c \
 	%D%/test_cluster.c \
+	%D%/test_coordinator.c \
 	%D%/test_hostile.c \
 	%D%/test_node.c \
 	%D%/test_old.c \
