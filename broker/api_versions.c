@@ -6,7 +6,7 @@
 static void put_range(const struct klamm_broker *broker, const struct kl_dev_api *api,
 		      struct kl_api_versions_response *response)
 {
-	int min = broker->limits[api->api].min, max = broker->limits[api->api].max;
+	int min = broker->served[api->api].min, max = broker->served[api->api].max;
 	int usual = kl_max(api->min, api->advertised);
 	if (min > max)
 		return; /* a test took it away */

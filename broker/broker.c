@@ -7,6 +7,7 @@
 
 #include "broker/call.h"
 #include "broker/data.h"
+#include "broker/expiry.h"
 #include "broker/null.h"
 #include "broker/retention.h"
 #include "broker/sasl.h"
@@ -165,7 +166,13 @@ static int take_options(struct klamm_broker *broker,
 	o->retention_check_ms = o->retention_check_ms ?: RETENTION_CHECK_MS;
 	o->null_record_size = o->null_record_size ?: NULL_RECORD_SIZE;
 	o->null_batch_records = o->null_batch_records ?: NULL_BATCH_RECORDS;
+	for (const char *const *p = o->config; p != NULL && *p != NULL; p++) {
+		rc = kl_dev_limits_set(&broker->limits, *p, err);
+		if (rc != 0)
+			return rc;
+	}
 	o->listen = o->advertise = o->sasl = o->users = NULL;
+	o->config = NULL;
 	if (o->data_dir != NULL && o->null)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 				"a broker that forgets all records has no use for a data "
@@ -263,6 +270,8 @@ static void run_start(void *arg)
 	if (start->rc == 0)
 		start->rc = kl_dev_retention_begin(broker, start->err);
 	if (start->rc == 0)
+		start->rc = kl_dev_expiry_begin(broker, start->err);
+	if (start->rc == 0)
 		start->rc = kl_dev_data_open(broker, start->err);
 	kl_uuid_text(&broker->cluster_uuid, broker->cluster_id);
 	if (start->rc == 0)
@@ -288,6 +297,7 @@ static void run_free(void *arg)
 	kl_dev_data_close(broker);
 	kl_timer_drop(broker->loop, &broker->sweep);
 	kl_dev_retention_end(broker);
+	kl_dev_expiry_end(broker);
 	for (int32_t i = 0; i < broker->options.nodes; i++)
 		kl_timer_drop(broker->loop, &broker->nodes[i].again);
 	kl_dev_topics_free(broker);
@@ -308,13 +318,14 @@ static struct klamm_broker *make(struct klamm_error *err)
 	kl_list_init(&broker->dead_conns);
 	kl_list_init(&broker->faults);
 	broker->bury.fn = kl_dev_conns_bury;
+	kl_dev_limits_init(&broker->limits);
 	broker->next_producer_id = broker->producer_id_limit = 1;
 	for (int i = 0; i < KL_API_COUNT; i++)
-		broker->limits[i].min = 1; /* above max: not served */
+		broker->served[i].min = 1; /* above max: not served */
 	for (size_t i = 0; i < kl_dev_api_count; i++) {
 		const struct kl_dev_api *api = &kl_dev_apis[i];
-		broker->limits[api->api].min = kl_max(api->min, api->advertised);
-		broker->limits[api->api].max = api->max;
+		broker->served[api->api].min = kl_max(api->min, api->advertised);
+		broker->served[api->api].max = api->max;
 	}
 	return broker;
 }

@@ -6,6 +6,7 @@
 
 #include <klamm/broker.h>
 
+#include "broker/settings.h"
 #include "broker/topics.h"
 #include "core/net/conn.h"
 #include "core/base/text.h"
@@ -55,6 +56,10 @@ struct klamm_broker {
 	struct kl_task bury;
 	struct kl_timer retention;
 	struct kl_timer sweep; /* closes connections that nobody uses */
+	struct kl_dev_limits limits;
+	struct {
+		struct kl_timer producers;
+	} expiry;
 
 	struct kl_list faults;
 	int32_t last_fault;
@@ -62,7 +67,7 @@ struct klamm_broker {
 	int64_t requests[KL_API_COUNT];
 	struct {
 		int16_t min, max;
-	} limits[KL_API_COUNT]; /* versions served by each API */
+	} served[KL_API_COUNT]; /* versions of each API */
 };
 
 /* NULL: there is no such node. */

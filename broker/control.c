@@ -161,8 +161,8 @@ int klamm_broker_node_start(struct klamm_broker *broker, int32_t node,
 static void run_limit(void *arg)
 {
 	struct control *c = arg;
-	c->broker->limits[c->api].min = (int16_t)c->min;
-	c->broker->limits[c->api].max = (int16_t)c->max;
+	c->broker->served[c->api].min = (int16_t)c->min;
+	c->broker->served[c->api].max = (int16_t)c->max;
 }
 
 int klamm_broker_limit_api(struct klamm_broker *broker, int32_t api, int32_t min,

@@ -168,6 +168,7 @@ static int recover_log(struct files *files, struct kl_dev_partition *partition,
 		files->names[i][0] = '\0';
 	}
 	kl_dev_log_cut_epochs(&partition->log);
+	kl_dev_producers_trim(&partition->producers, partition->log.start);
 	return 0;
 }
 

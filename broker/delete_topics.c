@@ -79,7 +79,7 @@ static void trim_one(struct kl_dev_call *call, struct kl_str topic,
 	if (error != 0)
 		return;
 	if (offset > partition->log.start && call->broker->null == NULL)
-		kl_dev_log_trim(&partition->log, offset);
+		kl_dev_partition_trim(partition, offset);
 	kl_dev_save_soon(call->broker);
 	out->low_watermark = partition->log.start;
 	kl_dev_partition_changed(

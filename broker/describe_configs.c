@@ -108,6 +108,17 @@ static void put_number(struct describe *d, const char *key, int64_t value,
 			->read_only = true;
 }
 
+static void put_setting(struct describe *d, const struct klamm_option *row)
+{
+	char text[KL_DEV_SETTING_TEXT];
+	kl_dev_setting_print(&d->call->broker->limits, row, text);
+	if (is_wanted(d, row->name))
+		put(d, row->name, kl_arena_text(&d->call->arena, text, strlen(text)),
+		    strcmp(text, row->def) == 0 ? SOURCE_DEFAULT : SOURCE_STATIC_BROKER,
+		    kl_dev_config_type(row))
+			->read_only = true;
+}
+
 /* klamm.fault holds for all nodes; klamm.fault.hits counts for each of them, in the same
  * order. */
 static bool put_faults(struct describe *d)
@@ -150,7 +161,7 @@ static bool describe_broker(struct describe *d)
 		return true;
 	}
 	d->broker_told = true;
-	if (!reserve(d, 10))
+	if (!reserve(d, 10 + KL_DEV_SETTING_ROWS))
 		return false;
 	put_number(d, "node.id", node->id, -1);
 	put_number(d, "num.partitions", o->partitions, 1);
@@ -162,6 +173,8 @@ static bool describe_broker(struct describe *d)
 		    o->no_auto_create ? SOURCE_STATIC_BROKER : SOURCE_DEFAULT,
 		    TYPE_BOOLEAN)
 			->read_only = true;
+	for (int i = 0; i < KL_DEV_SETTING_ROWS; i++)
+		put_setting(d, &kl_dev_setting_rows[i]);
 	return put_faults(d);
 }
 

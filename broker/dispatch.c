@@ -86,7 +86,7 @@ static const struct kl_dev_api *choose(const struct klamm_broker *broker,
 	const struct kl_dev_api *api = kl_dev_api_find(header->api);
 	if (api == NULL)
 		return NULL;
-	int min = broker->limits[header->api].min, max = broker->limits[header->api].max;
+	int min = broker->served[header->api].min, max = broker->served[header->api].max;
 	*known_out = header->version >= min && header->version <= max;
 	return *known_out || header->api == KL_API_API_VERSIONS ? api : NULL;
 }

@@ -4,9 +4,11 @@
  * partitions that it named. */
 #include "broker/call.h"
 #include "broker/null.h"
+#include "core/record/batch_read.h"
 
 /* Kafka's fetch.max.bytes of brokers. */
 #define FETCH_MAX 57671680
+#define READ_COMMITTED 1
 
 struct fetch {
 	struct kl_dev_call *call;
@@ -79,6 +81,42 @@ static bool read_null(struct fetch *f, const struct kl_fetch_request_partition *
 	return true;
 }
 
+/* Where the records end that the client may see. */
+static int64_t limit_of(const struct kl_fetch_request *request,
+			struct kl_dev_partition *partition)
+{
+	return request->isolation_level == READ_COMMITTED
+		       ? kl_dev_partition_stable(partition)
+		       : partition->log.high;
+}
+
+/* The aborted transactions with records among those that are sent. */
+static bool tell_aborted(struct fetch *f, const struct kl_dev_partition *partition,
+			 int64_t offset, const struct kl_dev_read *read,
+			 struct kl_fetch_response_partition *out)
+{
+	const struct kl_dev_ended_list *aborted = &partition->producers.aborted;
+	struct kl_batch_span span;
+	kl_batch_hop(read->p, read->n, &span);
+	size_t from = kl_dev_aborted_from(&partition->producers, offset), to = from;
+	while (to < aborted->count && aborted->list[to].stable < span.next_offset)
+		to++;
+	to = kl_min(to + 1, aborted->count);
+	out->aborted_transactions =
+		kl_type_new(&kl_type_fetch_response_aborted_transaction, &f->call->arena,
+			    to - from);
+	for (size_t i = from; i < to && out->aborted_transactions != NULL; i++) {
+		const struct kl_dev_ended *ended = &aborted->list[i];
+		if (ended->first >= span.next_offset)
+			continue;
+		struct kl_fetch_response_aborted_transaction *told =
+			&out->aborted_transactions[out->aborted_transactions_n++];
+		told->producer_id = ended->producer_id;
+		told->first_offset = ended->first;
+	}
+	return out->aborted_transactions != NULL;
+}
+
 static bool read_log(struct fetch *f, struct kl_dev_partition *partition,
 		     const struct kl_fetch_request_partition *asked,
 		     struct kl_fetch_response_partition *out)
@@ -88,14 +126,21 @@ static bool read_log(struct fetch *f, struct kl_dev_partition *partition,
 	if (f->call->broker->null != NULL)
 		return read_null(f, asked, out, max);
 	struct kl_dev_read read;
-	int error = kl_dev_log_read(&partition->log, asked->fetch_offset, max, f->nothing,
-				    &read);
+	int64_t stable = kl_dev_partition_stable(partition);
+	int error = kl_dev_log_read(&partition->log, asked->fetch_offset,
+				    limit_of(f->request, partition), max, f->nothing, &read);
 	out->error_code = (int16_t)error;
 	if (error != 0)
 		return true;
-	out->high_watermark = out->last_stable_offset = partition->log.high;
+	out->high_watermark = partition->log.high;
+	out->last_stable_offset = stable;
 	if (read.n == 0)
 		return true;
+	if (f->request->isolation_level == READ_COMMITTED &&
+	    !tell_aborted(f, partition, asked->fetch_offset, &read, out)) {
+		kl_slab_unref(read.slab);
+		return false;
+	}
 	bool held = kl_dev_call_hold(f->call, read.slab);
 	kl_slab_unref(read.slab);
 	if (!held)
@@ -206,7 +251,8 @@ static bool is_ready(struct kl_dev_call *call, size_t want)
 			if (error != 0 || call->broker->null != NULL)
 				return true;
 			struct kl_dev_left left;
-			if (kl_dev_log_left(&partition->log, asked->fetch_offset, &left) != 0)
+			if (kl_dev_log_left(&partition->log, asked->fetch_offset,
+					    limit_of(request, partition), &left) != 0)
 				return true;
 			size_t max = (size_t)kl_max(asked->partition_max_bytes, 0);
 			have += kl_max(left.first, kl_min(left.bytes, max));

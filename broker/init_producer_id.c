@@ -19,13 +19,20 @@ static int reserve(struct klamm_broker *broker)
 	return rc;
 }
 
+/* KIP-360: what the producer had, both or neither. Without a transactional id it gets a new id
+ * all the same. */
+static bool is_whole(const struct kl_init_producer_id_request *request)
+{
+	return (request->producer_id == -1) == (request->producer_epoch == -1);
+}
+
 void kl_dev_init_producer_id(struct kl_dev_call *call)
 {
 	const struct kl_init_producer_id_request *request = call->request;
 	struct kl_init_producer_id_response response;
 	kl_msg_init(&kl_msg_init_producer_id_response, &response);
 	int error = kl_dev_call_error(call);
-	if (error == 0 && request->transactional_id.len == 0)
+	if (error == 0 && (request->transactional_id.len == 0 || !is_whole(request)))
 		error = KLAMM_ERR_INVALID_REQUEST;
 	if (error == 0 && request->transactional_id.len > 0)
 		error = KLAMM_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;

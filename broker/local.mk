@@ -15,6 +15,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/describe_configs.c \
 	%D%/describe_topic_partitions.c \
 	%D%/dispatch.c \
+	%D%/expiry.c %D%/expiry.h \
 	%D%/fault_effect.c \
 	%D%/fault_text.c \
 	%D%/faults.c %D%/faults.h \
@@ -34,6 +35,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/retention.c %D%/retention.h \
 	%D%/sasl.c %D%/sasl.h \
 	%D%/segment.c %D%/segment.h \
+	%D%/settings.c %D%/settings.h \
 	%D%/store.c %D%/store.h \
 	%D%/sync.c \
 	%D%/table.c \

@@ -181,7 +181,7 @@ static size_t segment_of(const struct kl_dev_log *log, int64_t offset)
 }
 
 /* The batch that holds offset, or the first one behind it. */
-static int locate(struct kl_dev_log *log, int64_t offset, size_t *index_out,
+static int locate(struct kl_dev_log *log, int64_t offset, int64_t limit, size_t *index_out,
 		  size_t *at_out, size_t *size_out)
 {
 	size_t i = segment_of(log, offset);
@@ -199,7 +199,7 @@ static int locate(struct kl_dev_log *log, int64_t offset, size_t *index_out,
 			break;
 	*at_out = cursor.at;
 	if (rc > 0)
-		*size_out = cursor.head.base_offset < log->high
+		*size_out = cursor.head.base_offset < limit
 				    ? kl_batch_size(&cursor.head)
 				    : 0;
 	kl_dev_cursor_free(&cursor);
@@ -207,32 +207,36 @@ static int locate(struct kl_dev_log *log, int64_t offset, size_t *index_out,
 }
 
 /* Where consumers must stop in a segment. */
-static int visible_bytes(struct kl_dev_log *log, size_t i, size_t *bytes_out)
+static int visible_bytes(struct kl_dev_log *log, size_t i, int64_t limit, size_t *bytes_out)
 {
 	struct kl_dev_segment *segment = log->segments[i];
 	*bytes_out = segment->bytes;
-	if (segment->end <= log->high)
+	if (segment->end <= limit)
 		return 0;
-	if (log->high == log->synced && i == log->segment_count - 1) {
+	*bytes_out = 0;
+	if (segment->base >= limit)
+		return 0;
+	if (limit == log->synced && i == log->segment_count - 1) {
 		*bytes_out = log->synced_bytes;
 		return 0;
 	}
 	size_t index, size;
-	return locate(log, log->high, &index, bytes_out, &size);
+	return locate(log, limit, limit, &index, bytes_out, &size);
 }
 
-int kl_dev_log_left(struct kl_dev_log *log, int64_t offset, struct kl_dev_left *out)
+int kl_dev_log_left(struct kl_dev_log *log, int64_t offset, int64_t limit,
+		    struct kl_dev_left *out)
 {
 	*out = (struct kl_dev_left){0};
-	if (offset >= log->high)
+	if (offset >= limit)
 		return 0;
 	size_t i, at, end;
-	int rc = locate(log, offset, &i, &at, &out->first);
+	int rc = locate(log, offset, limit, &i, &at, &out->first);
 	if (rc != 0 || out->first == 0)
 		return rc;
 	for (size_t k = i; k < log->segment_count && rc == 0; k++) {
-		rc = visible_bytes(log, k, &end);
-		if (rc == 0)
+		rc = visible_bytes(log, k, limit, &end);
+		if (rc == 0 && end > 0)
 			out->bytes += end - (k == i ? at : log->segments[k]->from);
 	}
 	return rc;
@@ -246,17 +250,17 @@ static size_t whole_batches(const uint8_t *p, size_t n)
 	return span.bytes;
 }
 
-int kl_dev_log_read(struct kl_dev_log *log, int64_t offset, size_t max,
+int kl_dev_log_read(struct kl_dev_log *log, int64_t offset, int64_t limit, size_t max,
 		    bool at_least_one, struct kl_dev_read *out)
 {
 	*out = (struct kl_dev_read){0};
-	if (offset >= log->high)
+	if (offset >= limit)
 		return 0;
 	size_t i, at, first, end;
-	int rc = locate(log, offset, &i, &at, &first);
+	int rc = locate(log, offset, limit, &i, &at, &first);
 	if (rc != 0 || first == 0 || (first > max && !at_least_one))
 		return rc;
-	rc = visible_bytes(log, i, &end);
+	rc = visible_bytes(log, i, limit, &end);
 	if (rc != 0)
 		return rc;
 	struct kl_dev_bytes bytes;

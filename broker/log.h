@@ -71,21 +71,23 @@ struct kl_dev_append {
 int kl_dev_log_append(struct kl_dev_log *log, const struct kl_dev_append *append,
 		      int64_t *base_offset_out);
 
-/* Whole batches from the one that holds offset, which is in start..high: at most max bytes
- * that lie together; the first one even if it is larger, when asked to. */
+/* Whole batches from the one that holds offset, which is in start..high, up to `limit`, which
+ * is high or a batch's first offset below: at most max bytes that lie together; the first
+ * batch even if it is larger, when asked to. */
 struct kl_dev_read {
 	struct kl_slab *slab; /* with a reference; NULL when n is 0 */
 	const uint8_t *p;
 	size_t n; /* 0 = nothing there, or nothing so small */
 };
-int kl_dev_log_read(struct kl_dev_log *log, int64_t offset, size_t max, bool at_least_one,
-		    struct kl_dev_read *out);
-/* Bytes from the batch that holds offset, which is in start..high, up to high, and those of
- * that batch alone. */
+int kl_dev_log_read(struct kl_dev_log *log, int64_t offset, int64_t limit, size_t max,
+		    bool at_least_one, struct kl_dev_read *out);
+/* Bytes from the batch that holds offset, which is in start..high, up to such a limit, and
+ * those of that batch alone. */
 struct kl_dev_left {
 	size_t bytes, first;
 };
-int kl_dev_log_left(struct kl_dev_log *log, int64_t offset, struct kl_dev_left *out);
+int kl_dev_log_left(struct kl_dev_log *log, int64_t offset, int64_t limit,
+		    struct kl_dev_left *out);
 
 size_t kl_dev_log_size(const struct kl_dev_log *log);
 /* Records below offset, which is in start..high, are gone. */
@@ -123,14 +125,21 @@ int kl_dev_log_find_newest(struct kl_dev_log *log, struct kl_dev_found *found_ou
 
 /* --- recover.c --- */
 
-/* What a recovery sees, in the order of the log. */
-typedef void (*kl_dev_seen_fn)(void *arg, const struct kl_batch_head *head);
+/* What a recovery sees, in the order of the log: each batch's head, and of control batches all
+ * of it (else NULL). false: out of memory. */
+typedef bool (*kl_dev_seen_fn)(void *arg, const struct kl_batch_head *head,
+			       const uint8_t *control);
 
 /* Add a segment that a file of this size holds; it is read from the first to the last batch.
  * What is behind the last good one is cut: *cut_out tells how much. With `check`, CRCs are
  * looked at, too: for the last segment, the only one that a crash can have damaged. */
 int kl_dev_log_recover(struct kl_dev_log *log, int64_t base, size_t size, bool check,
 		       kl_dev_seen_fn seen, void *arg, size_t *cut_out);
+/* Every whole batch of the log, in order, with its bytes. 0, KAFKA_STORAGE_ERROR, or what is
+ * returned by the first fn() that is not 0. */
+int kl_dev_log_walk(struct kl_dev_log *log,
+		    int (*fn)(void *arg, const struct kl_batch_head *head, const uint8_t *p),
+		    void *arg);
 /* After a sync that failed: forget what was not synced, and read the rest again. */
 int kl_dev_log_repair(struct kl_dev_log *log, kl_dev_seen_fn seen, void *arg);
 

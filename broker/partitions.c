@@ -62,12 +62,47 @@ void kl_dev_partition_free(struct kl_dev_partition *partition)
 
 /* --- its log --- */
 
-void kl_dev_partition_saw(void *arg, const struct kl_batch_head *head)
+/* The record of a control batch that ends a transaction. false: it is another. */
+static bool read_marker(const struct kl_batch_head *head, const uint8_t *p,
+			struct kl_dev_marker *marker_out)
+{
+	struct kl_record_iter iter;
+	struct klamm_record_view view;
+	struct kl_control control;
+	kl_record_iter_init(&iter, head, kl_batch_records(p, head), 0);
+	if (kl_record_next(&iter, &view) <= 0 || kl_control_get(&view, &control) != 0 ||
+	    control.type == KL_CONTROL_UNKNOWN)
+		return false;
+	*marker_out = (struct kl_dev_marker){
+		.producer_id = head->producer_id,
+		.epoch = head->producer_epoch,
+		.coordinator_epoch = control.coordinator_epoch,
+		.aborts = control.type == KL_CONTROL_ABORT,
+	};
+	return true;
+}
+
+bool kl_dev_partition_saw(void *arg, const struct kl_batch_head *head, const uint8_t *control)
 {
 	struct kl_dev_partition *partition = arg;
-	bool append_time = head->attributes & KL_ATTR_LOG_APPEND_TIME;
-	kl_dev_producer_learn(&partition->producers, head,
-			      append_time ? head->max_timestamp : -1);
+	struct kl_dev_marker marker;
+	if (control == NULL)
+		return kl_dev_producer_learn(&partition->producers, head);
+	return !read_marker(head, control, &marker) ||
+	       kl_dev_marker_note(&partition->producers, &marker, head->base_offset,
+				  head->max_timestamp);
+}
+
+int64_t kl_dev_partition_stable(struct kl_dev_partition *partition)
+{
+	struct kl_dev_log *log = &partition->log;
+	return kl_max(log->start, kl_dev_producers_stable(&partition->producers, log->high));
+}
+
+void kl_dev_partition_trim(struct kl_dev_partition *partition, int64_t offset)
+{
+	kl_dev_log_trim(&partition->log, offset);
+	kl_dev_producers_trim(&partition->producers, partition->log.start);
 }
 
 int kl_dev_partition_mend(struct kl_dev_partition *partition)
@@ -75,7 +110,9 @@ int kl_dev_partition_mend(struct kl_dev_partition *partition)
 	if (!partition->log.is_lost)
 		return 0;
 	kl_dev_producers_free(&partition->producers);
-	return kl_dev_log_repair(&partition->log, kl_dev_partition_saw, partition);
+	int rc = kl_dev_log_repair(&partition->log, kl_dev_partition_saw, partition);
+	kl_dev_producers_trim(&partition->producers, partition->log.start);
+	return rc;
 }
 
 static void on_synced(struct kl_dev_log *log, bool ok)
@@ -110,6 +147,7 @@ static struct kl_dev_partition *empty(struct klamm_broker *broker,
 	partition->replica_count = replica_count;
 	partition->replicas = calloc((size_t)replica_count, sizeof(int32_t));
 	kl_list_init(&partition->waits);
+	kl_dev_producers_init(&partition->producers);
 	kl_dev_log_init(&partition->log, broker->chunks);
 	if (partition->replicas == NULL || !keep(broker, partition)) {
 		kl_dev_partition_free(partition);

@@ -160,12 +160,14 @@ static int append(struct take *t, int64_t newest)
 	const struct kl_dev_seen *seen;
 	int rc = make_ready(t);
 	if (rc == 0)
-		rc = kl_dev_producer_check(&partition->producers, &t->head, &seen);
+		rc = kl_dev_producer_check(&partition->producers, &t->head,
+					   KL_DEV_FROM_CLIENT, &seen);
 	if (rc != 0)
 		return rc;
 	if (seen != NULL) {
 		t->out->base_offset = seen->offset;
-		t->out->log_append_time_ms = seen->append_time;
+		/* Kafka tells its timestamp, whatever the topic's type of them is. */
+		t->out->log_append_time_ms = seen->timestamp;
 		return 0;
 	}
 	bool append_time = partition->topic->settings.config.timestamp_type ==
@@ -185,8 +187,8 @@ static int append(struct take *t, int64_t newest)
 	if (rc != 0)
 		return rc;
 	t->out->log_append_time_ms = append_time ? t->now : -1;
-	kl_dev_producer_note(&partition->producers, &t->head, t->out->base_offset,
-			     t->out->log_append_time_ms);
+	t->head.max_timestamp = stamp.max_timestamp;
+	kl_dev_producer_note(&partition->producers, &t->head, t->out->base_offset);
 	kl_dev_partition_changed(partition);
 	return 0;
 }

@@ -20,6 +20,17 @@ static bool is_good(struct kl_dev_cursor *cursor, const struct kl_dev_segment *s
 	return *rc_out == 0 && kl_batch_check_crc(p, &cursor->head);
 }
 
+static int show(struct kl_dev_cursor *cursor, kl_dev_seen_fn seen, void *arg)
+{
+	const uint8_t *p = NULL;
+	int rc = 0;
+	if (cursor->head.attributes & KL_ATTR_CONTROL)
+		rc = kl_dev_cursor_batch(cursor, &p);
+	if (rc == 0 && !seen(arg, &cursor->head, p))
+		rc = KLAMM_ERR_KAFKA_STORAGE_ERROR;
+	return rc;
+}
+
 /* All good batches of the first `size` bytes are told to seen(), and noted unless the
  * segment knows them already. */
 static int scan(struct kl_dev_log *log, struct kl_dev_segment *segment, size_t size,
@@ -36,7 +47,7 @@ static int scan(struct kl_dev_log *log, struct kl_dev_segment *segment, size_t s
 		if (!known && !kl_dev_segment_note(segment, &cursor.head))
 			rc = KLAMM_ERR_KAFKA_STORAGE_ERROR;
 		if (rc == 0 && seen != NULL)
-			seen(arg, &cursor.head);
+			rc = show(&cursor, seen, arg);
 	}
 	kl_dev_cursor_free(&cursor);
 	return rc == 0 && more == KL_DEV_UNREADABLE ? KLAMM_ERR_KAFKA_STORAGE_ERROR
@@ -69,6 +80,33 @@ int kl_dev_log_recover(struct kl_dev_log *log, int64_t base, size_t size, bool c
 	/* A process that was killed may have written it and not synced it. */
 	if (rc == 0 && check && segment->bytes > 0)
 		rc = kl_dev_store_sync(&log->home, segment);
+	return rc;
+}
+
+static int walk(struct kl_dev_log *log, struct kl_dev_segment *segment,
+		int (*fn)(void *arg, const struct kl_batch_head *head, const uint8_t *p),
+		void *arg)
+{
+	struct kl_dev_cursor cursor;
+	const uint8_t *p;
+	int rc = 0, more = 0;
+	kl_dev_cursor_init(&cursor, &log->home, segment, segment->from);
+	while (rc == 0 && (more = kl_dev_cursor_next(&cursor)) > 0) {
+		rc = kl_dev_cursor_batch(&cursor, &p);
+		if (rc == 0)
+			rc = fn(arg, &cursor.head, p);
+	}
+	kl_dev_cursor_free(&cursor);
+	return rc == 0 && more < 0 ? KLAMM_ERR_KAFKA_STORAGE_ERROR : rc;
+}
+
+int kl_dev_log_walk(struct kl_dev_log *log,
+		    int (*fn)(void *arg, const struct kl_batch_head *head, const uint8_t *p),
+		    void *arg)
+{
+	int rc = 0;
+	for (size_t i = 0; i < log->segment_count && rc == 0; i++)
+		rc = walk(log, log->segments[i], fn, arg);
 	return rc;
 }
 

@@ -57,6 +57,7 @@ static void retain(struct klamm_broker *broker, struct kl_dev_partition *partiti
 	if (n == 0)
 		return;
 	kl_dev_log_drop(log, n);
+	kl_dev_producers_trim(&partition->producers, log->start);
 	kl_dev_save_soon(broker);
 	kl_dev_partition_changed(partition); /* who waits below the start is out of range */
 	kl_log(&broker->loop->log, KL_LOG_DEBUG, "broker",

@@ -25,7 +25,7 @@ struct kl_dev_partition {
 	int32_t *replicas; /* node ids, the preferred leader first */
 	int32_t replica_count;
 	struct kl_dev_log log;
-	struct kl_dev_producer *producers;
+	struct kl_dev_producers producers;
 	struct kl_list waits; /* struct kl_dev_wait: fetches that want more */
 };
 
@@ -70,8 +70,14 @@ struct kl_dev_partition *kl_dev_partition_restore(struct klamm_broker *broker,
 						  struct kl_dev_topic *topic,
 						  int32_t replica_count);
 void kl_dev_partition_free(struct kl_dev_partition *partition); /* NULL is fine */
-/* A batch of its log, while that is read again: for what is known of producers. */
-void kl_dev_partition_saw(void *partition, const struct kl_batch_head *head);
+/* A batch of its log, while that is read again: for what is known of producers. A
+ * kl_dev_seen_fn. */
+bool kl_dev_partition_saw(void *partition, const struct kl_batch_head *head,
+			  const uint8_t *control);
+/* Where readers of committed records stop: at or below the high watermark. */
+int64_t kl_dev_partition_stable(struct kl_dev_partition *partition);
+/* Records below offset, which is in start..high, are gone. */
+void kl_dev_partition_trim(struct kl_dev_partition *partition, int64_t offset);
 /* 0, or KAFKA_STORAGE_ERROR: the log is not fit to be appended to. */
 int kl_dev_partition_mend(struct kl_dev_partition *partition);
 /* NULL: the topic (which may be NULL) has no such partition. */

@@ -14,7 +14,7 @@ struct options {
 	int64_t reauth;
 	int32_t nodes, partitions, replicas, message_max;
 	int64_t memory, retention_check;
-	struct cli_list topics, faults;
+	struct cli_list topics, faults, config;
 	bool no_auto_create, null;
 	int32_t record_size, batch_records;
 };
@@ -44,6 +44,8 @@ static const struct cli_option rows[] = {
 	 "make no topic because a client asked for it"},
 	{0, "fault", "FAULT", CLI_LIST, AT(faults), 0, 0,
 	 "trouble on purpose, see klamm fault set; may be repeated"},
+	{0, "config", "KEY=VALUE", CLI_LIST, AT(config), 0, 0,
+	 "a setting of Kafka's brokers; may be repeated"},
 	{0, "memory", "BYTES", CLI_INT64, AT(memory), 1 << 20, INT64_MAX,
 	 "bytes of records to keep (1073741824)"},
 	{0, "message-max", "BYTES", CLI_INT32, AT(message_max), 1, 100 << 20,
@@ -128,6 +130,8 @@ static int prepare(struct klamm_broker *broker, const struct options *o)
 
 static int serve(struct klamm_loop *loop, const struct options *o)
 {
+	struct cli_list config = o->config;
+	cli_list_add(&config, NULL);
 	struct klamm_broker_options options = {
 		.size = sizeof(options),
 		.loop = loop,
@@ -147,6 +151,7 @@ static int serve(struct klamm_loop *loop, const struct options *o)
 		.null_batch_records = o->batch_records,
 		.data_dir = o->data_dir,
 		.retention_check_ms = o->retention_check,
+		.config = config.v,
 	};
 	struct klamm_broker *broker;
 	struct klamm_error err;

@@ -70,6 +70,9 @@ struct klamm_broker_options {
 	/* They have to prove it again after so many milliseconds at the latest (KIP-368); 0 =
 	 * never. Kafka's connections.max.reauth.ms. */
 	int64_t reauth_ms;
+	/* Settings of Kafka's brokers, "transaction.version=1", behind the last one a NULL;
+	 * copied. docs/DEVBROKER.md lists those that this one has. NULL = none. */
+	const char *const *config;
 };
 
 /* Returns when every node listens. INVALID_ARGUMENT: an option makes no sense, or what is in

@@ -11,6 +11,7 @@ TESTS += %D%/test_broker
 	%D%/test_log.c \
 	%D%/test_nodes.c \
 	%D%/test_null.c \
+	%D%/test_producers.c \
 	%D%/test_records.c \
 	%D%/test_refusal.c \
 	%D%/test_retention.c \

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The log of a partition, and what it remembers of producers. */
+/* The log of a partition. */
 #include "broker/log.h"
-#include "broker/producers.h"
 #include "core/record/batch_read.h"
 #include "tests/broker/peer.h"
 
@@ -56,14 +55,14 @@ static struct kl_dev_found find_newest(void)
 static struct kl_dev_left left(int64_t offset)
 {
 	struct kl_dev_left l;
-	ck_assert_int_eq(kl_dev_log_left(&log_, offset, &l), 0);
+	ck_assert_int_eq(kl_dev_log_left(&log_, offset, log_.high, &l), 0);
 	return l;
 }
 
 /* The batches of a read: whole, in a row, the first one holding offset. */
 static int64_t check_read(int64_t offset, size_t max, bool one, struct kl_dev_read *read)
 {
-	ck_assert_int_eq(kl_dev_log_read(&log_, offset, max, one, read), 0);
+	ck_assert_int_eq(kl_dev_log_read(&log_, offset, log_.high, max, one, read), 0);
 	/* The log has it as well, or a test keeps its own. */
 	kl_slab_unref(read->slab);
 	struct kl_batch_span span;
@@ -241,63 +240,6 @@ START_TEST(refuses_beyond_its_memory)
 }
 END_TEST
 
-/* --- producers --- */
-
-static int check(struct kl_dev_producer **table, int16_t epoch, int32_t sequence, int n,
-		 const struct kl_dev_seen **seen)
-{
-	struct kl_batch_head head = {
-		.producer_id = 7,
-		.producer_epoch = epoch,
-		.base_sequence = sequence,
-		.last_offset_delta = n - 1,
-	};
-	int rc = kl_dev_producer_check(table, &head, seen);
-	if (rc == 0 && *seen == NULL)
-		kl_dev_producer_note(table, &head, 100 + (int64_t)sequence, -1);
-	return rc;
-}
-
-START_TEST(follows_sequences)
-{
-	struct kl_dev_producer *table = NULL;
-	const struct kl_dev_seen *seen;
-	ck_assert_int_eq(check(&table, 0, 0, 10, &seen), 0);
-	ck_assert_int_eq(check(&table, 0, 20, 10, &seen),
-			 KLAMM_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
-	for (int i = 1; i < 10; i++)
-		ck_assert_int_eq(check(&table, 0, 10 * i, 10, &seen), 0);
-	/* The last five are known, older ones are out of order. */
-	ck_assert_int_eq(check(&table, 0, 50, 10, &seen), 0);
-	ck_assert_ptr_nonnull(seen);
-	ck_assert_int_eq(seen->offset, 150);
-	ck_assert_int_eq(check(&table, 0, 40, 10, &seen),
-			 KLAMM_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
-	/* Another epoch begins at 0, and the old one is over. */
-	ck_assert_int_eq(check(&table, 1, 100, 1, &seen),
-			 KLAMM_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
-	ck_assert_int_eq(check(&table, 1, 0, 1, &seen), 0);
-	ck_assert_ptr_null(seen);
-	ck_assert_int_eq(check(&table, 0, 100, 1, &seen),
-			 KLAMM_ERR_INVALID_PRODUCER_EPOCH);
-	kl_dev_producers_free(&table);
-}
-END_TEST
-
-START_TEST(wraps_sequences)
-{
-	struct kl_dev_producer *table = NULL;
-	const struct kl_dev_seen *seen;
-	/* A producer that is not known may begin anywhere. */
-	ck_assert_int_eq(check(&table, 0, INT32_MAX - 4, 10, &seen), 0);
-	ck_assert_int_eq(check(&table, 0, 5, 1, &seen), 0);
-	ck_assert_ptr_null(seen);
-	ck_assert_int_eq(check(&table, 0, INT32_MAX - 4, 10, &seen), 0);
-	ck_assert_ptr_nonnull(seen);
-	kl_dev_producers_free(&table);
-}
-END_TEST
-
 UNIT_SUITE(log)
 {
 	Suite *s = suite_create("log");
@@ -309,7 +251,5 @@ UNIT_SUITE(log)
 	unit_add_fixture(s, stamps_append_time, up, down);
 	unit_add_fixture(s, knows_epochs, up, down);
 	unit_add(s, refuses_beyond_its_memory);
-	unit_add(s, follows_sequences);
-	unit_add(s, wraps_sequences);
 	return s;
 }

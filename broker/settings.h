@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The settings of brokers that Kafka has and that do something here, beside those that are
+ * options. All nodes have the same. */
+#ifndef KL_DEV_SETTINGS_H
+#define KL_DEV_SETTINGS_H
+
+#include <klamm/plugin.h>
+
+#define KL_DEV_SETTING_ROWS 14
+
+struct kl_dev_limits {
+	/* Of the feature that Kafka calls so: 0, 1 or 2. */
+	int32_t transaction_version;
+	int32_t transaction_max_timeout_ms;
+	int32_t transaction_partitions; /* of __transaction_state */
+	int32_t abort_interval_ms;      /* how often late transactions are looked for */
+	int32_t transactional_id_interval_ms;
+	int32_t transactional_id_ms; /* forgotten when nobody used it for so long */
+	bool verify_partitions;
+	bool two_phase_commit;
+	int32_t producer_id_ms, producer_id_interval_ms;
+	int32_t offsets_partitions; /* of __consumer_offsets */
+	int32_t offsets_minutes;    /* kept for so long after they were committed */
+	int64_t offsets_interval_ms;
+	int32_t offset_metadata_max;
+};
+
+extern const struct klamm_option kl_dev_setting_rows[KL_DEV_SETTING_ROWS];
+
+void kl_dev_limits_init(struct kl_dev_limits *limits);
+/* "key=value". INVALID_ARGUMENT. */
+int kl_dev_limits_set(struct kl_dev_limits *limits, const char *text, struct klamm_error *err);
+/* The value in force of a row, as text. */
+#define KL_DEV_SETTING_TEXT 24
+void kl_dev_setting_print(const struct kl_dev_limits *limits, const struct klamm_option *row,
+			  char text[static KL_DEV_SETTING_TEXT]);
+
+#endif
