@@ -95,12 +95,22 @@ const char *kit_partitioner_range(struct kit *k)
 	return NULL;
 }
 
+/* A slot that was used once: an empty one may have been filled by chance. */
+static uint64_t begin_slot(struct kit *k, const struct kl_instance *instance)
+{
+	uint64_t slot = 0;
+	struct klamm_pick in = question(k, 12, &slot);
+	in.key = (struct klamm_span){"key", 3};
+	pick(k, instance, &in);
+	return slot;
+}
+
 /* The same record, with the slot as it was: chance and turns live in the slot, or are left to
  * the core by answering ANY. */
-static int32_t pick_key(struct kit *k, const struct kl_instance *instance, int i)
+static int32_t pick_key(struct kit *k, const struct kl_instance *instance, uint64_t slot,
+			int i)
 {
 	uint8_t key[KEY_MAX];
-	uint64_t slot = 0;
 	struct klamm_pick in = question(k, 12, &slot);
 	in.key.len = make_key(key, i);
 	in.key.data = key;
@@ -110,13 +120,16 @@ static int32_t pick_key(struct kit *k, const struct kl_instance *instance, int i
 const char *kit_partitioner_stable(struct kit *k)
 {
 	struct kl_instance a, b;
+	uint64_t begun = 0;
 	const char *text = kit_open(k, NULL, &a);
 	if (text == NULL)
 		text = kit_open(k, NULL, &b);
+	if (text == NULL)
+		begun = begin_slot(k, &a);
 	for (int round = 0; text == NULL && round < 3; round++) {
 		for (int i = 0; text == NULL && i < KEYS; i++) {
-			int32_t first = pick_key(k, &a, i);
-			int32_t second = pick_key(k, round == 2 ? &b : &a, i);
+			int32_t first = pick_key(k, &a, begun, i);
+			int32_t second = pick_key(k, round == 2 ? &b : &a, begun, i);
 			if (first != second)
 				text = kit_say(k,
 					       "pick() is unstable: the same key goes to "
@@ -167,6 +180,7 @@ const char *kit_partitioner_use(struct kit *k, struct kl_instance *instance)
 
 struct shared {
 	struct kl_instance instance;
+	uint64_t begun;
 	int32_t expected[KEYS];
 };
 
@@ -176,7 +190,8 @@ static const char *pick_at_once(struct kit *k, void *arg, int thread)
 	for (int round = 0; round < 4; round++)
 		for (int i = 0; i < KEYS; i++) {
 			int32_t answer =
-				pick_key(k, &shared->instance, (i + thread * 31) % KEYS);
+				pick_key(k, &shared->instance, shared->begun,
+					 (i + thread * 31) % KEYS);
 			if (answer != shared->expected[(i + thread * 31) % KEYS])
 				return kit_say(k,
 					       "concurrent calls of pick() on one self "
@@ -194,8 +209,10 @@ const char *kit_partitioner_together(struct kit *k)
 	if (k->plugin->partitioner.flags & KLAMM_PARTITIONER_SERIAL)
 		return kit_skip(k, "it is SERIAL");
 	const char *text = kit_open(k, NULL, &shared.instance);
+	if (text == NULL)
+		shared.begun = begin_slot(k, &shared.instance);
 	for (int i = 0; text == NULL && i < KEYS; i++)
-		shared.expected[i] = pick_key(k, &shared.instance, i);
+		shared.expected[i] = pick_key(k, &shared.instance, shared.begun, i);
 	if (text == NULL)
 		text = kit_together(k, pick_at_once, &shared);
 	if (text == NULL)

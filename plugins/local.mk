@@ -1,6 +1,7 @@
 # A plugin is a folder: its source, a page about it, and its lines. One more is one more line
 # here and in m4/klamm-plugins.m4.
 EXTRA_DIST += \
+	%D%/common/key_hash.h \
 	%D%/common/room.h \
 	%D%/common/utf8.h
 
@@ -9,7 +10,12 @@ include plugins/codec_gzip/local.mk
 include plugins/codec_lz4/local.mk
 include plugins/codec_snappy/local.mk
 include plugins/codec_zstd/local.mk
+include plugins/partitioner_consistent/local.mk
+include plugins/partitioner_consistent_random/local.mk
+include plugins/partitioner_fnv1a/local.mk
+include plugins/partitioner_fnv1a_random/local.mk
 include plugins/partitioner_murmur2/local.mk
+include plugins/partitioner_random/local.mk
 include plugins/partitioner_roundrobin/local.mk
 include plugins/sasl_plain/local.mk
 include plugins/serializer_bytes/local.mk

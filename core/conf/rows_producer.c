@@ -139,7 +139,9 @@ static const struct kl_conf_row rows[] = {
 			   .aliases = "partitioner",
 			   .doc = "The plugin that picks partitions: murmur2 goes by "
 				  "the key as Java does and spreads records without "
-				  "one, roundrobin takes turns."},
+				  "one, consistent_random and fnv1a_random go by it as "
+				  "librdkafka and Sarama do, roundrobin takes turns, "
+				  "random chance."},
 		.roles = KLAMM_ROLE_PRODUCER, .kind = KLAMM_KIND_PARTITIONER,
 	},
 	{

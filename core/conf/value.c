@@ -25,6 +25,7 @@ static const struct {
 	{KLAMM_KIND_SERIALIZER, "JsonDeserializer", "json"},
 	{KLAMM_KIND_PARTITIONER, "DefaultPartitioner", "murmur2"},
 	{KLAMM_KIND_PARTITIONER, "StickyPartitioner", "murmur2"},
+	{KLAMM_KIND_PARTITIONER, "Murmur2Partitioner", "murmur2"},
 	{KLAMM_KIND_PARTITIONER, "murmur2_random", "murmur2"}, /* librdkafka */
 	{KLAMM_KIND_PARTITIONER, "RoundRobinPartitioner", "roundrobin"},
 	{KLAMM_KIND_ASSIGNOR, "RangeAssignor", "range"},

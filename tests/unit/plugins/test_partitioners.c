@@ -98,11 +98,115 @@ START_TEST(roundrobin_takes_turns_per_topic)
 }
 END_TEST
 
+/* Keys, and where librdkafka 2.0.2 puts them among so many partitions. */
+static const int32_t among[] = {3, 12, 50, INT32_MAX};
+static const struct {
+	const char *key;
+	size_t len;
+	int32_t consistent[4], fnv1a[4];
+} placed[] = {
+	{NULL, 0, {0, 0, 0, 0}, {0, 3, 35, 2128831035}},
+	{"", 0, {0, 0, 0, 0}, {0, 3, 35, 2128831035}},
+	{"kafka", 5, {2, 11, 49, 1539077399}, {2, 5, 45, 221496545}},
+	{"giberish123456789", 17, {2, 11, 21, 2067435071}, {2, 5, 23, 2007335573}},
+	{"1234", 4, {1, 7, 9, 467919012}, {0, 3, 35, 37477635}},
+	{"234", 3, {1, 1, 7, 225540457}, {0, 6, 14, 770325714}},
+	{"34", 2, {2, 2, 42, 335971195}, {1, 10, 16, 1947183166}},
+	{"4", 1, {1, 4, 8, 1941314361}, {1, 7, 37, 822911587}},
+	{"PreAmbleWillBeRemoved,ThePrePartThatIs", 38,
+	 {2, 2, 10, 1573627963}, {2, 8, 14, 1707857564}},
+	{"\0 ", 2, {2, 11, 45, 2058826295}, {0, 9, 39, 829868589}},
+	{"\xa4", 1, {1, 4, 48, 62490748}, {2, 5, 49, 1593065549}},
+	{"orders", 6, {2, 2, 12, 1697644015}, {2, 8, 20, 845059820}},
+	{"key1", 4, {1, 4, 46, 744252496}, {2, 11, 33, 927623783}},
+	/* Its FNV-1a is the number that has no positive counterpart. */
+	{"\xf5\x34\x17\x7a\x01", 5, {2, 5, 31, 33641434}, {2, 8, 48, 1}},
+};
+
+static void check_placed(const char *name, bool is_fnv1a, bool null_is_any, bool empty_is_any)
+{
+	struct loaded *l;
+	if (!is_shipped(KLAMM_KIND_PARTITIONER, name))
+		return;
+	l = loaded_new(KLAMM_KIND_PARTITIONER, name, "partitioner.class", NULL);
+	ck_assert_uint_eq(l->plugin->partitioner.flags,
+			  null_is_any ? KLAMM_PARTITIONER_NEEDS_KEY : 0);
+	for (size_t i = 0; i < kl_countof(placed); i++)
+		for (size_t n = 0; n < kl_countof(among); n++) {
+			int32_t want = is_fnv1a ? placed[i].fnv1a[n] : placed[i].consistent[n];
+			if (placed[i].key == NULL ? null_is_any
+						  : placed[i].len == 0 && empty_is_any)
+				want = KLAMM_PARTITION_ANY;
+			ck_assert_int_eq(pick(l, placed[i].key, placed[i].len, among[n]),
+					 want);
+		}
+	loaded_free(l);
+}
+
+START_TEST(keys_lie_where_librdkafka_puts_them)
+{
+	check_placed("consistent", false, false, false);
+	check_placed("consistent_random", false, true, true);
+	check_placed("fnv1a", true, false, false);
+	check_placed("fnv1a_random", true, true, false);
+}
+END_TEST
+
+/* A plain count: 12000 records over 12 partitions, each of which gets 1000 give or take 30 or
+ * so, and no two topics, nor two clients, alike. */
+START_TEST(random_is_even_and_never_the_same)
+{
+	struct loaded *l[2];
+	uint64_t slots[3] = {0};
+	int32_t got[3][12000];
+	for (int i = 0; i < 2; i++)
+		l[i] = loaded_new(KLAMM_KIND_PARTITIONER, "random", "partitioner.class", NULL);
+	for (int s = 0; s < 3; s++) {
+		int32_t counts[12] = {0};
+		struct klamm_pick in = {.size = sizeof(in), .partition_count = 12,
+					.topic = "t", .slot = &slots[s]};
+		for (size_t i = 0; i < kl_countof(got[s]); i++) {
+			struct loaded *at = l[s == 2];
+			got[s][i] = at->plugin->partitioner.pick(at->instance.self, &in);
+			ck_assert(got[s][i] >= 0 && got[s][i] < 12);
+			counts[got[s][i]]++;
+		}
+		for (int i = 0; i < 12; i++)
+			ck_assert_msg(counts[i] > 700 && counts[i] < 1300, "%d", counts[i]);
+	}
+	ck_assert(memcmp(got[0], got[1], sizeof(got[0])) != 0);
+	ck_assert(memcmp(got[0], got[2], sizeof(got[0])) != 0);
+	for (int i = 0; i < 2; i++)
+		loaded_free(l[i]);
+}
+END_TEST
+
+START_TEST(random_takes_partitions_that_have_a_leader)
+{
+	static const int32_t available[] = {1, 4};
+	struct loaded *l = loaded_new(KLAMM_KIND_PARTITIONER, "random", "partitioner.class",
+				      NULL);
+	uint64_t slot = 0;
+	struct klamm_pick in = {.size = sizeof(in), .partition_count = 6, .topic = "t",
+				.available = available, .available_count = 2, .slot = &slot};
+	int counts[6] = {0};
+	ck_assert(l->plugin->partitioner.flags & KLAMM_PARTITIONER_NEEDS_AVAILABLE);
+	for (int i = 0; i < 200; i++)
+		counts[l->plugin->partitioner.pick(l->instance.self, &in)]++;
+	ck_assert_int_eq(counts[1] + counts[4], 200);
+	ck_assert(counts[1] > 0 && counts[4] > 0);
+	loaded_free(l);
+}
+END_TEST
+
 UNIT_SUITE(partitioners)
 {
 	Suite *s = suite_create("partitioners");
 	unit_add_loop(s, murmur2_agrees_with_other_clients, (int)kl_countof(vectors));
 	unit_add(s, murmur2_leaves_records_without_a_key_to_the_core);
 	unit_add(s, roundrobin_takes_turns_per_topic);
+	unit_add(s, keys_lie_where_librdkafka_puts_them);
+	unit_add(s, random_is_even_and_never_the_same);
+	unit_add(s, random_takes_partitions_that_have_a_leader);
 	return s;
 }

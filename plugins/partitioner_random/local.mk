@@ -1,0 +1,13 @@
+EXTRA_DIST += %D%/doc.md
+partitioner_random_sources = %D%/partitioner_random.c
+
+if BUILTIN_partitioner_random
+libklamm_la_SOURCES += $(partitioner_random_sources)
+endif
+
+if SHARED_partitioner_random
+plugin_LTLIBRARIES += plugins/partitioner_random.la
+plugins_partitioner_random_la_SOURCES = $(partitioner_random_sources)
+plugins_partitioner_random_la_CFLAGS = $(CFLAGS_OF_PLUGINS)
+plugins_partitioner_random_la_LDFLAGS = $(LDFLAGS_OF_PLUGINS)
+endif
