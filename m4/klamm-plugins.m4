@@ -18,6 +18,12 @@ KLAMM_PLUGIN([sasl_plain], [shared], [true])
 KLAMM_PLUGIN([serializer_bytes], [shared], [true])
 KLAMM_PLUGIN([serializer_string], [shared], [true])
 KLAMM_PLUGIN([serializer_json], [shared], [true])
+KLAMM_PLUGIN([serializer_int16], [shared], [true])
+KLAMM_PLUGIN([serializer_int32], [shared], [true])
+KLAMM_PLUGIN([serializer_int64], [shared], [true])
+KLAMM_PLUGIN([serializer_float], [shared], [true])
+KLAMM_PLUGIN([serializer_double], [shared], [true])
+KLAMM_PLUGIN([serializer_uuid], [shared], [true])
 dnl --disable-shared leaves libtool unable to make any module, the tests' own too.
 AM_CONDITIONAL([SHARED_MODULES], [test "$enable_shared" != no])
 dnl The tests ask which plugins this build has.

@@ -1,7 +1,9 @@
 # A plugin is a folder: its source, a page about it, and its lines. One more is one more line
 # here and in m4/klamm-plugins.m4.
 EXTRA_DIST += \
+	%D%/common/charset.h \
 	%D%/common/key_hash.h \
+	%D%/common/number.h \
 	%D%/common/room.h \
 	%D%/common/utf8.h
 
@@ -19,8 +21,14 @@ include plugins/partitioner_random/local.mk
 include plugins/partitioner_roundrobin/local.mk
 include plugins/sasl_plain/local.mk
 include plugins/serializer_bytes/local.mk
+include plugins/serializer_double/local.mk
+include plugins/serializer_float/local.mk
+include plugins/serializer_int16/local.mk
+include plugins/serializer_int32/local.mk
+include plugins/serializer_int64/local.mk
 include plugins/serializer_json/local.mk
 include plugins/serializer_string/local.mk
+include plugins/serializer_uuid/local.mk
 
 # libtool wants a .la for each module while building; installed, nobody reads it.
 install-data-hook:

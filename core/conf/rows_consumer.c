@@ -88,6 +88,26 @@ static const struct kl_conf_row rows[] = {
 		.example = "json",
 	},
 	{
+		.option = {.name = "deserializer.encoding", .type = KLAMM_OPTION_STRING,
+			   .def = "UTF-8", .range = KL_ENCODINGS,
+			   .doc = "The encoding of the text that the deserializers "
+				  "string and uuid read."},
+		.roles = KLAMM_ROLE_CONSUMER, .reader = "serializer_string serializer_uuid",
+		.words = KL_ENCODING_WORDS,
+	},
+	{
+		.option = {.name = "key.deserializer.encoding", .type = KLAMM_OPTION_STRING,
+			   .range = KL_ENCODINGS, .doc = "The same for keys alone."},
+		.roles = KLAMM_ROLE_CONSUMER, .reader = "serializer_string serializer_uuid",
+		.words = KL_ENCODING_WORDS, .example = "ISO-8859-1",
+	},
+	{
+		.option = {.name = "value.deserializer.encoding", .type = KLAMM_OPTION_STRING,
+			   .range = KL_ENCODINGS, .doc = "The same for values alone."},
+		.roles = KLAMM_ROLE_CONSUMER, .reader = "serializer_string serializer_uuid",
+		.words = KL_ENCODING_WORDS, .example = "ISO-8859-1",
+	},
+	{
 		.option = {.name = "enable.auto.commit", .type = KLAMM_OPTION_BOOL,
 			   .offset = AT(enable_auto_commit), .def = "true",
 			   .aliases = "auto.commit.enable",

@@ -102,6 +102,26 @@ static const struct kl_conf_row rows[] = {
 		.example = "json",
 	},
 	{
+		.option = {.name = "serializer.encoding", .type = KLAMM_OPTION_STRING,
+			   .def = "UTF-8", .range = KL_ENCODINGS,
+			   .doc = "The encoding of the text that the serializers string "
+				  "and uuid write."},
+		.roles = KLAMM_ROLE_PRODUCER, .reader = "serializer_string serializer_uuid",
+		.words = KL_ENCODING_WORDS,
+	},
+	{
+		.option = {.name = "key.serializer.encoding", .type = KLAMM_OPTION_STRING,
+			   .range = KL_ENCODINGS, .doc = "The same for keys alone."},
+		.roles = KLAMM_ROLE_PRODUCER, .reader = "serializer_string serializer_uuid",
+		.words = KL_ENCODING_WORDS, .example = "ISO-8859-1",
+	},
+	{
+		.option = {.name = "value.serializer.encoding", .type = KLAMM_OPTION_STRING,
+			   .range = KL_ENCODINGS, .doc = "The same for values alone."},
+		.roles = KLAMM_ROLE_PRODUCER, .reader = "serializer_string serializer_uuid",
+		.words = KL_ENCODING_WORDS, .example = "ISO-8859-1",
+	},
+	{
 		.option = {.name = "linger.ms", .type = KLAMM_OPTION_LONG,
 			   .offset = AT(linger_ms), .def = "5", .range = "0..",
 			   .aliases = "queue.buffering.max.ms",

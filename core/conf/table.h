@@ -46,6 +46,14 @@ struct kl_conf_row {
 		    struct kl_settings *settings, struct kl_arena *arena);
 };
 
+/* Encodings of text as Java spells them: those that plugins/common/charset.h has, and other
+ * names that Java takes for them. */
+#define KL_ENCODINGS "UTF-8|ISO-8859-1|US-ASCII|UTF-16|UTF-16BE|UTF-16LE"
+#define KL_ENCODING_WORDS                                                                   \
+	"UTF8=UTF-8 latin1=ISO-8859-1 l1=ISO-8859-1 ISO8859_1=ISO-8859-1 "                  \
+	"ISO8859-1=ISO-8859-1 ISO_8859-1=ISO-8859-1 ASCII=US-ASCII UTF16=UTF-16 "           \
+	"UTF_16=UTF-16 UTF_16BE=UTF-16BE UTF_16LE=UTF-16LE"
+
 /* Another name of a key, whose values have to be translated. */
 struct kl_conf_alias {
 	const char *name, *key;

@@ -48,6 +48,13 @@ static const struct {
 	{"value.deserializer",
 	 "org.apache.kafka.common.serialization.ByteArrayDeserializer",
 	 "value.deserializer", "bytes"},
+	{"key.serializer", "org.apache.kafka.common.serialization.UUIDSerializer",
+	 "key.serializer", "uuid"},
+	{"key.deserializer", "org.apache.kafka.common.serialization.LongDeserializer",
+	 "key.deserializer", "int64"},
+	{"value.deserializer", "ShortDeserializer", "value.deserializer", "int16"},
+	{"value.serializer.encoding", "latin1", "value.serializer.encoding", "ISO-8859-1"},
+	{"deserializer.encoding", "utf16", "deserializer.encoding", "UTF-16"},
 	{"partition.assignment.strategy",
 	 "org.apache.kafka.clients.consumer.RangeAssignor , "
 	 "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",

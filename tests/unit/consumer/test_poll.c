@@ -290,6 +290,50 @@ START_TEST(opt_value_deserializer)
 }
 END_TEST
 
+/* The encoding of keys, of values, or of both. */
+static void check_encoding(const char *pair, bool of_keys, bool of_values)
+{
+	struct klamm_error err;
+	struct klamm_record_view view;
+	const struct klamm_value *key, *value;
+	static const struct klamm_span utf8 = {"\xc3\xa4", 2};
+	struct klamm_producer *producer = world_producer(NULL, NULL, NULL);
+	world_send(producer, "t", 0, of_keys ? "\xe4" : "\xc3\xa4",
+		   of_values ? "\xe4" : "\xc3\xa4", NULL);
+	world_close(producer);
+	struct klamm_consumer *c = world_consumer(NULL, "key.deserializer=string",
+						  "value.deserializer=string", pair, NULL);
+	world_assign(c, "t", 0, KLAMM_OFFSET_BEGINNING);
+	struct klamm_batch *batch = world_poll(c, &err);
+	ck_assert_int_eq(klamm_batch_next(batch, &view), 1);
+	ck_assert_msg(klamm_record_key(batch, &view, &key, &err) == 0, "%s", err.text);
+	ck_assert_msg(klamm_record_value(batch, &view, &value, &err) == 0, "%s", err.text);
+	ck_assert_uint_eq(key->as.bytes.len, utf8.len);
+	ck_assert_mem_eq(key->as.bytes.data, utf8.data, utf8.len);
+	ck_assert_uint_eq(value->as.bytes.len, utf8.len);
+	ck_assert_mem_eq(value->as.bytes.data, utf8.data, utf8.len);
+	klamm_batch_unref(batch);
+	world_close_consumer(c);
+}
+
+START_TEST(opt_deserializer_encoding)
+{
+	check_encoding("deserializer.encoding=latin1", true, true);
+}
+END_TEST
+
+START_TEST(opt_key_deserializer_encoding)
+{
+	check_encoding("key.deserializer.encoding=ISO-8859-1", true, false);
+}
+END_TEST
+
+START_TEST(opt_value_deserializer_encoding)
+{
+	check_encoding("value.deserializer.encoding=ISO8859_1", false, true);
+}
+END_TEST
+
 /* No thread but the application's. */
 START_TEST(an_application_drives_the_loop)
 {
@@ -323,6 +367,9 @@ UNIT_SUITE(poll)
 	unit_add_fixture(s, a_poll_is_woken, set_up, tear_down);
 	unit_add_fixture(s, opt_key_deserializer, set_up, tear_down);
 	unit_add_fixture(s, opt_value_deserializer, set_up, tear_down);
+	unit_add_fixture(s, opt_deserializer_encoding, set_up, tear_down);
+	unit_add_fixture(s, opt_key_deserializer_encoding, set_up, tear_down);
+	unit_add_fixture(s, opt_value_deserializer_encoding, set_up, tear_down);
 	unit_add_fixture(s, an_application_drives_the_loop, set_up, tear_down);
 	return s;
 }

@@ -235,6 +235,47 @@ START_TEST(opt_value_serializer)
 }
 END_TEST
 
+/* The encoding of keys, of values, or of both. */
+static void check_encoding(const char *pair, bool of_keys, bool of_values)
+{
+	struct world_seen seen[1];
+	const struct klamm_value text = text_value("\xc3\xa4");
+	world_up();
+	world_create("t", 1);
+	struct klamm_producer *p = world_producer(NULL, "key.serializer=string",
+						  "value.serializer=string", pair, NULL);
+	struct klamm_record record = KLAMM_RECORD_INIT;
+	record.key_value = record.value_value = &text;
+	ck_assert_int_eq(klamm_producer_send_to(p, "t", &record, NULL, NULL), 0);
+	ck_assert_uint_eq(world_flush(p), 0);
+	struct klamm_consumer *consumer = world_consumer(NULL, NULL, NULL);
+	world_assign(consumer, "t", 0, KLAMM_OFFSET_BEGINNING);
+	world_read(consumer, 1, seen);
+	ck_assert_str_eq(seen[0].key, of_keys ? "\xe4" : "\xc3\xa4");
+	ck_assert_str_eq(seen[0].value, of_values ? "\xe4" : "\xc3\xa4");
+	world_close_consumer(consumer);
+	world_close(p);
+	world_down();
+}
+
+START_TEST(opt_serializer_encoding)
+{
+	check_encoding("serializer.encoding=latin1", true, true);
+}
+END_TEST
+
+START_TEST(opt_key_serializer_encoding)
+{
+	check_encoding("key.serializer.encoding=ISO-8859-1", true, false);
+}
+END_TEST
+
+START_TEST(opt_value_serializer_encoding)
+{
+	check_encoding("value.serializer.encoding=ISO8859_1", false, true);
+}
+END_TEST
+
 UNIT_SUITE(place)
 {
 	Suite *s = suite_create("place");
@@ -249,5 +290,8 @@ UNIT_SUITE(place)
 	unit_add_loop(s, opt_partitioner_availability_timeout_ms, 2);
 	unit_add(s, opt_key_serializer);
 	unit_add(s, opt_value_serializer);
+	unit_add(s, opt_serializer_encoding);
+	unit_add(s, opt_key_serializer_encoding);
+	unit_add(s, opt_value_serializer_encoding);
 	return s;
 }
