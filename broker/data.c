@@ -8,9 +8,14 @@
 
 #include "broker/call.h"
 
+struct file {
+	char *name;
+	bool is_claimed; /* a log has it */
+};
+
 struct files {
 	struct kl_dev_store *store;
-	char **names; /* sorted */
+	struct file *list; /* sorted by name */
 	size_t count, cap;
 	bool failed; /* out of memory */
 };
@@ -36,6 +41,11 @@ static bool is_segment(const char *name)
 	return true;
 }
 
+static int64_t base_of(const char *name)
+{
+	return strtoll(name + strlen(name) - 24, NULL, 10);
+}
+
 static void remove_file(struct kl_dev_store *store, const char *name)
 {
 	KL_AUTO(kl_dev_free_text) char *path = kl_dev_store_path(store, name);
@@ -51,26 +61,26 @@ static int on_name(void *arg, const char *name)
 		return 0;
 	char *copy = strdup(name);
 	files->failed =
-		copy == NULL || !kl_dev_grow((void **)&files->names, &files->cap,
-					     files->count, sizeof(*files->names));
+		copy == NULL || !kl_dev_grow((void **)&files->list, &files->cap,
+					     files->count, sizeof(*files->list));
 	if (files->failed) {
 		free(copy);
 		return 1;
 	}
-	files->names[files->count++] = copy;
+	files->list[files->count++] = (struct file){.name = copy};
 	return 0;
 }
 
 static int compare_names(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	return strcmp(((const struct file *)a)->name, ((const struct file *)b)->name);
 }
 
 static void files_free(struct files *files)
 {
 	for (size_t i = 0; i < files->count; i++)
-		free(files->names[i]);
-	free(files->names);
+		free(files->list[i].name);
+	free(files->list);
 }
 
 static int list(struct files *files, struct klamm_error *err)
@@ -83,7 +93,7 @@ static int list(struct files *files, struct klamm_error *err)
 		return kl_error(err, KLAMM_ERR_SYSTEM, "cannot list %s: %s",
 				files->store->dir, strerror(-rc));
 	if (files->count > 0)
-		qsort(files->names, files->count, sizeof(*files->names), compare_names);
+		qsort(files->list, files->count, sizeof(*files->list), compare_names);
 	return 0;
 }
 
@@ -93,7 +103,7 @@ static size_t find(const struct files *files, const char *name)
 	size_t low = 0, high = files->count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (strcmp(files->names[middle], name) < 0)
+		if (strcmp(files->list[middle].name, name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -125,15 +135,14 @@ static int file_size(struct files *files, const char *name, size_t *size_out)
 }
 
 static int recover_one(struct files *files, struct kl_dev_partition *partition,
-		       const char *name, bool is_last, struct klamm_error *err)
+		       const char *name, bool check, struct klamm_error *err)
 {
 	struct kl_dev_log *log = &partition->log;
-	int64_t base = strtoll(name + strlen(name) - 24, NULL, 10);
 	size_t size, cut;
 	int rc = file_size(files, name, &size);
 	if (rc < 0)
 		return unreadable(files, name, strerror(-rc), err);
-	rc = kl_dev_log_recover(log, base, size, is_last, kl_dev_partition_saw,
+	rc = kl_dev_log_recover(log, base_of(name), size, check, kl_dev_partition_saw,
 				partition, &cut);
 	if (rc != 0)
 		return unreadable(files, name, "reading or cutting it failed", err);
@@ -147,8 +156,14 @@ static int recover_one(struct files *files, struct kl_dev_partition *partition,
 	return 0;
 }
 
-/* Its files follow one another in the list; those that are claimed are taken out of it.
- */
+/* Are there more of its files behind this one? */
+static bool is_last(const struct files *files, size_t i, const char *prefix)
+{
+	const char *next = i + 1 < files->count ? files->list[i + 1].name : "";
+	return strncmp(next, prefix, strlen(prefix)) != 0 || !is_segment(next);
+}
+
+/* Its files follow one another in the list. */
 static int recover_log(struct files *files, struct kl_dev_partition *partition,
 		       struct klamm_error *err)
 {
@@ -156,16 +171,15 @@ static int recover_log(struct files *files, struct kl_dev_partition *partition,
 	const char *home = partition->log.home.name;
 	snprintf(prefix, sizeof(prefix), "%s-", home);
 	size_t n = strlen(prefix), i = find(files, prefix);
-	for (; i < files->count && strncmp(files->names[i], prefix, n) == 0; i++) {
-		if (!is_segment(files->names[i]))
+	for (; i < files->count && strncmp(files->list[i].name, prefix, n) == 0; i++) {
+		struct file *file = &files->list[i];
+		if (!is_segment(file->name))
 			continue;
-		bool is_last = i + 1 == files->count ||
-			       strncmp(files->names[i + 1], prefix, n) != 0 ||
-			       !is_segment(files->names[i + 1]);
-		int rc = recover_one(files, partition, files->names[i], is_last, err);
+		int rc = recover_one(files, partition, file->name,
+				     is_last(files, i, prefix), err);
 		if (rc != 0)
 			return rc;
-		files->names[i][0] = '\0';
+		file->is_claimed = true;
 	}
 	kl_dev_log_cut_epochs(&partition->log);
 	kl_dev_producers_trim(&partition->producers, partition->log.start);
@@ -200,7 +214,7 @@ static int open_new(struct klamm_broker *broker, const struct files *files,
 	if (files->count > 0)
 		return kl_error(err, KLAMM_ERR_SYSTEM,
 				"%s has segments (%s) but no table of topics",
-				broker->store->dir, files->names[0]);
+				broker->store->dir, files->list[0].name);
 	return 0;
 }
 
@@ -217,8 +231,8 @@ static int open_all(struct klamm_broker *broker, struct files *files,
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < files->count; i++)
-		if (files->names[i][0] != '\0')
-			remove_file(broker->store, files->names[i]);
+		if (!files->list[i].is_claimed)
+			remove_file(broker->store, files->list[i].name);
 	return 0;
 }
 

@@ -180,6 +180,26 @@ static struct kl_metadata_response *describe(void)
 	return PEER_CALL(peer, metadata, 12, &request);
 }
 
+/* In whatever order the directory, their ids and the table have them. */
+START_TEST(keeps_many_topics)
+{
+	char name[16];
+	for (int i = 0; i < 12; i++) {
+		snprintf(name, sizeof(name), "topic-%d", i);
+		create(name, NULL);
+		ck_assert_int_eq(put(name, i + 1), 0);
+	}
+	go();
+	come_back();
+	for (int i = 0; i < 12; i++) {
+		snprintf(name, sizeof(name), "topic-%d", i);
+		ck_assert_int_eq(read_all(name, 0), i + 1);
+		ck_assert_int_eq(put(name, 1), i + 1);
+	}
+	ck_assert_str_eq(log_text, "");
+}
+END_TEST
+
 START_TEST(keeps_who_it_is)
 {
 	static const char *const settings[] = {"retention.ms", "12345",
@@ -524,6 +544,7 @@ UNIT_SUITE(store)
 	if (peer_is_foreign())
 		return s;
 	unit_add_fixture(s, keeps_records, up, down);
+	unit_add_fixture(s, keeps_many_topics, up, down);
 	unit_add_fixture(s, keeps_who_it_is, up, down);
 	unit_add_fixture(s, keeps_sequences, up, down);
 	unit_add_fixture(s, cuts_what_is_torn, up, down);
