@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "broker/call.h"
+#include "broker/codecs.h"
+#include "broker/compact.h"
 #include "broker/data.h"
 #include "broker/expiry.h"
 #include "broker/null.h"
@@ -272,6 +274,8 @@ static void run_start(void *arg)
 	if (start->rc == 0)
 		start->rc = kl_dev_expiry_begin(broker, start->err);
 	if (start->rc == 0)
+		start->rc = kl_dev_compaction_begin(broker, start->err);
+	if (start->rc == 0)
 		start->rc = kl_dev_data_open(broker, start->err);
 	kl_uuid_text(&broker->cluster_uuid, broker->cluster_id);
 	if (start->rc == 0)
@@ -294,6 +298,7 @@ static void run_stop(void *arg)
 static void run_free(void *arg)
 {
 	struct klamm_broker *broker = arg;
+	kl_dev_compaction_end(broker);
 	kl_dev_data_close(broker);
 	kl_timer_drop(broker->loop, &broker->sweep);
 	kl_dev_retention_end(broker);
@@ -437,6 +442,7 @@ void klamm_broker_free(struct klamm_broker *broker)
 		/* What the first call posted has run before the second one does. */
 		kl_loop_call(broker->loop, run_free, broker);
 	}
+	kl_dev_codecs_free(broker);
 	kl_dev_sasl_free(broker->sasl);
 	if (broker->own_loop)
 		klamm_loop_free(broker->loop);

@@ -12,6 +12,8 @@
 #include "core/base/text.h"
 #include "core/proto/gen/api.h"
 
+struct kl_dev_codecs;
+struct kl_dev_compaction;
 struct kl_dev_null;
 struct kl_dev_sasl;
 
@@ -55,6 +57,8 @@ struct klamm_broker {
 	struct kl_list dead_conns; /* freed by bury, when nobody is inside them */
 	struct kl_task bury;
 	struct kl_timer retention;
+	struct kl_dev_compaction *compaction;
+	struct kl_dev_codecs *codecs; /* NULL: no batch had to be opened */
 	struct kl_timer sweep; /* closes connections that nobody uses */
 	struct kl_dev_limits limits;
 	struct {

@@ -32,7 +32,8 @@ const struct klamm_option kl_dev_config_rows[KL_DEV_CONFIGS] = {
 	TEXT("compression.type", KLAMM_OPTION_STRING, "producer",
 	     "uncompressed|zstd|lz4|snappy|gzip|producer"),
 	INT("compression.zstd.level", "3", "-131072..22"),
-	LONG("delete.retention.ms", "86400000", "0.."),
+	{.name = "delete.retention.ms", .type = KLAMM_OPTION_LONG, .def = "86400000",
+	 .range = "0..", USED(delete_retention_ms)},
 	BOOL("errors.deadletterqueue.group.enable", "false"),
 	LONG("file.delete.delay.ms", "60000", "0.."),
 	LONG("flush.messages", LONG_MAX_TEXT, "1.."),
@@ -42,7 +43,8 @@ const struct klamm_option kl_dev_config_rows[KL_DEV_CONFIGS] = {
 	TEXT("leader.replication.throttled.replicas", KLAMM_OPTION_LIST, "", NULL),
 	LONG("local.retention.bytes", "-2", "-2.."),
 	LONG("local.retention.ms", "-2", "-2.."),
-	LONG("max.compaction.lag.ms", LONG_MAX_TEXT, "1.."),
+	{.name = "max.compaction.lag.ms", .type = KLAMM_OPTION_LONG, .def = LONG_MAX_TEXT,
+	 .range = "1..", USED(max_lag_ms)},
 	INT("max.decompressed.message.bytes", "2147483639", "1..2147483639"),
 	{.name = "max.message.bytes", .type = KLAMM_OPTION_INT, .range = "0..",
 	 USED(message_max)},
@@ -52,8 +54,10 @@ const struct klamm_option kl_dev_config_rows[KL_DEV_CONFIGS] = {
 	 .def = LONG_MAX_TEXT, .range = "0..", USED(before_max)},
 	{.name = "message.timestamp.type", .type = KLAMM_OPTION_ENUM, .def = "CreateTime",
 	 .range = "CreateTime|LogAppendTime", USED(timestamp_type)},
-	TEXT("min.cleanable.dirty.ratio", KLAMM_OPTION_DOUBLE, "0.5", "0..1"),
-	LONG("min.compaction.lag.ms", "0", "0.."),
+	{.name = "min.cleanable.dirty.ratio", .type = KLAMM_OPTION_DOUBLE, .def = "0.5",
+	 .range = "0..1", USED(dirty_ratio)},
+	{.name = "min.compaction.lag.ms", .type = KLAMM_OPTION_LONG, .def = "0",
+	 .range = "0..", USED(min_lag_ms)},
 	INT("min.insync.replicas", "1", "1.."),
 	BOOL("preallocate", "false"),
 	LONG("remote.copy.lag.bytes", "-1", "-1.."),
@@ -85,6 +89,10 @@ void kl_dev_settings_init(struct kl_dev_settings *settings, int32_t message_max)
 		.segment_ms = INT64_C(604800000),
 		.retention_bytes = -1,
 		.retention_ms = INT64_C(604800000),
+		.deletes = true,
+		.dirty_ratio = 0.5,
+		.delete_retention_ms = 86400000,
+		.max_lag_ms = INT64_MAX,
 	}};
 }
 
@@ -132,7 +140,23 @@ int kl_dev_settings_set(struct kl_dev_settings *settings, struct kl_str name,
 	}
 	free(settings->values[i]);
 	settings->values[i] = text;
+	if (strcmp(row->name, "cleanup.policy") == 0) {
+		settings->config.deletes = strstr(text, "delete") != NULL;
+		settings->config.compacts = strstr(text, "compact") != NULL;
+	}
 	return 0;
+}
+
+/* As Kafka's LogConfig.validateValues(). */
+int kl_dev_settings_check(const struct kl_dev_settings *settings, struct klamm_error *err)
+{
+	const struct kl_dev_config *config = &settings->config;
+	if (config->min_lag_ms <= config->max_lag_ms)
+		return 0;
+	return kl_error(err, KLAMM_ERR_INVALID_CONFIG,
+			"min.compaction.lag.ms (%lld) is more than max.compaction.lag.ms "
+			"(%lld)",
+			(long long)config->min_lag_ms, (long long)config->max_lag_ms);
 }
 
 const char *kl_dev_settings_text(const struct kl_dev_settings *settings, int i,
@@ -146,12 +170,6 @@ const char *kl_dev_settings_text(const struct kl_dev_settings *settings, int i,
 	char text[16];
 	int n = snprintf(text, sizeof(text), "%d", (int)settings->config.message_max);
 	return kl_arena_text(arena, text, (size_t)n);
-}
-
-bool kl_dev_settings_deletes(const struct kl_dev_settings *settings)
-{
-	const char *policy = settings->values[find_row(KL_STR("cleanup.policy"))];
-	return policy == NULL || strstr(policy, "delete") != NULL;
 }
 
 int8_t kl_dev_config_type(const struct klamm_option *row)

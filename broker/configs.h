@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The settings of topics that Kafka 4.4 has: all are checked, kept and shown, four do
- * something. Lives in the broker's loop. */
+/* The settings of topics that Kafka 4.4 has: all are checked, kept and shown, those
+ * of struct kl_dev_config do something. Lives in the broker's loop. */
 #ifndef KL_DEV_CONFIGS_H
 #define KL_DEV_CONFIGS_H
 
@@ -20,6 +20,9 @@ struct kl_dev_config {
 	int32_t segment_bytes;
 	int64_t segment_ms;
 	int64_t retention_bytes, retention_ms; /* -1 = no limit */
+	bool deletes, compacts; /* cleanup.policy */
+	double dirty_ratio;
+	int64_t delete_retention_ms, min_lag_ms, max_lag_ms; /* of compaction */
 };
 
 /* The settings of one topic: texts that were set, NULL = the default. */
@@ -37,8 +40,8 @@ int kl_dev_settings_set(struct kl_dev_settings *settings, struct kl_str name,
 /* The value in force, as text. */
 const char *kl_dev_settings_text(const struct kl_dev_settings *settings, int row,
 				 struct kl_arena *arena);
-/* Does cleanup.policy have "delete"? */
-bool kl_dev_settings_deletes(const struct kl_dev_settings *settings);
+/* Do they go together? INVALID_CONFIG. */
+int kl_dev_settings_check(const struct kl_dev_settings *settings, struct klamm_error *err);
 /* What Kafka's DescribeConfigs calls the type of a row. */
 int8_t kl_dev_config_type(const struct klamm_option *row);
 

@@ -57,7 +57,7 @@ static void remove_file(struct kl_dev_store *store, const char *name)
 static int on_name(void *arg, const char *name)
 {
 	struct files *files = arg;
-	if (!is_segment(name) && !has_end(name, ".cleaned"))
+	if (!is_segment(name) && !has_end(name, KL_DEV_ASIDE))
 		return 0;
 	char *copy = strdup(name);
 	files->failed =
@@ -156,6 +156,14 @@ static int recover_one(struct files *files, struct kl_dev_partition *partition,
 	return 0;
 }
 
+/* A crash came between a compaction's putting one segment in the place of several and removing
+ * the others. The new one reaches as far as they do. */
+static bool is_replaced(const struct kl_dev_log *log, const char *name)
+{
+	return log->segment_count > 0 &&
+	       base_of(name) < log->segments[log->segment_count - 1]->end;
+}
+
 /* Are there more of its files behind this one? */
 static bool is_last(const struct files *files, size_t i, const char *prefix)
 {
@@ -173,7 +181,7 @@ static int recover_log(struct files *files, struct kl_dev_partition *partition,
 	size_t n = strlen(prefix), i = find(files, prefix);
 	for (; i < files->count && strncmp(files->list[i].name, prefix, n) == 0; i++) {
 		struct file *file = &files->list[i];
-		if (!is_segment(file->name))
+		if (!is_segment(file->name) || is_replaced(&partition->log, file->name))
 			continue;
 		int rc = recover_one(files, partition, file->name,
 				     is_last(files, i, prefix), err);

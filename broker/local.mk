@@ -5,6 +5,8 @@ libklamm_broker_la_SOURCES = \
 	%D%/auth.c \
 	%D%/broker.c %D%/broker.h \
 	%D%/call.c %D%/call.h \
+	%D%/codecs.c %D%/codecs.h \
+	%D%/compact.c %D%/compact.h \
 	%D%/configs.c %D%/configs.h \
 	%D%/conn.c \
 	%D%/control.c \
@@ -14,6 +16,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/describe_cluster.c \
 	%D%/describe_configs.c \
 	%D%/describe_topic_partitions.c \
+	%D%/dirty.c %D%/dirty.h \
 	%D%/dispatch.c \
 	%D%/expiry.c %D%/expiry.h \
 	%D%/fault_effect.c \
@@ -22,6 +25,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/fetch.c \
 	%D%/find_coordinator.c \
 	%D%/init_producer_id.c \
+	%D%/keys.c %D%/keys.h \
 	%D%/list_offsets.c \
 	%D%/log.c %D%/log.h \
 	%D%/log_time.c \
@@ -32,7 +36,9 @@ libklamm_broker_la_SOURCES = \
 	%D%/produce.c \
 	%D%/producers.c %D%/producers.h \
 	%D%/recover.c \
+	%D%/remains.c %D%/remains.h \
 	%D%/retention.c %D%/retention.h \
+	%D%/rewrite.c %D%/rewrite.h \
 	%D%/sasl.c %D%/sasl.h \
 	%D%/segment.c %D%/segment.h \
 	%D%/settings.c %D%/settings.h \

@@ -285,8 +285,25 @@ size_t kl_dev_log_size(const struct kl_dev_log *log)
 	return n;
 }
 
+void kl_dev_log_replace(struct kl_dev_log *log, size_t first, size_t count,
+			struct kl_dev_segment *segment, bool remove)
+{
+	struct kl_dev_segment **at = log->segments + first;
+	kl_dev_segment_free(at[0]);
+	for (size_t i = 1; i < count; i++) {
+		if (log->home.store != NULL && remove)
+			kl_dev_store_remove(&log->home, at[i]);
+		kl_dev_segment_free(at[i]);
+	}
+	at[0] = segment;
+	log->segment_count -= count - 1;
+	memmove(at + 1, at + count,
+		(log->segment_count - first - 1) * sizeof(struct kl_dev_segment *));
+}
+
 void kl_dev_log_drop(struct kl_dev_log *log, size_t count)
 {
+	log->drops++;
 	for (size_t i = 0; i < count; i++) {
 		if (log->home.store != NULL)
 			kl_dev_store_remove(&log->home, log->segments[i]);

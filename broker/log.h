@@ -34,6 +34,9 @@ struct kl_dev_log {
 	struct kl_dev_roll roll;
 	int64_t start, end; /* offsets: the first record's, the next record's */
 	int64_t high;       /* consumers see what is below */
+	int64_t cleaned;    /* below, a compaction has left one record of each key */
+	unsigned drops;     /* times that something went at the old end */
+	bool resists;       /* it could not be compacted this time */
 
 	/* Of a log with files. In memory synced is always the end. */
 	int64_t synced;         /* what is below survives a crash */
@@ -94,6 +97,10 @@ size_t kl_dev_log_size(const struct kl_dev_log *log);
 void kl_dev_log_trim(struct kl_dev_log *log, int64_t offset);
 /* The oldest segments go, and their files; the start is behind them. */
 void kl_dev_log_drop(struct kl_dev_log *log, size_t count);
+/* One segment, which reaches as far, instead of those of [first, first + count), of which none
+ * is the last one. It has the first one's name; with `remove`, the other files go. */
+void kl_dev_log_replace(struct kl_dev_log *log, size_t first, size_t count,
+			struct kl_dev_segment *segment, bool remove);
 /* Cut what an append that failed may have left behind, before the next one. */
 int kl_dev_log_mend(struct kl_dev_log *log);
 /* The next append begins a segment. Nothing happens to a last one that is empty. 0, or

@@ -21,7 +21,9 @@ static int find_record(struct kl_dev_cursor *cursor, int64_t start, int64_t time
 	if (kl_batch_codec(head) != 0) {
 		*out = (struct kl_dev_found){
 			.offset = kl_max(head->base_offset, start),
-			.timestamp = kl_max(head->base_timestamp, timestamp),
+			.timestamp = head->attributes & KL_ATTR_DELETE_HORIZON
+					     ? timestamp /* the base is no record's time */
+					     : kl_max(head->base_timestamp, timestamp),
 			.leader_epoch = head->leader_epoch,
 		};
 		return 0;
@@ -102,7 +104,8 @@ static int newest_in_run(struct kl_dev_log *log, struct kl_dev_segment *segment,
 	kl_dev_cursor_init(&cursor, &log->home, segment, segment->marks[run].at);
 	int rc;
 	while ((rc = kl_dev_cursor_next(&cursor)) > 0 && cursor.head.base_offset < end)
-		if (kl_batch_next_offset(&cursor.head) > log->start)
+		if (kl_batch_next_offset(&cursor.head) > log->start &&
+		    cursor.head.record_count > 0)
 			*newest_out = kl_max(*newest_out, cursor.head.max_timestamp);
 	kl_dev_cursor_free(&cursor);
 	return rc < 0 ? KLAMM_ERR_KAFKA_STORAGE_ERROR : 0;
@@ -137,6 +140,7 @@ int kl_dev_log_find_newest(struct kl_dev_log *log, struct kl_dev_found *found_ou
 	int more;
 	while ((more = kl_dev_cursor_next(&cursor)) > 0)
 		if (cursor.head.max_timestamp == best.newest &&
+		    cursor.head.record_count > 0 &&
 		    kl_batch_next_offset(&cursor.head) > log->start)
 			break;
 	/* With LogAppendTime all its records have the same time, and Kafka names the

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Produce 3-13: validate a batch as Kafka's LogValidator does, and append it. */
 #include "broker/call.h"
+#include "broker/codecs.h"
 #include "broker/data.h"
 #include "broker/null.h"
 #include "core/record/batch_read.h"
@@ -16,6 +17,7 @@ struct take {
 	struct kl_produce_response_partition *out;
 	struct kl_batch_head head;
 	const uint8_t *p;
+	struct klamm_span records; /* plain; no data: they are compressed and stay so */
 	int64_t now;
 	struct klamm_error err; /* of a refusal, with text */
 };
@@ -59,7 +61,26 @@ static int check_codec(struct take *t)
 	return 0;
 }
 
-/* --- times --- */
+/* A compacted topic must see keys. A batch whose codec is not here is taken on trust, and no
+ * compaction will look into it. */
+static int open_records(struct take *t)
+{
+	struct klamm_error err;
+	t->records = kl_batch_records(t->p, &t->head);
+	if (kl_batch_codec(&t->head) == 0)
+		return 0;
+	int rc = t->partition->topic->settings.config.compacts
+			 ? kl_dev_unpack(t->call->broker, &t->head, t->records, &t->records,
+					 &err)
+			 : KLAMM_ERR_PLUGIN;
+	if (rc == KLAMM_ERR_PLUGIN)
+		t->records = (struct klamm_span){NULL, 0};
+	else if (rc != 0)
+		return refuse(t, KLAMM_ERR_INVALID_RECORD, err.text);
+	return 0;
+}
+
+/* --- times and keys --- */
 
 static bool is_untimely(const struct take *t, int64_t timestamp)
 {
@@ -70,7 +91,7 @@ static bool is_untimely(const struct take *t, int64_t timestamp)
 				  : t->now - timestamp > config->before_max;
 }
 
-static void add_record_error(struct take *t, int32_t index)
+static void add_record_error(struct take *t, int64_t index, const char *text)
 {
 	struct kl_arena *arena = &t->call->arena;
 	if (t->out->record_errors == NULL)
@@ -78,7 +99,10 @@ static void add_record_error(struct take *t, int32_t index)
 			&kl_type_produce_response_record_error, arena, RECORD_ERRORS_MAX);
 	if (t->out->record_errors == NULL || t->out->record_errors_n == RECORD_ERRORS_MAX)
 		return;
-	t->out->record_errors[t->out->record_errors_n++].batch_index = index;
+	struct kl_produce_response_record_error *error =
+		&t->out->record_errors[t->out->record_errors_n++];
+	error->batch_index = (int32_t)index;
+	error->batch_index_error_message = kl_str(text);
 }
 
 static bool has_append_time(const struct take *t)
@@ -86,34 +110,50 @@ static bool has_append_time(const struct take *t)
 	return t->head.attributes & KL_ATTR_LOG_APPEND_TIME;
 }
 
-/* Of plain batches every record is looked at, of compressed ones the newest time. A batch
+/* Names each record that is wrong; how many are so by key and by time. */
+static void find_wrong(struct take *t, bool by_key, bool by_time, unsigned *keyless_out,
+		       unsigned *untimely_out)
+{
+	struct kl_record_iter iter;
+	struct klamm_record_view view;
+	kl_record_iter_init(&iter, &t->head, t->records, 0);
+	while (kl_record_next(&iter, &view) > 0) {
+		if (by_key && view.key.data == NULL) {
+			add_record_error(t, view.offset,
+					 "a compacted topic takes no record without a key");
+			++*keyless_out;
+		} else if (by_time && is_untimely(t, view.timestamp_ms)) {
+			add_record_error(t, view.offset, "the timestamp is too far from now");
+			++*untimely_out;
+		}
+	}
+}
+
+/* Of batches that are plain here every record is looked at, of others the newest time. A batch
  * that a producer gave LogAppendTime is put right where the topic has CreateTime, and refused
  * where it would be believed, as Kafka does. */
-static int check_times(struct take *t, int64_t newest)
+static int check_records(struct take *t, int64_t newest)
 {
 	const struct kl_dev_config *config = &t->partition->topic->settings.config;
 	bool append_time = config->timestamp_type == KLAMM_TIMESTAMP_LOG_APPEND;
 	if (has_append_time(t) && (append_time || newest < 0))
 		return refuse(t, KLAMM_ERR_INVALID_TIMESTAMP,
 			      "only the broker may set the timestamp type to LogAppendTime");
-	if (append_time)
-		return 0;
-	bool bad = is_untimely(t, newest);
-	if (kl_batch_codec(&t->head) == 0 && (bad || config->before_max != INT64_MAX)) {
-		struct kl_record_iter iter;
-		struct klamm_record_view view;
-		kl_record_iter_init(&iter, &t->head, kl_batch_records(t->p, &t->head), 0);
-		while (kl_record_next(&iter, &view) > 0) {
-			if (!is_untimely(t, view.timestamp_ms))
-				continue;
-			add_record_error(t, (int32_t)view.offset);
-			bad = true;
-		}
-	}
-	return bad ? refuse(t, KLAMM_ERR_INVALID_TIMESTAMP,
-			    "a record's timestamp is too far from now "
-			    "(message.timestamp.before.max.ms, .after.max.ms)")
-		   : 0;
+	unsigned keyless = 0, untimely = !append_time && is_untimely(t, newest);
+	bool by_time = !append_time && (untimely > 0 || config->before_max != INT64_MAX);
+	if (t->records.data != NULL && (by_time || config->compacts))
+		find_wrong(t, config->compacts, by_time, &keyless, &untimely);
+	if (untimely > 0)
+		return refuse(t, KLAMM_ERR_INVALID_TIMESTAMP,
+			      "a record's timestamp is too far from now "
+			      "(message.timestamp.before.max.ms, .after.max.ms)");
+	if (keyless > 0)
+		return kl_error(&t->err, KLAMM_ERR_INVALID_RECORD,
+				"%u of %d records have no key, which topic %s needs "
+				"(cleanup.policy)",
+				keyless, (int)t->head.record_count,
+				t->partition->topic->name);
+	return 0;
 }
 
 /* --- one partition --- */
@@ -129,16 +169,18 @@ static int validate(struct take *t, int64_t *newest_out)
 	int rc = check_codec(t);
 	if (rc != 0)
 		return rc;
+	rc = open_records(t);
+	if (rc != 0)
+		return rc;
 	*newest_out = t->head.max_timestamp;
-	if (kl_batch_codec(&t->head) == 0)
-		rc = kl_batch_validate(&t->head, kl_batch_records(t->p, &t->head),
-				       newest_out, &t->err);
+	if (t->records.data != NULL)
+		rc = kl_batch_validate(&t->head, t->records, newest_out, &t->err);
 	else
 		rc = kl_batch_validate_head(&t->head, &t->err);
 	if (rc == 0 && (t->head.attributes & KL_ATTR_TRANSACTIONAL))
 		rc = refuse(t, KLAMM_ERR_INVALID_TXN_STATE,
 			    "this broker has no transactions");
-	return rc != 0 ? rc : check_times(t, *newest_out);
+	return rc != 0 ? rc : check_records(t, *newest_out);
 }
 
 /* Is the partition's log fit to be appended to? */
@@ -146,8 +188,11 @@ static int make_ready(struct take *t)
 {
 	struct klamm_broker *broker = t->call->broker;
 	const struct kl_dev_config *config = &t->partition->topic->settings.config;
-	t->partition->log.roll =
-		(struct kl_dev_roll){(size_t)config->segment_bytes, config->segment_ms};
+	t->partition->log.roll = (struct kl_dev_roll){
+		.bytes = (size_t)config->segment_bytes,
+		.ms = config->compacts ? kl_min(config->segment_ms, config->max_lag_ms)
+				       : config->segment_ms,
+	};
 	int rc = kl_dev_partition_mend(t->partition);
 	if (rc == 0 && broker->store != NULL && broker->store->is_unsaved)
 		rc = kl_dev_save(broker, NULL);

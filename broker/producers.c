@@ -185,6 +185,16 @@ void kl_dev_producer_note(struct kl_dev_producers *producers, const struct kl_ba
 	kl_list_push(&producers->open, &producer->open);
 }
 
+int64_t kl_dev_producer_last(const struct kl_dev_producer *producer)
+{
+	if (producer->count == 0)
+		return -1;
+	const struct kl_dev_seen *newest = &producer->seen[producer->count - 1];
+	/* After the sequence number 2147483647 comes 0. */
+	uint32_t delta = ((uint32_t)newest->last - (uint32_t)newest->first) & INT32_MAX;
+	return newest->offset + delta;
+}
+
 bool kl_dev_producer_learn(struct kl_dev_producers *producers,
 			   const struct kl_batch_head *head)
 {
@@ -322,6 +332,17 @@ size_t kl_dev_aborted_from(const struct kl_dev_producers *producers, int64_t fro
 			high = middle;
 	}
 	return low;
+}
+
+void kl_dev_aborted_forget(struct kl_dev_producers *producers, int64_t marker)
+{
+	struct kl_dev_ended_list *aborted = &producers->aborted;
+	size_t i = kl_dev_aborted_from(producers, marker);
+	if (i == aborted->count || aborted->list[i].last != marker)
+		return;
+	aborted->count--;
+	memmove(aborted->list + i, aborted->list + i + 1,
+		(aborted->count - i) * sizeof(*aborted->list));
 }
 
 void kl_dev_producers_trim(struct kl_dev_producers *producers, int64_t start)

@@ -80,6 +80,8 @@ int kl_dev_producer_check(struct kl_dev_producers *producers, const struct kl_ba
 /* It was appended; kl_dev_producer_check() has made room. */
 void kl_dev_producer_note(struct kl_dev_producers *producers, const struct kl_batch_head *head,
 			  int64_t offset);
+/* The last offset of its newest batch, -1 = none is known. */
+int64_t kl_dev_producer_last(const struct kl_dev_producer *producer);
 /* A batch that was appended in an earlier life. false: out of memory. */
 bool kl_dev_producer_learn(struct kl_dev_producers *producers,
 			   const struct kl_batch_head *head);
@@ -114,6 +116,8 @@ bool kl_dev_marker_note(struct kl_dev_producers *producers, const struct kl_dev_
 int64_t kl_dev_producers_stable(struct kl_dev_producers *producers, int64_t high);
 /* The first aborted transaction that may have records at `from` or behind it. */
 size_t kl_dev_aborted_from(const struct kl_dev_producers *producers, int64_t from);
+/* Nothing is left of the aborted transaction whose marker is there. */
+void kl_dev_aborted_forget(struct kl_dev_producers *producers, int64_t marker);
 
 /* --- forgetting --- */
 

@@ -78,7 +78,7 @@ static void look(struct kl_timer *timer)
 	struct kl_dev_topic *topic, *next;
 	HASH_ITER(hh, broker->topics.by_name, topic, next)
 	{
-		bool deletes = kl_dev_settings_deletes(&topic->settings);
+		bool deletes = topic->settings.config.deletes;
 		for (int32_t i = 0; i < topic->partition_count && deletes; i++)
 			retain(broker, topic->partitions[i], now_ms);
 	}

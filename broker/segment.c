@@ -96,8 +96,11 @@ bool kl_dev_segment_note(struct kl_dev_segment *segment,
 	}
 	if (segment->bytes == 0)
 		segment->first_time = head->max_timestamp;
-	run->newest = kl_max(run->newest, head->max_timestamp);
-	segment->newest = kl_max(segment->newest, head->max_timestamp);
+	/* Where compaction has left a head alone, its time is no record's. */
+	if (head->record_count > 0) {
+		run->newest = kl_max(run->newest, head->max_timestamp);
+		segment->newest = kl_max(segment->newest, head->max_timestamp);
+	}
 	segment->end = kl_batch_next_offset(head);
 	segment->bytes += kl_batch_size(head);
 	return true;

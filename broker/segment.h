@@ -50,6 +50,7 @@ struct kl_dev_segment {
 	size_t chunk_count, chunk_cap;
 	struct kl_dev_handle *file; /* NULL = not open */
 	bool is_new;                /* a crash may still lose the file's name */
+	bool is_aside;              /* it is written beside those that it is to replace */
 };
 
 /* NULL: out of memory. Nothing is created on the disk before the first append. */

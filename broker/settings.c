@@ -15,6 +15,10 @@
 	{.name = name_, .type = KLAMM_OPTION_BOOL, .offset = AT(member), .def = def_}
 
 const struct klamm_option kl_dev_setting_rows[KL_DEV_SETTING_ROWS] = {
+	{.name = "log.cleaner.backoff.ms", .type = KLAMM_OPTION_LONG,
+	 .offset = AT(cleaner_backoff_ms), .def = "15000", .range = "1.."},
+	{.name = "log.cleaner.dedupe.buffer.size", .type = KLAMM_OPTION_LONG,
+	 .offset = AT(cleaner_keys), .def = "134217728", .range = "1.."},
 	INT("offset.metadata.max.bytes", offset_metadata_max, "4096", "0.."),
 	{.name = "offsets.retention.check.interval.ms", .type = KLAMM_OPTION_LONG,
 	 .offset = AT(offsets_interval_ms), .def = "600000", .range = "1.."},

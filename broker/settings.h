@@ -6,7 +6,7 @@
 
 #include <klamm/plugin.h>
 
-#define KL_DEV_SETTING_ROWS 14
+#define KL_DEV_SETTING_ROWS 16
 
 struct kl_dev_limits {
 	/* Of the feature that Kafka calls so: 0, 1 or 2. */
@@ -23,6 +23,8 @@ struct kl_dev_limits {
 	int32_t offsets_minutes;    /* kept for so long after they were committed */
 	int64_t offsets_interval_ms;
 	int32_t offset_metadata_max;
+	int64_t cleaner_backoff_ms;
+	int64_t cleaner_keys; /* bytes for the keys of one compaction */
 };
 
 extern const struct klamm_option kl_dev_setting_rows[KL_DEV_SETTING_ROWS];

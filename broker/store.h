@@ -5,6 +5,7 @@
  *	lock                                    held while a broker uses the directory
  *	topics                                  the table; replaced as a whole (table.c)
  *	<topic id>-<partition>-<offset>.log     a segment, in Kafka's own format
+ *	<...>.log.cleaned                       one that is to replace others (compact.c)
  *
  * What is appended is in the file at once and safe from a kill; what was acknowledged with
  * acks=all is on the disk and safe from a power cut. Everything happens in the broker's loop
@@ -63,8 +64,9 @@ int kl_dev_store_failed(struct kl_dev_store *store, const char *what, const char
 
 /* --- files --- */
 
-#define KL_DEV_FILE_NAME (KL_DEV_HOME_NAME + 32)
-void kl_dev_store_name(const struct kl_dev_home *home, int64_t base,
+#define KL_DEV_FILE_NAME (KL_DEV_HOME_NAME + 36)
+#define KL_DEV_ASIDE ".cleaned"
+void kl_dev_store_name(const struct kl_dev_home *home, const struct kl_dev_segment *segment,
 		       char name[static KL_DEV_FILE_NAME]);
 /* The segment's file, made when it is not there, until the next call of any of these. */
 int kl_dev_store_open(struct kl_dev_home *home, struct kl_dev_segment *segment,
@@ -77,6 +79,10 @@ int kl_dev_store_write(struct kl_dev_store *store, struct kl_file *file, const u
 /* The segment ends at segment->bytes. */
 int kl_dev_store_cut(struct kl_dev_home *home, struct kl_dev_segment *segment);
 int kl_dev_store_sync(struct kl_dev_home *home, struct kl_dev_segment *segment);
+/* A segment that was aside, and is synced, takes the place of the one of its name. Comes back
+ * when that is on the disk. *placed_out: it has the place, whether or not that is safe. */
+int kl_dev_store_place(struct kl_dev_home *home, struct kl_dev_segment *segment,
+		       bool *placed_out);
 /* Remove the file; the segment is as good as freed. */
 void kl_dev_store_remove(struct kl_dev_home *home, struct kl_dev_segment *segment);
 /* The segment goes, or its file is to be opened anew. NULL is fine. */

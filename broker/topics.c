@@ -316,7 +316,7 @@ static int make_settings(const struct klamm_broker *broker,
 		if (rc != 0)
 			return rc;
 	}
-	return 0;
+	return kl_dev_settings_check(settings, err);
 }
 
 int kl_dev_topic_create(struct klamm_broker *broker,

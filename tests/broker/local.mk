@@ -5,6 +5,7 @@ TESTS += %D%/test_broker
 %C%_test_broker_LDADD = libklamm-broker.la $(UNIT_LIBS)
 %C%_test_broker_SOURCES = \
 	%D%/peer.c %D%/peer.h \
+	%D%/test_compact.c \
 	%D%/test_fault_text.c \
 	%D%/test_faults.c \
 	%D%/test_garbage.c \

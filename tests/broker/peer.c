@@ -286,14 +286,16 @@ static void finish_batch(struct peer_batch *b, const uint8_t *end, int count,
 		       kl_batch_body_crc(body, (size_t)(end - body)));
 }
 
-static uint8_t *put_records(struct peer_batch *b, int count)
+static uint8_t *put_records(struct peer_batch *b, int count, bool keyed)
 {
 	uint8_t *p = b->data + KL_BATCH_HEAD;
 	for (int i = 0; i < count; i++) {
 		char value[32];
 		int n = snprintf(value, sizeof(value), "value-%d", i);
 		ck_assert_int_lt(p - b->data, (int)sizeof(b->data) - 64);
-		p = kl_record_put(p, (uint32_t)i, i, (struct klamm_span){NULL, 0},
+		p = kl_record_put(p, (uint32_t)i, i,
+				  (struct klamm_span){keyed ? value : NULL,
+						      keyed ? (size_t)n : 0},
 				  (struct klamm_span){value, (size_t)n}, NULL, 0, 1);
 	}
 	return p;
@@ -301,13 +303,18 @@ static uint8_t *put_records(struct peer_batch *b, int count)
 
 void peer_batch(struct peer_batch *b, int count, int64_t timestamp)
 {
-	finish_batch(b, put_records(b, count), count, timestamp, -1, -1, -1);
+	finish_batch(b, put_records(b, count, false), count, timestamp, -1, -1, -1);
+}
+
+void peer_batch_keyed(struct peer_batch *b, int count, int64_t timestamp)
+{
+	finish_batch(b, put_records(b, count, true), count, timestamp, -1, -1, -1);
 }
 
 void peer_batch_from(struct peer_batch *b, int count, int64_t producer, int16_t epoch,
 		     int32_t sequence)
 {
-	finish_batch(b, put_records(b, count), count, 1000, producer, epoch, sequence);
+	finish_batch(b, put_records(b, count, false), count, 1000, producer, epoch, sequence);
 }
 
 struct kl_produce_response_partition *peer_produce(struct peer *peer, const char *topic,

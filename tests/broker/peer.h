@@ -75,6 +75,8 @@ struct peer_batch {
 	size_t len;
 };
 void peer_batch(struct peer_batch *b, int count, int64_t timestamp);
+/* The same with the values as keys, too. */
+void peer_batch_keyed(struct peer_batch *b, int count, int64_t timestamp);
 /* The same with a producer's id and sequence. */
 void peer_batch_from(struct peer_batch *b, int count, int64_t producer, int16_t epoch,
 		     int32_t sequence);

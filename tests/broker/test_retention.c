@@ -37,13 +37,19 @@ static int64_t now_ms(void)
 	return (int64_t)time(NULL) * 1000;
 }
 
+static int64_t put_batch(const char *topic, const struct peer_batch *b)
+{
+	struct kl_produce_response_partition *r =
+		peer_produce(peer, topic, 0, b->data, b->len);
+	ck_assert_int_eq(r->error_code, 0);
+	return r->base_offset;
+}
+
 static int64_t put(const char *topic, int count, int64_t timestamp)
 {
 	struct peer_batch b;
 	peer_batch(&b, count, timestamp);
-	struct kl_produce_response_partition *r = peer_produce(peer, topic, 0, b.data, b.len);
-	ck_assert_int_eq(r->error_code, 0);
-	return r->base_offset;
+	return put_batch(topic, &b);
 }
 
 static void offsets(const char *topic, int64_t *start, int64_t *end)
@@ -136,8 +142,10 @@ START_TEST(keeps_what_is_compacted)
 	up(0);
 	peer_create_with("compact", 1, settings);
 	peer_create_with("both", 1, both);
-	put("compact", 4, now_ms() - 7200000);
-	put("both", 4, now_ms() - 7200000);
+	struct peer_batch b;
+	peer_batch_keyed(&b, 4, now_ms() - 7200000);
+	put_batch("compact", &b);
+	put_batch("both", &b);
 	ck_assert_int_eq(wait_for_start("both", 4), 4);
 	int64_t start, end;
 	offsets("compact", &start, &end);

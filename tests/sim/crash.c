@@ -3,7 +3,7 @@
  * producer with acks=all and a consumer that follows, on a disk that tears writes, forgets
  * what was not synced and fails now and then. What was acknowledged is there in the end, in
  * order and in its place; what the consumer saw did not change; topics that were made are
- * there. */
+ * there. Of a topic that is compacted all the while, the latest of each key is. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,9 +14,11 @@
 #include "broker/broker.h"
 #include "core/net/loop.h"
 #include "tests/sim/history.h"
+#include "tests/sim/keyed.h"
 #include "tests/sim/scenario.h"
 
 #define TOPIC "crash"
+#define KEYED "crash-keyed"
 #define RECORDS 600
 #define PARTITIONS 2
 #define LIMIT (INT64_C(7200) * KL_SECOND)
@@ -30,9 +32,11 @@ struct crash {
 	struct kl_sim *sim;
 	struct kl_sim_node *client_node, *broker_node;
 	struct history *history;
+	struct keyed *keyed;
 	int64_t storm_end;
 	size_t size_max;      /* of a value, beyond its number */
-	const char *roll_ms;  /* segment.ms of the topic */
+	const char *roll_ms;  /* segment.ms of the topics */
+	const char *backoff;  /* of compaction */
 	unsigned extra;       /* topics made beside it */
 	unsigned kills, lives, cut_power;
 	struct klamm_broker *broker; /* of the life that is now; NULL = it is coming up */
@@ -69,25 +73,43 @@ static struct klamm_loop *make_loop(struct kl_sim_node *node)
 struct make_topic {
 	struct crash *c;
 	struct klamm_broker *broker;
+	const char *name;
+	int32_t partitions;
+	bool compacted;
 	struct klamm_error err;
 	int rc;
 };
 
-/* Segments that end soon, which the public call does not ask for. */
+/* With settings, which the public call does not take: segments that end soon. */
 static void make_topic(void *arg)
 {
 	struct make_topic *m = arg;
-	struct kl_create_topics_request_config config = {
-		.name = KL_STR("segment.ms"), .value = kl_str(m->c->roll_ms)};
+	struct kl_create_topics_request_config configs[] = {
+		{.name = KL_STR("segment.ms"), .value = kl_str(m->c->roll_ms)},
+		{.name = KL_STR("cleanup.policy"), .value = KL_STR("compact")},
+		{.name = KL_STR("min.cleanable.dirty.ratio"), .value = KL_STR("0.1")},
+		{.name = KL_STR("delete.retention.ms"), .value = KL_STR("500")},
+		/* A few segments become one. */
+		{.name = KL_STR("segment.bytes"), .value = KL_STR("1048576")},
+	};
 	struct kl_dev_topic_spec spec = {
-		.name = KL_STR(TOPIC),
-		.partitions = PARTITIONS,
+		.name = kl_str(m->name),
+		.partitions = m->partitions,
 		.replicas = 1,
-		.configs = &config,
-		.config_count = 1,
+		.configs = configs,
+		.config_count = m->compacted ? (int32_t)kl_countof(configs) : 1,
 	};
 	struct kl_dev_topic *topic;
 	m->rc = kl_dev_topic_create(m->broker, &spec, &topic, &m->err);
+}
+
+static void make_until_there(struct klamm_loop *loop, struct make_topic m)
+{
+	do {
+		kl_loop_call(loop, make_topic, &m);
+		if (m.rc != 0)
+			kl_sim_sleep(m.c->sim, 50 * KL_MS);
+	} while (m.rc != 0 && m.rc != KLAMM_ERR_TOPIC_ALREADY_EXISTS);
 }
 
 /* A topic of this life, and those of all lives before. */
@@ -115,6 +137,7 @@ static struct klamm_broker *start_broker(struct crash *c, struct klamm_loop *loo
 		.listen = "broker:9092",
 		.no_auto_create = true,
 		.data_dir = "data",
+		.config = (const char *const[]){c->backoff, NULL},
 	};
 	struct klamm_broker *broker;
 	struct klamm_error err;
@@ -124,12 +147,8 @@ static struct klamm_broker *start_broker(struct crash *c, struct klamm_loop *loo
 			give_up(err.text);
 		kl_sim_sleep(c->sim, 50 * KL_MS);
 	}
-	struct make_topic m = {.c = c, .broker = broker};
-	do {
-		kl_loop_call(loop, make_topic, &m);
-		if (m.rc != 0)
-			kl_sim_sleep(c->sim, 50 * KL_MS);
-	} while (m.rc != 0 && m.rc != KLAMM_ERR_TOPIC_ALREADY_EXISTS);
+	make_until_there(loop, (struct make_topic){c, broker, TOPIC, PARTITIONS, false});
+	make_until_there(loop, (struct make_topic){c, broker, KEYED, 1, true});
 	return broker;
 }
 
@@ -204,10 +223,21 @@ static struct klamm_conf *make_conf(const char *const *pairs)
 
 /* --- the producer --- */
 
+/* Numbers of keyed records are told from the others. */
+#define FIRST_KEYED ((uint64_t)1 << 31)
+
 static void delivered(void *arg, const struct klamm_delivery *d)
 {
 	struct crash *c = arg;
 	uint64_t id = (uintptr_t)d->opaque - 1;
+	if (id >= FIRST_KEYED) {
+		if (d->error == 0)
+			keyed_acked(c->keyed, (uint32_t)(id - FIRST_KEYED), d->offset);
+		else
+			complain(c, "keyed record %llu: %s\n",
+				 (unsigned long long)(id - FIRST_KEYED), d->text);
+		return;
+	}
 	history_done(c->history, id, d->error, d->outcome, d->partition, d->offset);
 	if (d->error != 0)
 		complain(c, "record %llu: %s\n", (unsigned long long)id, d->text);
@@ -233,6 +263,17 @@ static void send_one(struct crash *c, struct klamm_producer *producer,
 		complain(c, "send: %s\n", err.text);
 }
 
+static void send_keyed(struct crash *c, struct klamm_producer *producer,
+		       struct klamm_topic *topic)
+{
+	struct klamm_record record;
+	struct klamm_error err;
+	uint64_t id = FIRST_KEYED + keyed_next(c->keyed, &record);
+	if (klamm_producer_send(producer, topic, &record, (void *)(uintptr_t)(id + 1), &err) !=
+	    0)
+		complain(c, "send: %s\n", err.text);
+}
+
 static void producer_main(void *arg)
 {
 	struct crash *c = arg;
@@ -250,16 +291,18 @@ static void producer_main(void *arg)
 	struct klamm_conf *conf = make_conf(pairs);
 	struct klamm_loop *loop = make_loop(c->client_node);
 	struct klamm_producer *producer;
-	struct klamm_topic *topic;
+	struct klamm_topic *topic, *keyed;
 	struct klamm_error err;
 	if (klamm_producer_new(conf, loop, &producer, &err) != 0 ||
 	    klamm_producer_on_delivery(producer, delivered, c, true, &err) != 0 ||
-	    klamm_producer_topic(producer, TOPIC, &topic, &err) != 0)
+	    klamm_producer_topic(producer, TOPIC, &topic, &err) != 0 ||
+	    klamm_producer_topic(producer, KEYED, &keyed, &err) != 0)
 		give_up(err.text);
 	int64_t storm = c->storm_end - kl_sim_now(c->sim);
 	int64_t gap = storm / (RECORDS / 10);
 	for (unsigned i = 0; i < RECORDS; i++) {
 		send_one(c, producer, topic);
+		send_keyed(c, producer, keyed);
 		if (i % 10 == 9) {
 			kl_sim_sleep(c->sim, (int64_t)kl_sim_below(c->sim, 2 * (uint64_t)gap));
 			klamm_producer_poll(producer, 0, NULL, &err);
@@ -268,6 +311,7 @@ static void producer_main(void *arg)
 	if (klamm_producer_flush(producer, FLUSH_MS, NULL, &err) != 0)
 		complain(c, "flush: %s\n", err.text);
 	klamm_topic_unref(topic);
+	klamm_topic_unref(keyed);
 	if (klamm_producer_close(producer, FLUSH_MS, &err) != 0)
 		complain(c, "close: %s\n", err.text);
 	klamm_loop_free(loop);
@@ -344,6 +388,34 @@ static struct klamm_consumer *open_consumer(struct klamm_conf *conf, struct klam
 	return consumer;
 }
 
+/* The compacted topic, from the beginning, when nothing happens to it any more. */
+static void read_keyed(struct crash *c, struct klamm_conf *conf, struct klamm_loop *loop)
+{
+	int64_t deadline = kl_sim_now(c->sim) + 600 * KL_SECOND, end = 0, position = 0;
+	struct klamm_topic_partition from = {KEYED, 0};
+	struct klamm_consumer *consumer;
+	struct klamm_error err;
+	if (klamm_consumer_new(conf, loop, &consumer, &err) != 0 ||
+	    klamm_consumer_assign(consumer, &from, 1, &err) != 0)
+		give_up(err.text);
+	klamm_broker_offsets(c->broker, KEYED, 0, NULL, &end, NULL);
+	while (position < end && kl_sim_now(c->sim) < deadline) {
+		struct klamm_batch *batch = NULL;
+		struct klamm_record_view view;
+		if (klamm_consumer_poll(consumer, 500, &batch, &err) != 0)
+			complain(c, "consumer: %s\n", err.text);
+		while (batch != NULL && klamm_batch_next(batch, &view) == 1)
+			keyed_read(c->keyed, &view);
+		klamm_batch_unref(batch);
+		klamm_consumer_position(consumer, KEYED, 0, 10000, &position, NULL);
+	}
+	if (position < end)
+		complain(c, "the compacted topic: stuck at %lld of %lld\n",
+			 (long long)position, (long long)end);
+	if (klamm_consumer_close(consumer, 10000, &err) != 0)
+		complain(c, "closing a consumer: %s\n", err.text);
+}
+
 static void consumer_main(void *arg)
 {
 	struct crash *c = arg;
@@ -365,6 +437,7 @@ static void consumer_main(void *arg)
 	read_to_end(c, consumer, saw);
 	struct klamm_consumer *second = open_consumer(conf, loop);
 	read_to_end(c, second, saw_again);
+	read_keyed(c, conf, loop);
 	if (klamm_consumer_close(consumer, 10000, &err) != 0 ||
 	    klamm_consumer_close(second, 10000, &err) != 0)
 		complain(c, "closing a consumer: %s\n", err.text);
@@ -379,20 +452,27 @@ static void check(struct crash *c)
 {
 	struct history_want want = {.all_acked = true};
 	history_check(c->history, &want, &c->run->why);
+	keyed_check(c->keyed, &c->run->why);
 	struct history_counts n = history_count(c->history);
 	kl_buf_printf(&c->run->note, "%llu acked, %llu twice, %u kills, %u of them power cuts",
 		      (unsigned long long)n.acked, (unsigned long long)n.duplicates, c->kills,
 		      c->cut_power);
+	keyed_note(c->keyed, &c->run->note);
 }
 
 static void crash_run(struct scenario_run *run)
 {
 	static const char *const rolls[] = {"1", "500", "5000", "604800000"};
+	static const char *const backoffs[] = {"log.cleaner.backoff.ms=5",
+					       "log.cleaner.backoff.ms=100",
+					       "log.cleaner.backoff.ms=2000"};
 	struct crash c = {.run = run, .sim = scenario_world(run)};
 	c.client_node = kl_sim_node(c.sim, "client");
 	c.broker_node = kl_sim_node(c.sim, "broker");
 	kl_sim_node_mortal(c.broker_node);
 	c.history = history_new(PARTITIONS);
+	c.keyed = keyed_new(RECORDS);
+	c.backoff = backoffs[kl_sim_below(c.sim, kl_countof(backoffs))];
 	c.size_max = (size_t[]){0, 100, 1500, 4000}[kl_sim_below(c.sim, 4)];
 	c.roll_ms = rolls[kl_sim_below(c.sim, kl_countof(rolls))];
 	int64_t storm = 5 * KL_SECOND + (int64_t)kl_sim_below(c.sim, 40 * KL_SECOND);
@@ -410,6 +490,7 @@ static void crash_run(struct scenario_run *run)
 		check(&c);
 	kl_sim_free(c.sim);
 	history_free(c.history);
+	keyed_free(c.keyed);
 	for (int i = 0; i < PARTITIONS; i++)
 		free(c.seen[i]);
 }

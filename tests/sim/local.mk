@@ -11,6 +11,7 @@ check_PROGRAMS += %D%/sim
 	%D%/crash.c \
 	%D%/frames.c \
 	%D%/history.c %D%/history.h \
+	%D%/keyed.c %D%/keyed.h \
 	%D%/main.c \
 	%D%/records.c %D%/records.h \
 	%D%/records_broker.c \
