@@ -105,6 +105,8 @@ void cli_help(
 int cli_conf(const struct cli *cli, struct klamm_conf **conf_out);
 /* The same for commands that talk to a broker: 127.0.0.1:9092 when none is named. */
 int cli_client_conf(const struct cli *cli, struct klamm_conf **conf_out);
+/* For commands that read: what a group has committed stays, whatever group.id a file names. */
+int cli_never_commit(struct klamm_conf *conf);
 
 /* The role (enum klamm_role) that is called so; 0: none, and the user was told. */
 int32_t cli_role(const struct cli *cli, const char *word);

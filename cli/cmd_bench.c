@@ -350,7 +350,9 @@ static int run_consume(struct cli *cli, const void *options,
 		status = cli_client_conf(cli, &conf);
 	if (status != 0)
 		return status;
-	status = with_consumer(&c, conf);
+	status = cli_never_commit(conf);
+	if (status == 0)
+		status = with_consumer(&c, conf);
 	klamm_conf_free(conf);
 	return status;
 }

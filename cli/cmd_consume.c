@@ -373,11 +373,12 @@ static int set_up(struct consume *c, struct klamm_conf *conf)
 	if (!kl_conf_is_set(conf, create) &&
 	    klamm_conf_set(conf, create, "false", &err) != 0)
 		return cli_error(&err);
+	int status = cli_never_commit(conf);
 	c->format.decode_keys =
 		cli_form_of(klamm_conf_get(conf, "key.deserializer")) != CLI_RAW;
 	c->format.decode_values =
 		cli_form_of(klamm_conf_get(conf, "value.deserializer")) != CLI_RAW;
-	return 0;
+	return status;
 }
 
 static int run(struct cli *cli, const void *options, const struct cli_list *args)

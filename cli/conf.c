@@ -161,3 +161,10 @@ int cli_client_conf(const struct cli *cli, struct klamm_conf **conf_out)
 	*conf_out = conf;
 	return 0;
 }
+
+int cli_never_commit(struct klamm_conf *conf)
+{
+	struct klamm_error err;
+	int rc = kl_conf_set_from(conf, "enable.auto.commit", "false", "klamm", &err);
+	return rc == 0 ? CLI_OK : cli_error(&err);
+}

@@ -88,6 +88,14 @@ static void check_delivery(struct rules *r)
 	tell(r, true, "delivery.timeout.ms", text);
 }
 
+static void check_auto_commit(struct rules *r)
+{
+	if (r->s.role == KLAMM_ROLE_CONSUMER && r->s.enable_auto_commit &&
+	    r->s.group_id == NULL)
+		tell(r, true, "enable.auto.commit",
+		     "enable.auto.commit = true: needs a group.id to commit for");
+}
+
 int klamm_conf_check(const struct klamm_conf *conf, int32_t roles,
 		     klamm_conf_issue_fn fn, void *arg, struct klamm_error *err)
 {
@@ -109,6 +117,7 @@ int klamm_conf_check(const struct klamm_conf *conf, int32_t roles,
 		if (rc == 0) {
 			check_servers(&r);
 			check_delivery(&r);
+			check_auto_commit(&r);
 			check_orders(&r);
 		}
 		kl_arena_free(&arena);

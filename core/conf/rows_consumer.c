@@ -112,16 +112,15 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(enable_auto_commit), .def = "true",
 			   .aliases = "auto.commit.enable",
 			   .doc = "Whether positions are committed for the group now "
-				  "and then without being asked."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET,
-		.also = "false",
+				  "and then without being asked. Without a group.id: false."},
+		.roles = KLAMM_ROLE_CONSUMER,
 	},
 	{
 		.option = {.name = "auto.commit.interval.ms", .type = KLAMM_OPTION_INT,
 			   .offset = AT(auto_commit_interval_ms), .def = "5000",
 			   .range = "0..",
 			   .doc = "The time between two such commits."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET, .unit = "ms",
+		.roles = KLAMM_ROLE_CONSUMER, .unit = "ms",
 	},
 	{
 		.option = {.name = "exclude.internal.topics", .type = KLAMM_OPTION_BOOL,
@@ -132,9 +131,10 @@ static const struct kl_conf_row rows[] = {
 	{
 		.option = {.name = "group.id", .type = KLAMM_OPTION_STRING,
 			   .offset = AT(group_id),
-			   .doc = "The group whose members share the partitions of "
-				  "their topics."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET,
+			   .doc = "The group that offsets are committed for, and read "
+				  "on from."},
+		.roles = KLAMM_ROLE_CONSUMER, .check = kl_check_nonempty,
+		.example = "orders",
 	},
 	{
 		.option = {.name = "group.instance.id", .type = KLAMM_OPTION_STRING,

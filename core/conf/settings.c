@@ -56,6 +56,9 @@ static void follow(const struct klamm_conf *conf, int32_t role, struct kl_settin
 	if (role == KLAMM_ROLE_ADMIN && !kl_conf_is_set(conf, "default.api.timeout.ms"))
 		s->default_api_timeout_ms =
 			kl_max(s->default_api_timeout_ms, s->request_timeout_ms);
+	if (role == KLAMM_ROLE_CONSUMER && s->group_id == NULL &&
+	    !kl_conf_is_set(conf, "enable.auto.commit"))
+		s->enable_auto_commit = false; /* as in Kafka's own client */
 	if (role == KLAMM_ROLE_CONSUMER) {
 		/* A broker may send one batch more than it was asked for, and a head.
 		 */

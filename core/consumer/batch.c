@@ -210,7 +210,10 @@ int kl_batch_take(struct klamm_consumer *c, struct kl_chunk *chunk,
 		if (rc < 0 && !KL_BUG(ADVANCED_ON_ERROR))
 			return rc;
 		chunk->at += kl_batch_size(&head);
-		part->position = kl_max(part->position, kl_batch_next_offset(&head));
+		if (kl_batch_next_offset(&head) > part->position) {
+			part->position = kl_batch_next_offset(&head);
+			part->epoch = head.leader_epoch;
+		}
 		if (rc == 1 && (*batch_out)->count > 0)
 			return 1;
 		if (rc == 1) { /* all of it lay below the position */

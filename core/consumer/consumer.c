@@ -69,6 +69,8 @@ static void start_in_loop(void *arg)
 				    &kl_fetcher_ops, &start->err);
 	c->cluster_made = start->rc == 0;
 	c->cluster.nodes.sasl = kl_role_instance(&c->sasl);
+	if (start->rc == 0)
+		start->rc = kl_group_start(c, &start->err);
 }
 
 static int get_memory(struct klamm_consumer *c, struct klamm_error *err)
@@ -166,7 +168,7 @@ static bool something_to_tell(void *arg)
 {
 	struct klamm_consumer *c = arg;
 	return kl_results_first(c) != NULL || atomic_load(&c->woken) ||
-	       atomic_load(&c->starved);
+	       atomic_load(&c->starved) || atomic_load(&c->group.to_tell) > 0;
 }
 
 enum taken {
@@ -182,6 +184,7 @@ static enum taken take(struct klamm_consumer *c, struct kl_chunk *chunk,
 	enum taken taken = TAKEN_NOTHING;
 	if (chunk->look_up_done) {
 		chunk->part->position = chunk->offset;
+		chunk->part->epoch = chunk->leader_epoch;
 	} else if (chunk->err.code != 0) {
 		*err = chunk->err;
 		taken = TAKEN_ERROR;
@@ -225,8 +228,10 @@ int klamm_consumer_poll(struct klamm_consumer *c, int64_t timeout_ms,
 		return rc;
 	int64_t deadline = -1; /* what is here already needs no clock */
 	begin_polling(c);
+	kl_commit_when_due(c);
 	for (;;) {
 		struct klamm_error why;
+		kl_commit_callbacks(c);
 		struct kl_chunk *chunk = kl_results_first(c);
 		if (atomic_exchange(&c->woken, false))
 			return kl_error(err, KLAMM_ERR_INTERRUPTED,
@@ -273,6 +278,7 @@ static void stop_in_loop(void *arg)
 {
 	struct klamm_consumer *c = arg;
 	c->stopping = true;
+	kl_group_stop(c);
 	kl_subscription_stop(c);
 	if (c->cluster_made) {
 		kl_lookups_free(c);
@@ -312,6 +318,7 @@ static void tear_down(struct klamm_consumer *c)
 		kl_host_closing(&c->host);
 	if (c->loop_made)
 		kl_loop_call(c->loop, stop_in_loop, c);
+	kl_commit_callbacks(c);
 	close_plugins(c);
 	if (c->own_loop)
 		klamm_loop_free(c->loop);
@@ -321,8 +328,10 @@ static void tear_down(struct klamm_consumer *c)
 int klamm_consumer_close(struct klamm_consumer *c, int64_t timeout_ms, struct klamm_error *err)
 {
 	int rc = c != NULL ? kl_consumer_check(c, true, err) : 0;
-	if (c != NULL && rc == 0)
-		tear_down(c);
+	if (c == NULL || rc != 0)
+		return rc;
+	rc = kl_commit_last(c, kl_os_deadline_ms(c->os, timeout_ms), err);
+	tear_down(c);
 	return rc;
 }
 
@@ -335,6 +344,7 @@ void kl_consumer_unref(struct klamm_consumer *c)
 	while ((link = kl_list_pop(&c->spare_chunks)) != NULL)
 		free(kl_list_entry(link, struct kl_chunk, link));
 	kl_batches_free(c);
+	kl_arena_free(&c->group.notes);
 	kl_subscription_free(c);
 	if (c->host_made)
 		kl_host_free(&c->host);

@@ -14,6 +14,7 @@
 
 #include "core/broker/cluster.h"
 #include "core/conf/role_plugin.h"
+#include "core/consumer/group.h"
 #include "core/record/batch_read.h"
 
 enum {
@@ -29,12 +30,14 @@ struct kl_ctopic {
 	struct kl_topic_info *info; /* the loop's; NULL = not wanted now */
 	unsigned wants;             /* assigned partitions and queries */
 	int32_t told_error;         /* of metadata, told to the application already */
+	struct klamm_uuid id;       /* the loop's: the last one heard of, zero = none */
 	_Atomic int32_t known_count; /* partitions, -1 = not known */
 	_Atomic int32_t known_error;
 	char name[];
 };
 
 enum kl_cpart_state {
+	KL_CPART_COMMITTED, /* its group's offset is asked for, or will be */
 	KL_CPART_LOOK_UP, /* its offset is asked for, or will be */
 	KL_CPART_READY,   /* fetch_offset is where to go on */
 	KL_CPART_STOPPED, /* until it is sought: its position is gone */
@@ -58,9 +61,11 @@ struct kl_cpart {
 	_Atomic int64_t end; /* what can be read up to: high watermark or last stable */
 	_Atomic int64_t start;          /* log start offset, -1 = not known */
 	_Atomic uint64_t queued_bytes;
+	atomic_bool stopped; /* there is no position, and will not be until it is sought */
 
 	/* --- the polling thread's --- */
 	int64_t position; /* of the next record to hand out, -1 = not known yet */
+	int32_t epoch;    /* of the leader that wrote the one before, -1 = not known */
 	bool paused;
 
 	/* --- the loop's --- */
@@ -71,6 +76,7 @@ struct kl_cpart {
 	unsigned generation;   /* rises when what was fetched is void */
 	bool in_flight, assigned;
 	struct kl_part_lookup *lookup; /* under way */
+	struct kl_committed_part *committed; /* likewise, COMMITTED */
 	atomic_bool muted; /* paused: nothing more is fetched */
 	int64_t full_since; /* as much is queued as is fetched ahead */
 	int64_t retry_at;
@@ -90,6 +96,7 @@ struct kl_chunk {
 	int64_t high_watermark;
 	bool look_up_done; /* no data: the position is known now */
 	int64_t offset;
+	int32_t leader_epoch;
 	struct klamm_error err; /* code 0 = data */
 	struct kl_aborted *aborted; /* by first offset; consumed from the front */
 	size_t aborted_count;
@@ -161,6 +168,7 @@ struct klamm_consumer {
 	struct kl_list parts;
 	struct kl_list lookups;
 	struct kl_list spare_requests;
+	struct kl_group group; /* in part the application's thread's */
 	struct kl_timer timer;
 	struct kl_hook round_hook; /* a round at the end of this step */
 	bool told_refusal; /* that a broker does not let us in: once until one does */
@@ -252,6 +260,9 @@ void kl_lookup_cancel(struct klamm_consumer *c, struct kl_lookup *lookup);
 void kl_lookups_round(struct klamm_consumer *c, int64_t *when);
 /* Look up where a partition stands, and leave that be. */
 void kl_lookup_part(struct klamm_consumer *c, struct kl_cpart *part);
+/* It stands here. */
+void kl_lookup_found(struct klamm_consumer *c, struct kl_cpart *part, int64_t offset,
+		     int32_t leader_epoch);
 void kl_lookup_part_cancel(struct klamm_consumer *c, struct kl_cpart *part);
 void kl_lookups_free(struct klamm_consumer *c);
 

@@ -67,6 +67,8 @@ void kl_fetcher_reset(struct klamm_consumer *c, struct kl_cpart *part)
 	default:
 		part->state = KL_CPART_STOPPED;
 		part->reset_to = KLAMM_OFFSET_RESET;
+		atomic_store(&part->stopped, true);
+		kl_gate_wake(c->os, &c->gate);
 		break;
 	}
 }
@@ -549,8 +551,17 @@ static void look_up(struct klamm_consumer *c, struct kl_cpart *part, int64_t *wh
 {
 	if (part->retry_at > now(c))
 		*when = kl_min(*when, part->retry_at);
+	else if (part->state == KL_CPART_COMMITTED)
+		kl_committed_part_start(c, part);
 	else
 		kl_lookup_part(c, part);
+}
+
+/* Is it to be found out where the partition stands? */
+static bool is_lost(const struct kl_cpart *part)
+{
+	return (part->state == KL_CPART_COMMITTED && part->committed == NULL) ||
+	       (part->state == KL_CPART_LOOK_UP && part->lookup == NULL);
 }
 
 static void cut_waits(struct klamm_consumer *c)
@@ -571,7 +582,7 @@ void kl_fetcher_round(struct kl_task *task)
 		return;
 	kl_list_for_safe(part, &c->parts, struct kl_cpart, link) {
 		tell_no_offset(c, part);
-		if (part->state == KL_CPART_LOOK_UP && part->lookup == NULL)
+		if (is_lost(part))
 			look_up(c, part, &when);
 		if (!may_fetch(part) || is_full(c, part))
 			continue;
@@ -588,6 +599,7 @@ void kl_fetcher_round(struct kl_task *task)
 		transmit(fetch);
 	}
 	kl_lookups_round(c, &when);
+	kl_group_round(c, &when);
 	if (atomic_exchange(&c->starved, starved) != starved)
 		kl_gate_wake(c->os, &c->gate);
 	/* Memory that came back after the look and before the word was not told. */
@@ -605,6 +617,8 @@ static void on_topic(struct kl_cluster *cluster, struct kl_topic_info *info)
 	if (topic == NULL)
 		return;
 	atomic_store(&topic->known_error, info->error);
+	if (!kl_uuid_is_zero(&info->id))
+		topic->id = info->id;
 	if (info->error == 0)
 		atomic_store(&topic->known_count, info->partition_count);
 	if (info->error != 0 && !klamm_err_retriable(info->error) &&

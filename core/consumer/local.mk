@@ -1,8 +1,13 @@
 libklamm_la_SOURCES += \
 	%D%/batch.c \
+	%D%/commit.c \
+	%D%/commit_call.c \
+	%D%/committed.c \
+	%D%/committed_call.c \
 	%D%/consumer.c %D%/consumer.h \
 	%D%/decode.c \
 	%D%/fetcher.c \
+	%D%/group.c %D%/group.h \
 	%D%/offsets.c \
 	%D%/results.c \
 	%D%/subscription.c \

@@ -248,7 +248,8 @@ struct kl_part_lookup {
 	struct kl_cpart *part; /* with a reference */
 };
 
-static void tell_part(struct klamm_consumer *c, struct kl_cpart *part, int64_t offset)
+void kl_lookup_found(struct klamm_consumer *c, struct kl_cpart *part, int64_t offset,
+		     int32_t leader_epoch)
 {
 	part->fetch_offset = offset;
 	part->state = KL_CPART_READY;
@@ -261,6 +262,7 @@ static void tell_part(struct klamm_consumer *c, struct kl_cpart *part, int64_t o
 	chunk->generation = part->generation;
 	chunk->look_up_done = true;
 	chunk->offset = offset;
+	chunk->leader_epoch = leader_epoch;
 	kl_results_push(c, chunk);
 }
 
@@ -291,7 +293,7 @@ static void part_done(struct klamm_consumer *c, struct kl_lookup *lookup, int co
 	} else if (code != 0) {
 		part_failed(c, part, code);
 	} else if (lookup->offset >= 0) {
-		tell_part(c, part, lookup->offset);
+		kl_lookup_found(c, part, lookup->offset, -1);
 	} else { /* no record that late: the end, as the header says of seek_time() */
 		part->reset_to = KLAMM_OFFSET_END;
 	}

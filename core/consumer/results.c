@@ -140,6 +140,7 @@ void kl_results_positions(struct klamm_consumer *c)
 		if (!chunk->look_up_done || is_stale(chunk) || chunk->part->position >= 0)
 			continue;
 		chunk->part->position = chunk->offset;
+		chunk->part->epoch = chunk->leader_epoch;
 		kl_list_remove(&chunk->link);
 		kl_list_push(&found, &chunk->link);
 	}

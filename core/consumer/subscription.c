@@ -90,6 +90,7 @@ static struct kl_cpart *part_new(struct kl_ctopic *topic, int32_t partition)
 	atomic_init(&part->end, -1);
 	atomic_init(&part->start, -1);
 	part->position = -1;
+	part->epoch = -1;
 	part->fetch_offset = -1;
 	part->reset_to = KLAMM_OFFSET_RESET;
 	kl_list_init(&part->link);
@@ -116,6 +117,7 @@ static void drop_part(struct klamm_consumer *c, struct kl_cpart *part)
 	part->generation++;
 	kl_list_remove(&part->link);
 	kl_lookup_part_cancel(c, part);
+	kl_committed_part_cancel(part);
 	kl_results_drop(c, part);
 	kl_ctopic_unwant(c, part->topic);
 	kl_cpart_unref(part);
@@ -126,8 +128,10 @@ static void take_part(struct klamm_consumer *c, struct kl_cpart *part)
 	part->assigned = true;
 	kl_ctopic_want(c, part->topic);
 	kl_list_push(&c->parts, &part->link);
-	part->state = KL_CPART_LOOK_UP;
-	kl_fetcher_reset(c, part);
+	if (c->group.id != NULL)
+		part->state = KL_CPART_COMMITTED;
+	else
+		kl_fetcher_reset(c, part);
 }
 
 /* The old table's partitions that are in the new one stand there as the same objects. */
@@ -182,6 +186,13 @@ static int build(struct klamm_consumer *c, const struct klamm_topic_partition *p
 	return 0;
 }
 
+static bool leaves(const struct kl_cpart *part, void *arg)
+{
+	struct kl_cpart *next = arg, *kept;
+	HASH_FIND(hh, next, &part->key, sizeof(part->key), kept);
+	return kept == NULL;
+}
+
 int klamm_consumer_assign(struct klamm_consumer *c,
 			  const struct klamm_topic_partition *partitions, size_t count,
 			  struct klamm_error *err)
@@ -192,6 +203,7 @@ int klamm_consumer_assign(struct klamm_consumer *c,
 	struct assign assign = {.c = c};
 	rc = build(c, partitions, count, &assign.next, err);
 	if (rc == 0) {
+		kl_commit_before_leaving(c, leaves, assign.next);
 		kl_loop_call(c->loop, assign_in_loop, &assign);
 		return 0;
 	}
@@ -221,7 +233,10 @@ static void seek_in_loop(void *arg)
 	part->failures = 0;
 	part->told_error = 0;
 	kl_lookup_part_cancel(seek->c, part);
+	kl_committed_part_cancel(part);
 	kl_results_drop(seek->c, part);
+	part->epoch = -1;
+	atomic_store(&part->stopped, false);
 	if (seek->to >= 0 && !seek->is_time) {
 		part->position = part->fetch_offset = seek->to;
 		part->state = KL_CPART_READY;
@@ -289,18 +304,7 @@ static bool position_known(void *arg)
 {
 	struct seek *wait = arg;
 	kl_results_positions(wait->c);
-	return wait->part->position >= 0;
-}
-
-struct look {
-	const struct kl_cpart *part;
-	bool stopped;
-};
-
-static void look_in_loop(void *arg)
-{
-	struct look *look = arg;
-	look->stopped = look->part->state == KL_CPART_STOPPED;
+	return wait->part->position >= 0 || atomic_load(&wait->part->stopped);
 }
 
 int klamm_consumer_position(struct klamm_consumer *c, const char *topic, int32_t partition,
@@ -312,18 +316,15 @@ int klamm_consumer_position(struct klamm_consumer *c, const char *topic, int32_t
 		rc = find(c, topic, partition, &wait.part, err);
 	if (rc != 0)
 		return rc;
-	struct look look = {wait.part, false};
-	if (!position_known(&wait))
-		kl_loop_call(c->loop, look_in_loop, &look);
-	if (look.stopped)
-		return kl_error(err, KLAMM_ERR_NO_OFFSET,
-				"topic %s partition %d has no position, and "
-				"auto.offset.reset is none",
-				topic, partition);
 	if (!kl_loop_wait(c->loop, &c->gate, position_known, &wait,
 			  kl_os_deadline_ms(c->os, timeout_ms)))
 		return kl_error(err, KLAMM_ERR_TIMED_OUT,
 				"the position of topic %s partition %d is not known yet",
+				topic, partition);
+	if (wait.part->position < 0)
+		return kl_error(err, KLAMM_ERR_NO_OFFSET,
+				"topic %s partition %d has no position, and "
+				"auto.offset.reset is none",
 				topic, partition);
 	*offset_out = wait.part->position;
 	return 0;

@@ -20,9 +20,6 @@ extern "C" {
 
 struct klamm_admin;
 
-/* A timeout of default.api.timeout.ms. */
-#define KLAMM_TIMEOUT_DEFAULT (-2)
-
 /* loop: shared by the caller and outliving the client; NULL = one of its own, with a thread.
  * conf is copied. CONFIG: the text names the key. No connection is made yet. */
 int klamm_admin_new(const struct klamm_conf *conf, struct klamm_loop *loop,

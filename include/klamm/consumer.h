@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The consumer of assigned partitions.
+/* The consumer of assigned partitions, which may commit its positions for a group.
  *
  * poll() hands out whole batches, reference-counted; an iterator yields views into
  * them, without a copy, an allocation or a lock per record. A view is valid until its
@@ -40,18 +40,22 @@ struct klamm_record_view {
 	const uint8_t *headers; /* encoded; see klamm_record_header() */
 };
 
-/* loop: as in klamm_producer_new(). conf is copied. group.id is not needed. */
+/* loop: as in klamm_producer_new(). conf is copied. group.id is only needed to commit. */
 int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 		       struct klamm_consumer **consumer_out, struct klamm_error *err);
 
 /* Stop fetching, give back what is left, free the consumer whatever happens (but in a forked
- * child: FORKED). Batches that the application still holds stay valid, but their keys and
- * values are not decoded any more. */
+ * child: FORKED, and inside a callback: WOULD_BLOCK). With enable.auto.commit and a group.id
+ * it commits the positions first; an error says that this failed. Commits under way are
+ * waited for, and their functions called, up to timeout_ms. Batches that the application
+ * still holds stay valid, but their keys and values are not decoded any more. */
 int klamm_consumer_close(struct klamm_consumer *consumer, int64_t timeout_ms,
 			 struct klamm_error *err);
 
-/* Replace the assignment (copied). Positions of partitions that stay are kept; new ones
- * begin by auto.offset.reset until sought. count 0 = none. Does not wait. */
+/* Replace the assignment (copied). Positions of partitions that stay are kept; new ones begin
+ * at the offset that is committed for group.id, by auto.offset.reset where there is none,
+ * until sought. With enable.auto.commit the positions of those that leave are committed.
+ * count 0 = none. Does not wait. */
 int klamm_consumer_assign(struct klamm_consumer *consumer,
 			  const struct klamm_topic_partition *partitions, size_t count,
 			  struct klamm_error *err);
@@ -93,6 +97,54 @@ struct klamm_offset_query {
 int klamm_consumer_offsets(struct klamm_consumer *consumer,
 			   struct klamm_offset_query *queries, size_t count,
 			   int64_t timeout_ms, struct klamm_error *err);
+
+/* --- committed offsets: they need a group.id, else INVALID_GROUP_ID --- */
+
+/* Store offsets for the group and wait until its coordinator has them. offsets NULL: the
+ * positions of all assigned partitions, which are behind what poll() has handed out.
+ * timeout_ms as everywhere, or KLAMM_TIMEOUT_DEFAULT. What passes is tried again until then
+ * (TIMED_OUT names the last reason). On an error some of them may be stored: GROUP_ or
+ * TOPIC_AUTHORIZATION_FAILED, OFFSET_METADATA_TOO_LARGE (offset.metadata.max.bytes of the
+ * broker); UNKNOWN_MEMBER_ID and such: the group has members that share its partitions, and
+ * takes no commits of others. Also calls the functions of earlier commits. */
+int klamm_consumer_commit(struct klamm_consumer *consumer, const struct klamm_offset *offsets,
+			  size_t count, int64_t timeout_ms, struct klamm_error *err);
+
+/* What became of an asynchronous commit: err NULL = it is stored. All is borrowed. Called by
+ * poll(), commit() and close() of the thread that uses the consumer; must not wait. */
+typedef void (*klamm_commit_fn)(void *arg, const struct klamm_offset *offsets, size_t count,
+				const struct klamm_error *err);
+
+/* The same without waiting; offsets are copied. It is tried until default.api.timeout.ms is
+ * over. Commits reach the coordinator in the order of the calls, so none is undone by an
+ * earlier one. fn may be NULL; it is called once otherwise. QUEUE_FULL: a thousand of them
+ * have not ended or not been told. */
+int klamm_consumer_commit_async(struct klamm_consumer *consumer,
+				const struct klamm_offset *offsets, size_t count,
+				klamm_commit_fn fn, void *arg, struct klamm_error *err);
+
+/* What is committed for a partition, asked of the coordinator. With isolation.level
+ * read_committed, offsets that an open transaction is about to commit are waited for
+ * (KIP-447). The first error is returned, each one's stands in its entry. */
+struct klamm_committed {
+	size_t size;
+	const char *topic;
+	int32_t partition;
+	int32_t error;        /* out: enum klamm_err */
+	int64_t offset;       /* out: of the next record to read, -1 = nothing is committed */
+	int32_t leader_epoch; /* out: -1 = not known */
+	int32_t reserved;
+	/* out: "" = none; the consumer's, until its next klamm_consumer_committed() */
+	const char *metadata;
+};
+int klamm_consumer_committed(struct klamm_consumer *consumer, struct klamm_committed *entries,
+			     size_t count, int64_t timeout_ms, struct klamm_error *err);
+
+/* Who this consumer is for its group, to hand to a transactional producer. Set its size. The
+ * texts stay the consumer's, and valid until it is closed. */
+int klamm_consumer_group_metadata(const struct klamm_consumer *consumer,
+				  struct klamm_group_metadata *metadata_out,
+				  struct klamm_error *err);
 
 /* Number of partitions of a topic. UNKNOWN_TOPIC_OR_PARTITION: no such topic. */
 int klamm_consumer_partitions_for(struct klamm_consumer *consumer, const char *topic,

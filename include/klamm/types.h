@@ -42,6 +42,27 @@ struct klamm_topic_partition {
 	int32_t partition;
 };
 
+/* How far a group has read in a partition: what is committed for it. */
+struct klamm_offset {
+	const char *topic;
+	int32_t partition;
+	/* Of the last record read (KIP-320), so that a reader may notice that the log was
+	 * cut. -1 = not known; 0 is an epoch like any other. */
+	int32_t leader_epoch;
+	int64_t offset;       /* of the next record to read, not of the last one read */
+	const char *metadata; /* the application's own note; NULL = none */
+};
+
+/* Who commits for a group. klamm_consumer_group_metadata() fills it. */
+struct klamm_group_metadata {
+	size_t size;
+	const char *group_id;
+	const char *member_id;         /* "" = not a member */
+	const char *group_instance_id; /* NULL = not a static member (KIP-345) */
+	int32_t generation;            /* or member epoch (KIP-848); -1 = not a member */
+	int32_t reserved;
+};
+
 enum klamm_timestamp_type {
 	KLAMM_TIMESTAMP_NONE = -1,      /* message format v0 had none */
 	KLAMM_TIMESTAMP_CREATE = 0,     /* set by the producer */
@@ -50,6 +71,8 @@ enum klamm_timestamp_type {
 
 /* A timeout that never ends. Every other timeout is in milliseconds. */
 #define KLAMM_FOREVER (-1)
+/* default.api.timeout.ms. For calls whose comment says so. */
+#define KLAMM_TIMEOUT_DEFAULT (-2)
 
 #ifdef __cplusplus
 }

@@ -252,6 +252,34 @@ static struct kl_list_offsets_response *usual_offsets(const struct script_reques
 	return body;
 }
 
+/* The script itself coordinates whatever there is. */
+static struct kl_find_coordinator_response *usual_coordinator(
+	const struct script_request *request)
+{
+	const struct kl_find_coordinator_request *asked = request->body;
+	const struct script *script = request->script;
+	struct kl_find_coordinator_response *body = SCRIPT_BODY(find_coordinator, request);
+	int port = script->advertise != 0 ? script->advertise : script->port;
+	if (request->header.version < 4) {
+		body->node_id = NODE_ID;
+		body->host = KL_STR("127.0.0.1");
+		body->port = port;
+		return body;
+	}
+	body->coordinators = kl_type_new(&kl_type_find_coordinator_response_coordinator,
+					 request->arena, (size_t)asked->coordinator_keys_n);
+	for (int32_t i = 0; i < asked->coordinator_keys_n; i++)
+		body->coordinators[body->coordinators_n++] =
+			(struct kl_find_coordinator_response_coordinator){
+				.key = asked->coordinator_keys[i],
+				.node_id = NODE_ID,
+				.host = KL_STR("127.0.0.1"),
+				.port = port,
+				.error_message = KL_STR_NULL,
+			};
+	return body;
+}
+
 static void answer_usually(const struct script_request *request)
 {
 	switch (request->header.api) {
@@ -280,6 +308,9 @@ static void answer_usually(const struct script_request *request)
 	}
 	case KL_API_LIST_OFFSETS:
 		script_answer(request, usual_offsets(request));
+		return;
+	case KL_API_FIND_COORDINATOR:
+		script_answer(request, usual_coordinator(request));
 		return;
 	default:
 		script_answer(request, script_body(request));

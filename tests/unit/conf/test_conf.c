@@ -127,7 +127,8 @@ static const struct {
 	 "sasl.kerberos.service.name?"},
 	{"enable.idempotence", "true",
 	 "enable.idempotence = true is not supported by this version of klamm"},
-	{"group_id", "g", "group_id = g is not supported by this version of klamm"},
+	{"group_instance_id", "g",
+	 "group_instance_id = g is not supported by this version of klamm"},
 	{"security.protocol", "ssl",
 	 "security.protocol = ssl is not supported by this version of "
 	 "klamm"},

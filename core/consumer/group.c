@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A consumer's group: who coordinates it, and what its errors mean. */
+#include <stdio.h>
+
+#include "core/base/error.h"
+#include "core/consumer/consumer.h"
+
+static struct klamm_consumer *consumer_of(struct kl_coordinator *coordinator)
+{
+	return kl_container(coordinator, struct klamm_consumer, group.coordinator);
+}
+
+/* --- errors --- */
+
+bool kl_group_is_elsewhere(int code)
+{
+	return code == KLAMM_ERR_NOT_COORDINATOR ||
+	       code == KLAMM_ERR_COORDINATOR_NOT_AVAILABLE ||
+	       code == KLAMM_ERR_REQUEST_TIMED_OUT;
+}
+
+/* The coordinator takes commits of nobody but members while there are any. */
+static bool is_for_members(int code)
+{
+	return code == KLAMM_ERR_UNKNOWN_MEMBER_ID || code == KLAMM_ERR_ILLEGAL_GENERATION ||
+	       code == KLAMM_ERR_REBALANCE_IN_PROGRESS ||
+	       code == KLAMM_ERR_STALE_MEMBER_EPOCH;
+}
+
+int kl_group_error(const struct klamm_consumer *c, int code, const char *what,
+		   struct klamm_error *err)
+{
+	const char *text = is_for_members(code)
+				   ? "the group has members, which this consumer is none "
+				     "of, as it assigns its partitions itself: use another "
+				     "group.id"
+				   : klamm_err_text(code);
+	return kl_error(err, code, "group %.100s: %s: %s: %s", c->group.id, what,
+			klamm_err_name(code), text);
+}
+
+int kl_group_check(const struct klamm_consumer *c, bool waits, const char *what,
+		   struct klamm_error *err)
+{
+	int rc = kl_consumer_check(c, waits, err);
+	if (rc != 0 || c->group.id != NULL)
+		return rc;
+	return kl_error(err, KLAMM_ERR_INVALID_GROUP_ID,
+			"%s needs a group, and group.id is not set", what);
+}
+
+int64_t kl_group_deadline(const struct klamm_consumer *c, int64_t timeout_ms)
+{
+	if (timeout_ms == KLAMM_TIMEOUT_DEFAULT)
+		timeout_ms = c->settings->default_api_timeout_ms;
+	return kl_os_deadline_ms(c->os, timeout_ms);
+}
+
+void kl_group_tell(struct klamm_consumer *c, const struct klamm_error *err)
+{
+	if (c->group.told_error == err->code)
+		return;
+	c->group.told_error = err->code;
+	kl_results_error(c, NULL, err);
+}
+
+/* --- the coordinator --- */
+
+static void on_ready(struct kl_coordinator *coordinator)
+{
+	struct klamm_consumer *c = consumer_of(coordinator);
+	kl_hook_add(c->loop, &c->round_hook);
+}
+
+static void on_failed(struct kl_coordinator *coordinator, const struct klamm_error *err)
+{
+	struct klamm_consumer *c = consumer_of(coordinator);
+	kl_commits_fail(c, err);
+	kl_committed_fail(c, err);
+}
+
+static const struct kl_coordinator_ops ops = {.ready = on_ready, .failed = on_failed};
+
+int kl_group_start(struct klamm_consumer *c, struct klamm_error *err)
+{
+	struct kl_group *g = &c->group;
+	struct kl_list *const lists[] = {&g->incoming, &g->ended,  &g->commits,
+					 &g->sending,  &g->asks, &g->asking};
+	for (size_t i = 0; i < kl_countof(lists); i++)
+		kl_list_init(lists[i]);
+	g->auto_at = KL_NEVER;
+	g->id = c->settings->group_id;
+	if (g->id == NULL)
+		return 0;
+	if (c->settings->enable_auto_commit)
+		g->auto_at = c->loop->now + c->settings->auto_commit_interval_ms * KL_MS;
+	int rc = kl_coordinator_init(&g->coordinator, &c->cluster, KL_COORDINATOR_GROUP, g->id,
+				     &ops, err);
+	g->made = rc == 0;
+	return rc;
+}
+
+void kl_group_round(struct klamm_consumer *c, int64_t *when)
+{
+	if (!c->group.made)
+		return;
+	kl_commits_round(c, when);
+	kl_committed_round(c, when);
+}
+
+void kl_group_stop(struct klamm_consumer *c)
+{
+	struct kl_group *g = &c->group;
+	if (!g->made)
+		return;
+	struct klamm_error closed;
+	kl_error(&closed, KLAMM_ERR_CLOSED, "group %.100s: the consumer was closed", g->id);
+	kl_coordinator_free(&g->coordinator); /* ends the requests */
+	kl_commits_fail(c, &closed);
+	kl_committed_fail(c, &closed);
+	kl_request_free(&g->commit_request);
+	kl_request_free(&g->fetch_request);
+	kl_arena_free(&g->commit_arena);
+	kl_arena_free(&g->fetch_arena);
+}
+
+/* --- the application's thread --- */
+
+int klamm_consumer_group_metadata(const struct klamm_consumer *c,
+				  struct klamm_group_metadata *metadata_out,
+				  struct klamm_error *err)
+{
+	int rc = kl_group_check(c, false, "the metadata of a group", err);
+	if (rc != 0)
+		return rc;
+	size_t size = metadata_out->size;
+	if (size < sizeof(*metadata_out))
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"the size of the group's metadata is %zu, not %zu", size,
+				sizeof(*metadata_out));
+	*metadata_out = (struct klamm_group_metadata){
+		.size = size,
+		.group_id = c->group.id,
+		.member_id = "",
+		.generation = -1,
+	};
+	return 0;
+}
