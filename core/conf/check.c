@@ -96,6 +96,36 @@ static void check_auto_commit(struct rules *r)
 		     "enable.auto.commit = true: needs a group.id to commit for");
 }
 
+/* KIP-98, KIP-679: what idempotence needs, where it was asked for. */
+static void check_idempotence(struct rules *r)
+{
+	const struct kl_settings *s = &r->s;
+	if (s->role != KLAMM_ROLE_PRODUCER || !s->enable_idempotence_asked)
+		return;
+	const char *why = s->transactional_id != NULL ? "transactional.id is set"
+						      : "enable.idempotence is set";
+	char text[200];
+	if (!s->enable_idempotence)
+		tell(r, true, "enable.idempotence",
+		     "enable.idempotence = false: must be true when transactional.id is set");
+	if (s->acks != KL_ACKS_ALL) {
+		snprintf(text, sizeof(text), "acks = %d: must be all when %s", s->acks, why);
+		tell(r, true, "acks", text);
+	}
+	if (s->retries == 0) {
+		snprintf(text, sizeof(text), "retries = 0: must be above 0 when %s", why);
+		tell(r, true, "retries", text);
+	}
+	if (s->max_in_flight_requests_per_connection > KL_IDEMPOTENT_IN_FLIGHT_MAX) {
+		snprintf(text, sizeof(text),
+			 "max.in.flight.requests.per.connection = %d: must be at most %d "
+			 "when %s",
+			 s->max_in_flight_requests_per_connection,
+			 KL_IDEMPOTENT_IN_FLIGHT_MAX, why);
+		tell(r, true, "max.in.flight.requests.per.connection", text);
+	}
+}
+
 int klamm_conf_check(const struct klamm_conf *conf, int32_t roles,
 		     klamm_conf_issue_fn fn, void *arg, struct klamm_error *err)
 {
@@ -118,6 +148,7 @@ int klamm_conf_check(const struct klamm_conf *conf, int32_t roles,
 			check_servers(&r);
 			check_delivery(&r);
 			check_auto_commit(&r);
+			check_idempotence(&r);
 			check_orders(&r);
 		}
 		kl_arena_free(&arena);

@@ -80,10 +80,13 @@ static const struct kl_conf_row rows[] = {
 	},
 	{
 		.option = {.name = "enable.idempotence", .type = KLAMM_OPTION_BOOL,
-			   .offset = AT(enable_idempotence), .def = "false",
+			   .offset = AT(enable_idempotence), .def = "true",
 			   .doc = "Whether brokers see to it that repetitions neither "
-				  "double nor reorder records (KIP-98)."},
-		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_NOT_YET,
+				  "double nor reorder records (KIP-98). It needs acks = "
+				  "all, retries above 0, at most 5 requests in flight "
+				  "and Kafka 0.11; where one of these is set otherwise, "
+				  "and this is not set, it is off (KIP-679)."},
+		.roles = KLAMM_ROLE_PRODUCER,
 	},
 	{
 		.option = {.name = "key.serializer", .type = KLAMM_OPTION_STRING,

@@ -44,6 +44,19 @@ static int store(const struct kl_conf_row *row, const char *text,
 	return 0;
 }
 
+/* KIP-679: idempotence is there unless something speaks against it; who asks for it hears of
+ * that (check.c). */
+static void follow_idempotence(const struct klamm_conf *conf, struct kl_settings *s)
+{
+	s->enable_idempotence_asked =
+		s->transactional_id != NULL ||
+		(s->enable_idempotence && kl_conf_is_set(conf, "enable.idempotence"));
+	if (!s->enable_idempotence_asked &&
+	    (s->acks != KL_ACKS_ALL || s->retries == 0 ||
+	     s->max_in_flight_requests_per_connection > KL_IDEMPOTENT_IN_FLIGHT_MAX))
+		s->enable_idempotence = false;
+}
+
 /* Values that follow others unless they were set themselves. */
 static void follow(const struct klamm_conf *conf, int32_t role, struct kl_settings *s)
 {
@@ -53,6 +66,8 @@ static void follow(const struct klamm_conf *conf, int32_t role, struct kl_settin
 		least = kl_min(least, INT32_MAX);
 		s->delivery_timeout_ms = (int32_t)kl_max(s->delivery_timeout_ms, least);
 	}
+	if (role == KLAMM_ROLE_PRODUCER)
+		follow_idempotence(conf, s);
 	if (role == KLAMM_ROLE_ADMIN && !kl_conf_is_set(conf, "default.api.timeout.ms"))
 		s->default_api_timeout_ms =
 			kl_max(s->default_api_timeout_ms, s->request_timeout_ms);

@@ -32,6 +32,10 @@ enum kl_acks {
 	KL_ACKS_LEADER = 1,
 };
 
+/* A broker remembers the last five batches of a partition (KIP-98): a repetition of an earlier
+ * one it could not tell. */
+#define KL_IDEMPOTENT_IN_FLIGHT_MAX 5
+
 enum kl_security_protocol {
 	KL_SECURITY_PLAINTEXT,
 	KL_SECURITY_SSL,
@@ -105,6 +109,7 @@ struct kl_settings {
 	const char *compression_type; /* name of a codec plugin, or "none" */
 	int32_t delivery_timeout_ms;
 	bool enable_idempotence;
+	bool enable_idempotence_asked; /* by this key, or by transactional.id */
 	const char *key_serializer;   /* plugin name; NULL = bytes as they are */
 	const char *value_serializer; /* the same */
 	int64_t linger_ms;

@@ -24,6 +24,8 @@ void kl_pbatch_fail(struct klamm_producer *p, struct kl_pbatch *batch, int error
 		      : batch->maybe_written ? KLAMM_OUTCOME_POSSIBLY_WRITTEN
 					     : KLAMM_OUTCOME_NOT_WRITTEN;
 	kl_partition_moves(batch->partition);
+	if (batch->sequence >= 0)
+		kl_sequences_ended(batch, false);
 	kl_pbatch_end(p, batch, error, outcome, -1, -1, text);
 }
 
@@ -47,7 +49,7 @@ void kl_pbatch_expire(struct klamm_producer *p, struct kl_pbatch *batch)
 
 static void release(struct klamm_producer *p, struct kl_partition *part)
 {
-	part->in_flight = false;
+	part->in_flight -= !KL_BUG(TWO_IN_FLIGHT);
 	if (!p->stopping) /* else kl_sender_abandon() ends what is left */
 		kl_sender_go_on(p, part);
 }
@@ -61,36 +63,37 @@ static bool leaves_doubt(int code)
 	       code == KLAMM_ERR_KAFKA_STORAGE_ERROR;
 }
 
-static bool may_retry(const struct klamm_producer *p, const struct kl_pbatch *batch, int code)
+static bool may_retry(const struct klamm_producer *p, const struct kl_pbatch *batch)
 {
-	return klamm_err_retriable(code) && !p->stopping &&
-	       batch->attempts <= (unsigned)p->settings->retries;
+	return !p->stopping && batch->attempts <= (unsigned)p->settings->retries;
 }
 
-/* Back to the front of its partition's queue, before anything younger. */
+/* Back into its partition's queue, before anything younger. */
 static void retry_later(struct klamm_producer *p, struct kl_partition *part,
 			struct kl_pbatch *batch)
 {
 	if (KL_BUG(REORDERED_RETRY))
 		kl_list_push(&part->queue, &batch->link);
 	else if (!KL_BUG(LOST_RETRY))
-		kl_list_push_front(&part->queue, &batch->link);
+		kl_pbatch_insert(&part->queue, batch);
 	part->retry_at = now(p) + kl_backoff(p->os, p->settings->retry_backoff_ms,
 					     p->settings->retry_backoff_max_ms,
 					     batch->attempts - 1);
 }
 
-static void fail_or_retry(struct klamm_producer *p, struct kl_pbatch *batch, int code,
-			  const char *text)
+static void retry_or_fail(struct klamm_producer *p, struct kl_pbatch *batch, bool retriable,
+			  int code, const char *text)
 {
 	struct kl_partition *part = batch->partition;
 	if (klamm_err_invalid_metadata(code) && part->topic->info != NULL &&
 	    !KL_BUG(STALE_LEADER))
 		kl_cluster_refresh(&p->cluster, part->topic->info);
 	batch->last_code = code;
-	if (may_retry(p, batch, code) && kl_pbatch_expires(p, batch) <= now(p)) {
+	kl_list_remove(&batch->link); /* it is not in flight any more */
+	bool again = retriable && may_retry(p, batch);
+	if (again && kl_pbatch_expires(p, batch) <= now(p)) {
 		kl_pbatch_expire(p, batch);
-	} else if (may_retry(p, batch, code)) {
+	} else if (again) {
 		kl_log(&p->log, KL_LOG_DEBUG, "producer",
 		       "topic %s partition %d: %s; trying again", part->topic->name,
 		       part->index, text);
@@ -106,6 +109,10 @@ static void deliver(struct klamm_producer *p, struct kl_pbatch *batch, int64_t b
 		    int64_t append_time)
 {
 	struct kl_partition *part = batch->partition;
+	if (batch->sequence >= 0) {
+		kl_sequences_acked(batch, base_offset);
+		kl_sequences_ended(batch, true);
+	}
 	kl_pbatch_end(p, batch, 0, KLAMM_OUTCOME_DELIVERED, base_offset, append_time, "");
 	kl_partition_moves(part);
 	release(p, part);
@@ -127,8 +134,13 @@ static void on_partition(struct klamm_producer *p, struct kl_pbatch *batch,
 {
 	struct kl_partition *part = batch->partition;
 	int code = told->error_code;
-	if (code == 0) {
-		deliver(p, batch, told->base_offset, told->log_append_time_ms);
+	enum kl_sequence_verdict verdict =
+		batch->sequence < 0 ? KL_SEQUENCE_AS_SAID
+				    : kl_sequences_judge(p, batch, code,
+							 told->log_start_offset);
+	if (code == 0 || verdict == KL_SEQUENCE_DUPLICATE) {
+		deliver(p, batch, code == 0 ? told->base_offset : -1,
+			code == 0 ? told->log_append_time_ms : -1);
 		return;
 	}
 	if (leaves_doubt(code))
@@ -139,7 +151,9 @@ static void on_partition(struct klamm_producer *p, struct kl_pbatch *batch,
 		 told->error_message.len > 0 ? (int)kl_min(told->error_message.len, 160) : 0,
 		 told->error_message.len > 0 ? told->error_message.p : "",
 		 told->error_message.len > 0 ? "; " : "", klamm_err_text(code));
-	fail_or_retry(p, batch, code, text);
+	retry_or_fail(p, batch, verdict == KL_SEQUENCE_RETRY ||
+		      (verdict == KL_SEQUENCE_AS_SAID && klamm_err_retriable(code)),
+		      code, text);
 	take_hint(p, part, told);
 }
 
@@ -200,7 +214,8 @@ static void fail_rest(struct kl_produce *request, int code, const char *text, bo
 		char where[KLAMM_ERROR_TEXT];
 		snprintf(where, sizeof(where), "topic %s partition %d: %.300s",
 			 batch->partition->topic->name, batch->partition->index, text);
-		fail_or_retry(request->producer, batch, code, where);
+		retry_or_fail(request->producer, batch, klamm_err_retriable(code), code,
+			      where);
 	}
 }
 

@@ -118,6 +118,7 @@ void kl_pbatch_open(struct kl_partition *part, struct kl_spare *spare, size_t ro
 	batch->attributes = 0;
 	batch->attempts = 0;
 	batch->maybe_written = false;
+	batch->sequence = -1;
 	batch->last_code = 0;
 	atomic_store_explicit(&batch->ready, false, memory_order_relaxed);
 	spare->slab = NULL;
@@ -275,11 +276,11 @@ static void mark_ready(struct klamm_producer *p, struct kl_pbatch *batch)
 {
 	struct kl_partition *part = batch->partition;
 	atomic_store_explicit(&batch->ready, true, memory_order_release);
-	/* While an earlier batch of the partition is under way this one cannot go: the answer
-	 * wakes the loop, and a round follows it. Marked before that is looked at: either that
-	 * round sees the mark, or this thread sees that there is nothing under way. */
+	/* Without a place in flight it cannot go: an answer wakes the loop, and a round
+	 * follows it. Marked before that is looked at: either that round sees the mark, or
+	 * this thread sees that there is a place. */
 	kl_partition_mark(p, part, KL_NEVER);
-	if (!atomic_load(&part->in_flight))
+	if (kl_partition_has_place(p, part))
 		kl_loop_post(p->loop, &p->task);
 }
 

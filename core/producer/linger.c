@@ -70,11 +70,11 @@ void kl_linger_seal(struct klamm_producer *p, struct kl_partition *part)
 		kl_pbatch_finish(p, sealed);
 }
 
-/* A batch that is due waits while another of its partition is under way: it may as well fill
- * up, and a slow broker does not get many small ones. */
+/* A batch that is due waits while as many others of its partition as may be are under way: it
+ * may as well fill up, and a slow broker does not get many small ones. */
 static void came_due(struct klamm_producer *p, struct kl_partition *part)
 {
-	if (part->in_flight || !kl_list_empty(&part->queue)) {
+	if (!kl_partition_has_place(p, part) || !kl_list_empty(&part->queue)) {
 		kl_list_remove(&part->lingering);
 		part->is_due = true;
 		return;
@@ -109,7 +109,7 @@ static void take_dirty(struct klamm_producer *p, struct kl_partition *part)
 		linger(p, part);
 	}
 	part->opened_id = id;
-	if (!part->in_flight && !kl_list_empty(&part->queue)) {
+	if (kl_partition_has_place(p, part) && !kl_list_empty(&part->queue)) {
 		kl_list_remove(&part->sendable);
 		kl_list_push(&p->sendable, &part->sendable);
 	}

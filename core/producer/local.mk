@@ -1,6 +1,7 @@
 libklamm_la_SOURCES += \
 	%D%/answer.c \
 	%D%/batch.c \
+	%D%/identity.c %D%/identity.h \
 	%D%/linger.c \
 	%D%/memory.c \
 	%D%/outcome.c %D%/outcome.h \
@@ -9,5 +10,6 @@ libklamm_la_SOURCES += \
 	%D%/producer.c %D%/producer.h \
 	%D%/send.c \
 	%D%/sender.c %D%/sender.h \
+	%D%/sequence.c %D%/sequence.h \
 	%D%/serialize.c %D%/serialize.h \
 	%D%/topic.c

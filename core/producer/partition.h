@@ -13,13 +13,14 @@
 #include "core/base/slab.h"
 #include "core/broker/cluster.h"
 #include "core/producer/outcome.h"
+#include "core/producer/sequence.h"
 
 struct klamm_producer;
 struct kl_produce;
 
 /* From its opening to its outcome. */
 struct kl_pbatch {
-	struct kl_list link; /* sealed or queued in its partition, or spare */
+	struct kl_list link; /* sealed, queued or in flight in its partition, or spare */
 	struct kl_list live; /* in producer->live, in order of id */
 	struct kl_partition *partition;
 	struct kl_slab *slab; /* head and records; compressed after codec_done() */
@@ -37,6 +38,7 @@ struct kl_pbatch {
 	int32_t last_code;          /* of the last attempt */
 	struct klamm_uuid topic_id; /* that its request names */
 	bool maybe_written; /* some attempt's answer was lost */
+	int32_t sequence;   /* of its first record, since it was sent first; -1 = none */
 	struct kl_job job;
 };
 
@@ -64,14 +66,16 @@ struct kl_partition {
 	/* --- the loop's --- */
 	_Alignas(KL_CACHE_LINE) struct klamm_topic *topic;
 	int32_t index;
-	struct kl_list queue;     /* batches in order; the first may be in flight */
+	struct kl_list queue;     /* batches to be sent, in order */
+	struct kl_list flying;    /* batches in requests, in order */
 	struct kl_list lingering; /* in producer->lingering: an open batch that is not due */
 	struct kl_list sendable;  /* in producer->sendable or producer->parked */
 	int64_t due;              /* when the open batch is */
 	uint64_t opened_id;       /* of the open batch */
-	bool is_due;              /* it waits for the one in flight */
-	atomic_bool in_flight; /* any thread may look */
+	bool is_due;              /* it waits for a place in flight */
+	atomic_uint in_flight;    /* batches; any thread may look */
 	int64_t retry_at;
+	struct kl_sequences sequences;
 };
 
 struct klamm_topic {

@@ -149,6 +149,12 @@ static int get_memory(struct klamm_producer *p, struct klamm_error *err)
 	return 0;
 }
 
+static unsigned in_flight_max(const struct kl_settings *s)
+{
+	return (unsigned)kl_min(s->max_in_flight_requests_per_connection,
+				KL_IDEMPOTENT_IN_FLIGHT_MAX);
+}
+
 static int configure(struct klamm_producer *p, const struct klamm_conf *conf,
 		     struct klamm_error *err)
 {
@@ -161,6 +167,8 @@ static int configure(struct klamm_producer *p, const struct klamm_conf *conf,
 	p->linger_us = (uint32_t)kl_min(p->settings->linger_ms * KL_MS, (int64_t)UINT32_MAX);
 	p->record_clock = p->settings->klamm_timestamp_exact ? p->os->wall_ms
 							     : p->os->wall_coarse_ms;
+	p->idempotent = p->settings->enable_idempotence;
+	atomic_init(&p->in_flight_max, p->idempotent ? in_flight_max(p->settings) : 1);
 	/* A record alone in its batch has to fit. */
 	size_t batch = (size_t)p->settings->max_request_size;
 	p->record_max = batch > KL_BATCH_HEAD ? batch - KL_BATCH_HEAD : 0;

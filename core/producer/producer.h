@@ -7,6 +7,7 @@
 
 #include "core/broker/cluster.h"
 #include "core/conf/role_plugin.h"
+#include "core/producer/identity.h"
 #include "core/producer/outcome.h"
 #include "core/producer/partition.h"
 
@@ -56,6 +57,7 @@ struct klamm_producer {
 	atomic_bool pressure;                     /* somebody waits for memory, */
 	atomic_bool memory_freed;                 /* of which some came back */
 	atomic_uint compressing;                  /* batches on workers */
+	atomic_uint in_flight_max;                /* batches of a partition */
 	struct kl_task task;                      /* the sender's round */
 
 	struct kl_mutex mutex; /* guards the rest of this block; never held for long */
@@ -74,8 +76,11 @@ struct klamm_producer {
 	/* --- the loop's --- */
 	struct kl_cluster cluster;
 	struct kl_slab_pool *answers;
+	bool idempotent;
+	struct kl_identity identity;
 	struct kl_list lingering; /* partitions by due time */
 	struct kl_list sendable;  /* to be looked at in this round */
+	struct kl_list more;      /* likewise, for another batch in another request */
 	struct kl_list parked;    /* cannot be sent now; timer or an event brings them back */
 	struct kl_timer timer;
 	struct kl_hook round_hook;     /* a round at the end of this step */
@@ -101,6 +106,18 @@ bool kl_producer_enter(struct klamm_producer *p);
 void kl_producer_leave(struct klamm_producer *p);
 /* CLOSED or FORKED. */
 int kl_producer_state_error(const struct klamm_producer *p, struct klamm_error *err);
+
+static inline bool kl_producer_is_transactional(const struct klamm_producer *p)
+{
+	return p->settings->transactional_id != NULL;
+}
+
+/* May one batch more of the partition be in flight? */
+static inline bool kl_partition_has_place(const struct klamm_producer *p,
+					  const struct kl_partition *part)
+{
+	return atomic_load(&part->in_flight) < atomic_load(&p->in_flight_max);
+}
 
 /* --- batch.c: opening, sealing, compressing; any thread --- */
 

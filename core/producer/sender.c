@@ -3,7 +3,8 @@
  *
  * Runs in the loop. A round looks only at partitions that something happened to: one that
  * cannot be sent now is parked until its time, its broker, its metadata or a free place in
- * flight comes. A partition has one batch in flight, so its order is kept over retries.
+ * flight comes. With idempotence a partition may have several batches in flight, each in a
+ * request of its own, and sequences keep their order over retries (sequence.h); without, one.
  */
 #include <stdio.h>
 
@@ -51,7 +52,7 @@ void kl_sender_go_on(struct klamm_producer *p, struct kl_partition *part)
 	kl_hook_add(p->loop, &p->round_hook);
 }
 
-static void not_sealed(struct klamm_producer *p, const struct kl_pbatch *batch)
+void kl_sender_not_sealed(struct klamm_producer *p, const struct kl_pbatch *batch)
 {
 	atomic_fetch_sub(&p->sealed_bytes,
 			 kl_min(batch->plain_size, atomic_load(&p->sealed_bytes)));
@@ -68,7 +69,7 @@ static bool clear_queue(struct klamm_producer *p, struct kl_partition *part)
 		bool empty = batch->count == 0;
 		if (!empty && kl_pbatch_expires(p, batch) > now(p))
 			return true;
-		not_sealed(p, batch);
+		kl_sender_not_sealed(p, batch);
 		if (empty)
 			kl_pbatch_end(p, batch, 0, KLAMM_OUTCOME_NONE, -1, -1, "");
 		else
@@ -118,7 +119,7 @@ static struct kl_produce *request_to(struct klamm_producer *p, struct kl_node *n
 }
 
 /* true: the batch is in a request that will leave in this round. Else *again_out. */
-static bool skl_pbatch_fail(struct klamm_producer *p, struct kl_partition *part,
+static bool send_batch(struct klamm_producer *p, struct kl_partition *part,
 		       struct kl_pbatch *batch, int64_t *again_out)
 {
 	struct kl_node *node = leader_of(p, part);
@@ -139,31 +140,75 @@ static bool skl_pbatch_fail(struct klamm_producer *p, struct kl_partition *part,
 		return false;
 	}
 	batch->topic_id = part->topic->info->id;
+	if (p->idempotent && batch->sequence < 0)
+		kl_sequences_stamp(p, batch);
 	kl_list_remove(&batch->link); /* it belongs to the request now */
+	kl_pbatch_insert(&part->flying, batch);
 	return true;
+}
+
+/* Why what waits since then is not let in; NULL: nobody refused it. */
+static const struct klamm_error *refusal(struct klamm_producer *p,
+					 const struct kl_partition *part, int64_t since)
+{
+	const struct kl_node *node = leader_of(p, part);
+	const struct kl_identity *identity = &p->identity;
+	if (node != NULL && kl_node_has_refused(node, since))
+		return &node->last_error;
+	if (identity->refused_at != KL_NEVER && identity->refused_at >= since)
+		return &identity->refusal;
+	return NULL;
 }
 
 /* What was there when the leader refused to let us in ends with its reason; what comes later
  * has a try of its own. */
 static void end_refused(struct klamm_producer *p, struct kl_partition *part)
 {
-	const struct kl_node *node = leader_of(p, part);
 	struct kl_pbatch *batch;
-	while (node != NULL && (batch = kl_first_batch(part)) != NULL &&
-	       atomic_load_explicit(&batch->ready, memory_order_acquire) &&
-	       kl_node_has_refused(node, batch->opened_at)) {
+	while ((batch = kl_first_batch(part)) != NULL &&
+	       atomic_load_explicit(&batch->ready, memory_order_acquire)) {
+		const struct klamm_error *why = refusal(p, part, batch->opened_at);
+		if (why == NULL)
+			return;
 		char text[KLAMM_ERROR_TEXT];
 		snprintf(text, sizeof(text), "topic %s partition %d: %.300s",
-			 part->topic->name, part->index, node->last_error.text);
-		not_sealed(p, batch);
-		kl_pbatch_fail(p, batch, node->last_error.code, text);
+			 part->topic->name, part->index, why->text);
+		kl_sender_not_sealed(p, batch);
+		kl_pbatch_fail(p, batch, why->code, text);
 	}
+}
+
+/* Do sequences allow the batch to be sent now? One that has its sequence goes in order, behind
+ * nothing that is in flight already. */
+static bool in_sequence(struct klamm_producer *p, struct kl_partition *part,
+			const struct kl_pbatch *batch, int64_t *again_out)
+{
+	*again_out = KL_NEVER; /* an answer comes */
+	if (!p->idempotent)
+		return true;
+	if (part->sequences.again)
+		return false;
+	const struct kl_pbatch *oldest =
+		kl_list_first(&part->flying, struct kl_pbatch, link);
+	if (batch->sequence >= 0)
+		return oldest == NULL || oldest->id > batch->id;
+	return kl_sequences_ready(p, part, again_out);
+}
+
+static bool try_send(struct klamm_producer *p, struct kl_partition *part,
+		     struct kl_pbatch *batch, int64_t *again_out)
+{
+	*again_out = part->retry_at;
+	return part->retry_at <= now(p) && in_sequence(p, part, batch, again_out) &&
+	       send_batch(p, part, batch, again_out);
 }
 
 static void visit(struct klamm_producer *p, struct kl_partition *part)
 {
-	if (part->in_flight)
+	if (!kl_partition_has_place(p, part))
 		return;
+	if (part->sequences.again && kl_list_empty(&part->flying))
+		kl_sequences_restart(p, part);
 	end_refused(p, part);
 	if (!clear_queue(p, part)) {
 		kl_sender_go_on(p, part);
@@ -172,26 +217,38 @@ static void visit(struct klamm_producer *p, struct kl_partition *part)
 	struct kl_pbatch *batch = kl_first_batch(part);
 	if (!atomic_load_explicit(&batch->ready, memory_order_acquire))
 		return; /* its worker marks the partition */
-	int64_t again = part->retry_at;
-	if (part->retry_at > now(p) || !skl_pbatch_fail(p, part, batch, &again)) {
+	int64_t again;
+	if (!try_send(p, part, batch, &again)) {
 		park(p, part, again);
 		return;
 	}
-	part->in_flight = !KL_BUG(TWO_IN_FLIGHT);
+	part->in_flight += !KL_BUG(TWO_IN_FLIGHT);
 	kl_partition_waits(part, now(p));
 	batch->attempts++;
-	not_sealed(p, batch);
+	kl_sender_not_sealed(p, batch);
+	if (kl_partition_has_place(p, part) &&
+	    (part->is_due || !kl_list_empty(&part->queue)))
+		kl_list_push(&p->more, &part->sendable);
+}
+
+/* What is sendable goes into requests, one batch of a partition into each. */
+static void fill_requests(struct klamm_producer *p)
+{
+	struct kl_list *link;
+	while ((link = kl_list_pop(&p->sendable)) != NULL)
+		visit(p, kl_list_entry(link, struct kl_partition, sendable));
+	while ((link = kl_list_pop(&p->building)) != NULL)
+		kl_produce_transmit(kl_list_entry(link, struct kl_produce, link));
+	kl_list_splice(&p->sendable, &p->more);
 }
 
 void kl_sender_round(struct kl_task *task)
 {
 	struct klamm_producer *p = kl_container(task, struct klamm_producer, task);
 	int64_t due = kl_linger_round(p);
-	struct kl_list *link;
-	while ((link = kl_list_pop(&p->sendable)) != NULL)
-		visit(p, kl_list_entry(link, struct kl_partition, sendable));
-	while ((link = kl_list_pop(&p->building)) != NULL)
-		kl_produce_transmit(kl_list_entry(link, struct kl_produce, link));
+	do
+		fill_requests(p);
+	while (!kl_list_empty(&p->sendable));
 	due = kl_min(due, kl_memory_round(p));
 	kl_timer_set(p->loop, &p->timer, kl_min(due, p->look_at));
 }
@@ -236,12 +293,14 @@ int kl_sender_init(struct klamm_producer *p, struct klamm_error *err)
 {
 	kl_list_init(&p->lingering);
 	kl_list_init(&p->sendable);
+	kl_list_init(&p->more);
 	kl_list_init(&p->parked);
 	kl_list_init(&p->building);
 	kl_list_init(&p->requests);
 	kl_list_init(&p->spare_requests);
 	kl_list_init(&p->round_hook.link);
 	p->look_at = p->wake_at = KL_NEVER;
+	kl_identity_init(p);
 	p->task.fn = kl_sender_round;
 	p->round_hook.fn = on_hook;
 	return kl_timer_init(p->loop, &p->timer, on_timer, err);
@@ -282,4 +341,5 @@ void kl_sender_free(struct klamm_producer *p)
 	kl_timer_drop(p->loop, &p->timer);
 	kl_list_remove(&p->round_hook.link);
 	kl_produce_free_spare(p);
+	kl_identity_free(p);
 }

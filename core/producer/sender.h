@@ -30,12 +30,24 @@ static inline int64_t kl_pbatch_expires(const struct klamm_producer *p,
 	return batch->opened_at + (int64_t)p->settings->delivery_timeout_ms * KL_MS;
 }
 
+/* In its place by age: what is sent again stands before anything younger. */
+static inline void kl_pbatch_insert(struct kl_list *list, struct kl_pbatch *batch)
+{
+	struct kl_list *next = list; /* most are the youngest */
+	while (next->prev != list &&
+	       kl_list_entry(next->prev, struct kl_pbatch, link)->id > batch->id)
+		next = next->prev;
+	kl_list_push(next, &batch->link);
+}
+
 /* --- sender.c --- */
 /* The partition is to be looked at in this round. */
 void kl_sender_look_at(struct klamm_producer *p, struct kl_partition *part);
-/* Nothing of the partition is in flight: its next batch may go, and one that is due need not
+/* A place in flight is free: the partition's next batch may go, and one that is due need not
  * wait any longer. */
 void kl_sender_go_on(struct klamm_producer *p, struct kl_partition *part);
+/* A batch that waited to be sent is taken out of the queue. */
+void kl_sender_not_sealed(struct klamm_producer *p, const struct kl_pbatch *batch);
 /* Something happened that partitions may have waited for. */
 void kl_sender_unpark(struct klamm_producer *p);
 

@@ -194,8 +194,10 @@ static void init_partition(struct kl_partition *part, struct klamm_topic *topic,
 	part->index = index;
 	kl_list_init(&part->sealed);
 	kl_list_init(&part->queue);
+	kl_list_init(&part->flying);
 	kl_list_init(&part->lingering);
 	kl_list_init(&part->sendable);
+	kl_sequences_init(&part->sequences);
 }
 
 /* New partitions get a block of their own; old ones stay where they are. */

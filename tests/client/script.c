@@ -280,6 +280,14 @@ static struct kl_find_coordinator_response *usual_coordinator(
 	return body;
 }
 
+static struct kl_init_producer_id_response *usual_id(const struct script_request *request)
+{
+	struct kl_init_producer_id_response *body = SCRIPT_BODY(init_producer_id, request);
+	body->producer_id = SCRIPT_PRODUCER_ID;
+	body->producer_epoch = 0;
+	return body;
+}
+
 static void answer_usually(const struct script_request *request)
 {
 	switch (request->header.api) {
@@ -311,6 +319,9 @@ static void answer_usually(const struct script_request *request)
 		return;
 	case KL_API_FIND_COORDINATOR:
 		script_answer(request, usual_coordinator(request));
+		return;
+	case KL_API_INIT_PRODUCER_ID:
+		script_answer(request, usual_id(request));
 		return;
 	default:
 		script_answer(request, script_body(request));

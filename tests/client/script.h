@@ -15,6 +15,7 @@
 
 #define SCRIPT_APIS 128
 #define SCRIPT_CONNS 16
+#define SCRIPT_PRODUCER_ID 7000
 
 struct script;
 

@@ -125,10 +125,10 @@ static const struct {
 	{"sasl.kerberos.sevice.nam", "x",
 	 "sasl.kerberos.sevice.nam: no such key; did you mean "
 	 "sasl.kerberos.service.name?"},
-	{"enable.idempotence", "true",
-	 "enable.idempotence = true is not supported by this version of klamm"},
 	{"group_instance_id", "g",
 	 "group_instance_id = g is not supported by this version of klamm"},
+	{"partitioner.rack.aware", "true",
+	 "partitioner.rack.aware = true is not supported by this version of klamm"},
 	{"security.protocol", "ssl",
 	 "security.protocol = ssl is not supported by this version of "
 	 "klamm"},

@@ -195,6 +195,20 @@ static const struct {
 	{{"bootstrap.servers=a", "buffer.memory=1000"},
 	 KLAMM_ROLE_PRODUCER,
 	 "batch.size = 16384: must not be above buffer.memory (1000)"},
+	{{"bootstrap.servers=a", "enable.idempotence=true", "acks=1"},
+	 KLAMM_ROLE_PRODUCER,
+	 "acks = 1: must be all when enable.idempotence is set"},
+	{{"bootstrap.servers=a", "enable.idempotence=true", "retries=0"},
+	 KLAMM_ROLE_PRODUCER,
+	 "retries = 0: must be above 0 when enable.idempotence is set"},
+	{{"bootstrap.servers=a", "enable.idempotence=true", "max.in.flight=6"},
+	 KLAMM_ROLE_PRODUCER,
+	 "max.in.flight.requests.per.connection = 6: must be at most 5 when "
+	 "enable.idempotence is set"},
+	{{"bootstrap.servers=a", "acks=1", "retries=0"}, KLAMM_ROLE_PRODUCER, NULL},
+	{{"bootstrap.servers=a", "enable.idempotence=true", "acks=1"},
+	 KLAMM_ROLE_CONSUMER,
+	 NULL},
 	{{"bootstrap.servers=a", "fetch.max.wait.ms=30001"},
 	 KLAMM_ROLE_CONSUMER,
 	 "fetch.max.wait.ms = 30001: must not be above request.timeout.ms (30000)"},
@@ -227,6 +241,25 @@ START_TEST(checks_rules_between_keys)
 }
 END_TEST
 
+/* KIP-679: what was set on purpose wins over idempotence by default. */
+START_TEST(idempotence_gives_way)
+{
+	static const struct {
+		const char *pair;
+		bool on;
+	} cases[] = {
+		{"acks=all", true}, {"acks=1", false}, {"acks=0", false}, {"retries=1", true},
+		{"retries=0", false}, {"max.in.flight=5", true}, {"max.in.flight=6", false},
+		{"enable.idempotence=false", false}, {"enable.idempotence=true", true},
+	};
+	set("bootstrap.servers=a");
+	set(cases[_i].pair);
+	const struct kl_settings *s = get(KLAMM_ROLE_PRODUCER);
+	ck_assert_int_eq(s->enable_idempotence, cases[_i].on);
+	ck_assert_int_eq(s->enable_idempotence_asked, _i == 8);
+}
+END_TEST
+
 START_TEST(wants_one_role)
 {
 	const struct kl_settings *s;
@@ -253,6 +286,8 @@ UNIT_SUITE(settings)
 	unit_add_fixture(s, some_values_follow_others, conf_up, conf_down);
 	unit_add_case(s, "checks_rules_between_keys", checks_rules_between_keys,
 		      conf_up, conf_down, (int)kl_countof(broken));
+	unit_add_case(s, "idempotence_gives_way", idempotence_gives_way, conf_up,
+		      conf_down, 9);
 	unit_add_fixture(s, wants_one_role, conf_up, conf_down);
 	return s;
 }

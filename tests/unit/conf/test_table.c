@@ -211,9 +211,9 @@ END_TEST
  * serializer, the partitioner that Java uses without a name has one, and its JMX
  * reporter does not exist. */
 static const char *const own_defaults[] = {
-	"enable.idempotence", "enable.metrics.push", "key.serializer",
-	"value.serializer",   "key.deserializer",    "value.deserializer",
-	"partitioner.class",  "bootstrap.servers",   "bootstrap.controllers",
+	"enable.metrics.push", "key.serializer",    "value.serializer",
+	"key.deserializer",    "value.deserializer", "partitioner.class",
+	"bootstrap.servers",   "bootstrap.controllers",
 };
 
 static bool has_own_default(const char *name)

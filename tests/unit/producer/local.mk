@@ -10,6 +10,7 @@ TESTS += %D%/test_producer
 	%D%/test_batching.c \
 	%D%/test_codecs.c \
 	%D%/test_end.c \
+	%D%/test_idempotence.c \
 	%D%/test_limits.c \
 	%D%/test_loop.c \
 	%D%/test_place.c \
