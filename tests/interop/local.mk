@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	%D%/feed.py \
 	%D%/frame.py \
 	%D%/klamm.py \
+	%D%/library.py \
 	%D%/main.py \
 	%D%/peers.py \
 	%D%/records.py \
@@ -14,6 +15,7 @@ EXTRA_DIST += \
 	%D%/test_kafka.py \
 	%D%/test_likeness.py \
 	%D%/test_nodes.py \
+	%D%/test_offsets.py \
 	%D%/test_old.py \
 	%D%/test_outside.py \
 	%D%/test_sasl.py \

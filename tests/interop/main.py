@@ -76,6 +76,7 @@ def main():
                 good &= frame.run(context, args.patterns)
     else:
         import test_kafka
+        import test_offsets
         import test_outside
         import test_transactions
         if args.version.startswith("4.4."):

@@ -1,7 +1,10 @@
 """klamm reads what brokers of before 0.11 keep, and what newer ones keep for old clients:
 messages v0 and v1, written by kafka-python and librdkafka with every codec that they know."""
+import kafka
+
 import peers
 import klamm
+import library
 import records
 from frame import each, equal, same, test
 from peers import Confluent, KafkaPython
@@ -152,3 +155,25 @@ def told_version(ctx):
     # A newer release is asked for its versions all the same.
     same(klamm.consume(ctx.at, topic, "-X", f"klamm.broker.version={ctx.version}"), rows,
          "klamm")
+
+
+@test("committed offsets, of klamm and of kafka-python")
+def offsets(ctx):
+    topic, group = "offsets", "group"
+    produce(ctx, topic, samples(ctx, 10), "none")
+    release = {"klamm_broker_version": "0.9"} if old(ctx) else {}
+    peer = kafka.KafkaConsumer(bootstrap_servers=ctx.at, group_id=group,
+                               enable_auto_commit=False, **python(ctx))
+    where = kafka.TopicPartition(topic, 0)
+    with library.consumer(ctx.at, group, enable_auto_commit="false", **release) as c:
+        equal(c.committed(topic, 0), (-1, -1, ""), "at first")
+        c.commit((topic, 0, 0, 3, "klamm's"))
+        equal(c.committed(topic, 0), (3, -1, "klamm's"), "klamm's own")
+        row = peer.committed(where, metadata=True)
+        equal((row.offset, row.metadata), (3, "klamm's"), "kafka-python's")
+        peer.assign([where])
+        peer.commit({where: kafka.OffsetAndMetadata(5, "Python's", -1)})
+        equal(c.committed(topic, 0), (5, -1, "Python's"), "klamm's")
+        c.assign((topic, 0))
+        equal(c.position(topic, 0), 5, "position")
+    peer.close()
