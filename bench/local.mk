@@ -21,4 +21,4 @@ EXTRA_PROGRAMS += $(bench_programs)
 .PHONY: bench
 bench: $(bench_programs)
 
-EXTRA_DIST += %D%/run %D%/gate %D%/gate.tsv
+EXTRA_DIST += %D%/run %D%/gate %D%/gate.tsv %D%/ready

@@ -10,6 +10,7 @@
 #include "broker/compact.h"
 #include "broker/data.h"
 #include "broker/expiry.h"
+#include "broker/index.h"
 #include "broker/null.h"
 #include "broker/retention.h"
 #include "broker/sasl.h"
@@ -257,6 +258,8 @@ static void begin_reign(struct klamm_broker *broker)
 	struct klamm_error err;
 	kl_dev_topics_elect(broker); /* saves nothing before it is open */
 	broker->is_open = true;
+	if (broker->store != NULL)
+		kl_dev_index_drop(broker);
 	if (broker->store != NULL && kl_dev_save(broker, &err) != 0)
 		kl_log(&broker->loop->log, KL_LOG_WARN, "store",
 		       "nothing will be appended before this works: %s", err.text);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "broker/call.h"
+#include "broker/index.h"
 
 struct file {
 	char *name;
@@ -171,6 +172,45 @@ static bool is_last(const struct files *files, size_t i, const char *prefix)
 	return strncmp(next, prefix, strlen(prefix)) != 0 || !is_segment(next);
 }
 
+static bool is_of(const struct files *files, size_t i, const char *prefix)
+{
+	return i < files->count &&
+	       strncmp(files->list[i].name, prefix, strlen(prefix)) == 0;
+}
+
+/* Are the files from the i-th on those that the index knows? */
+static bool is_as_known(struct files *files, size_t i, const char *prefix,
+			const struct kl_dev_log *log)
+{
+	for (size_t k = 0; k < log->segment_count; k++, i++) {
+		const struct kl_dev_segment *segment = log->segments[k];
+		size_t size;
+		if (!is_of(files, i, prefix) || !is_segment(files->list[i].name) ||
+		    base_of(files->list[i].name) != segment->base ||
+		    file_size(files, files->list[i].name, &size) != 0 ||
+		    size != segment->bytes)
+			return false;
+	}
+	return !is_of(files, i, prefix);
+}
+
+/* Those that nobody has written to since are not read. */
+static bool recover_known(struct files *files, struct kl_dev_partition *partition, size_t i,
+			  const char *prefix)
+{
+	struct kl_dev_log *log = &partition->log;
+	if (log->segment_count == 0)
+		return false;
+	if (!is_as_known(files, i, prefix, log)) {
+		kl_dev_partition_forget(partition);
+		return false;
+	}
+	for (size_t k = 0; k < log->segment_count; k++)
+		files->list[i + k].is_claimed = true;
+	kl_dev_log_adopted(log);
+	return true;
+}
+
 /* Its files follow one another in the list. */
 static int recover_log(struct files *files, struct kl_dev_partition *partition,
 		       struct klamm_error *err)
@@ -178,8 +218,9 @@ static int recover_log(struct files *files, struct kl_dev_partition *partition,
 	char prefix[KL_DEV_FILE_NAME];
 	const char *home = partition->log.home.name;
 	snprintf(prefix, sizeof(prefix), "%s-", home);
-	size_t n = strlen(prefix), i = find(files, prefix);
-	for (; i < files->count && strncmp(files->list[i].name, prefix, n) == 0; i++) {
+	size_t i = find(files, prefix);
+	bool is_known = recover_known(files, partition, i, prefix);
+	for (; !is_known && is_of(files, i, prefix); i++) {
 		struct file *file = &files->list[i];
 		if (!is_segment(file->name) || is_replaced(&partition->log, file->name))
 			continue;
@@ -233,6 +274,8 @@ static int open_all(struct klamm_broker *broker, struct files *files,
 	int rc = kl_dev_table_load(broker, &found, err);
 	if (rc == 0)
 		rc = list(files, err);
+	if (rc == 0 && found)
+		kl_dev_index_load(broker);
 	if (rc == 0)
 		rc = found ? recover_all(broker, files, err)
 			   : open_new(broker, files, err);
@@ -262,6 +305,8 @@ int kl_dev_data_open(struct klamm_broker *broker, struct klamm_error *err)
 
 void kl_dev_data_close(struct klamm_broker *broker)
 {
-	if (broker->store != NULL && broker->is_open)
-		kl_dev_store_sync_all(broker->store);
+	if (broker->store == NULL || !broker->is_open)
+		return;
+	kl_dev_store_sync_all(broker->store);
+	kl_dev_index_save(broker);
 }

@@ -24,6 +24,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/faults.c %D%/faults.h \
 	%D%/fetch.c \
 	%D%/find_coordinator.c \
+	%D%/index.c %D%/index.h \
 	%D%/init_producer_id.c \
 	%D%/keys.c %D%/keys.h \
 	%D%/list_offsets.c \
@@ -35,6 +36,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/partitions.c \
 	%D%/produce.c \
 	%D%/producers.c %D%/producers.h \
+	%D%/producers_save.c \
 	%D%/recover.c \
 	%D%/remains.c %D%/remains.h \
 	%D%/retention.c %D%/retention.h \

@@ -142,6 +142,11 @@ typedef bool (*kl_dev_seen_fn)(void *arg, const struct kl_batch_head *head,
  * looked at, too: for the last segment, the only one that a crash can have damaged. */
 int kl_dev_log_recover(struct kl_dev_log *log, int64_t base, size_t size, bool check,
 		       kl_dev_seen_fn seen, void *arg, size_t *cut_out);
+/* A segment of an earlier life comes behind the others, and is filled in afterwards. false:
+ * out of memory. */
+bool kl_dev_log_adopt(struct kl_dev_log *log, struct kl_dev_segment *segment);
+/* They are all there: the log ends with the last one. */
+void kl_dev_log_adopted(struct kl_dev_log *log);
 /* Every whole batch of the log, in order, with its bytes. 0, KAFKA_STORAGE_ERROR, or what is
  * returned by the first fn() that is not 0. */
 int kl_dev_log_walk(struct kl_dev_log *log,

@@ -105,6 +105,16 @@ void kl_dev_partition_trim(struct kl_dev_partition *partition, int64_t offset)
 	kl_dev_producers_trim(&partition->producers, partition->log.start);
 }
 
+void kl_dev_partition_forget(struct kl_dev_partition *partition)
+{
+	struct kl_dev_log *log = &partition->log;
+	for (size_t i = 0; i < log->segment_count; i++)
+		kl_dev_segment_free(log->segments[i]);
+	log->segment_count = 0;
+	log->cleaned = 0;
+	kl_dev_producers_free(&partition->producers);
+}
+
 int kl_dev_partition_mend(struct kl_dev_partition *partition)
 {
 	if (!partition->log.is_lost)

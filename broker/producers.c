@@ -23,7 +23,7 @@ struct kl_dev_producer *kl_dev_producer_find(const struct kl_dev_producers *prod
 	return producer;
 }
 
-static struct kl_dev_producer *add(struct kl_dev_producers *producers, int64_t id)
+struct kl_dev_producer *kl_dev_producer_add(struct kl_dev_producers *producers, int64_t id)
 {
 	struct kl_dev_producer *producer = calloc(1, sizeof(*producer));
 	if (producer == NULL)
@@ -44,7 +44,7 @@ static struct kl_dev_producer *add(struct kl_dev_producers *producers, int64_t i
 
 static struct kl_dev_producer *find_or_add(struct kl_dev_producers *producers, int64_t id)
 {
-	return kl_dev_producer_find(producers, id) ?: add(producers, id);
+	return kl_dev_producer_find(producers, id) ?: kl_dev_producer_add(producers, id);
 }
 
 static void drop(struct kl_dev_producers *producers, struct kl_dev_producer *producer)

@@ -6,6 +6,7 @@
 #ifndef KL_DEV_PRODUCERS_H
 #define KL_DEV_PRODUCERS_H
 
+#include "core/base/buf.h"
 #include "core/base/list.h"
 #include "core/record/batch.h"
 
@@ -66,6 +67,8 @@ void kl_dev_producers_init(struct kl_dev_producers *producers);
 void kl_dev_producers_free(struct kl_dev_producers *producers);
 struct kl_dev_producer *kl_dev_producer_find(const struct kl_dev_producers *producers,
 					     int64_t id); /* NULL = none */
+/* One that is not there. NULL: out of memory. */
+struct kl_dev_producer *kl_dev_producer_add(struct kl_dev_producers *producers, int64_t id);
 
 /* --- batches --- */
 
@@ -126,5 +129,11 @@ void kl_dev_producers_trim(struct kl_dev_producers *producers, int64_t start);
 /* Kafka's producer.id.expiration.ms: those that wrote nothing for so long. */
 void kl_dev_producers_expire(struct kl_dev_producers *producers, int64_t now_ms,
 			     int64_t after_ms);
+
+/* --- producers_save.c --- */
+
+void kl_dev_producers_put(struct kl_buf *b, const struct kl_dev_producers *producers);
+/* Into an empty table. false: out of memory, or not what was put; the table is to be freed. */
+bool kl_dev_producers_get(struct kl_reader *r, struct kl_dev_producers *producers);
 
 #endif

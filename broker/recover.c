@@ -60,16 +60,29 @@ static void end_at(struct kl_dev_log *log, int64_t end, size_t bytes)
 	log->synced_bytes = bytes;
 }
 
-int kl_dev_log_recover(struct kl_dev_log *log, int64_t base, size_t size, bool check,
-		       kl_dev_seen_fn seen, void *arg, size_t *cut_out)
+bool kl_dev_log_adopt(struct kl_dev_log *log, struct kl_dev_segment *segment)
 {
 	if (!kl_dev_grow((void **)&log->segments, &log->segment_cap, log->segment_count,
 			 sizeof(*log->segments)))
-		return KLAMM_ERR_KAFKA_STORAGE_ERROR;
-	struct kl_dev_segment *segment = kl_dev_segment_new(base);
-	if (segment == NULL)
-		return KLAMM_ERR_KAFKA_STORAGE_ERROR;
+		return false;
 	log->segments[log->segment_count++] = segment;
+	return true;
+}
+
+void kl_dev_log_adopted(struct kl_dev_log *log)
+{
+	const struct kl_dev_segment *last = log->segments[log->segment_count - 1];
+	end_at(log, last->end, last->bytes);
+}
+
+int kl_dev_log_recover(struct kl_dev_log *log, int64_t base, size_t size, bool check,
+		       kl_dev_seen_fn seen, void *arg, size_t *cut_out)
+{
+	struct kl_dev_segment *segment = kl_dev_segment_new(base);
+	if (segment == NULL || !kl_dev_log_adopt(log, segment)) {
+		kl_dev_segment_free(segment);
+		return KLAMM_ERR_KAFKA_STORAGE_ERROR;
+	}
 	int rc = scan(log, segment, size, check, seen, arg);
 	if (rc != 0)
 		return rc;

@@ -112,6 +112,42 @@ int kl_dev_store_failed(struct kl_dev_store *store, const char *what, const char
 	return KLAMM_ERR_KAFKA_STORAGE_ERROR;
 }
 
+/* --- small files --- */
+
+static int write_all(struct kl_os *os, struct kl_file *file, const uint8_t *p, size_t n)
+{
+	for (size_t at = 0; at < n;) {
+		ssize_t put = os->file_pwrite(file, p + at, n - at, (int64_t)at);
+		if (put <= 0)
+			return put < 0 ? (int)put : -ENOSPC;
+		at += (size_t)put;
+	}
+	return os->file_sync(file);
+}
+
+int kl_dev_store_put(struct kl_dev_store *store, const char *name, const void *p, size_t n)
+{
+	struct kl_os *os = store->loop->os;
+	char new_name[KL_DEV_FILE_NAME];
+	snprintf(new_name, sizeof(new_name), "%s.new", name);
+	KL_AUTO(kl_dev_free_text) char *path = kl_dev_store_path(store, name);
+	KL_AUTO(kl_dev_free_text) char *beside = kl_dev_store_path(store, new_name);
+	struct kl_file *file;
+	if (path == NULL || beside == NULL)
+		return -ENOMEM;
+	int rc = os->file_open(
+		os, beside, KL_FILE_WRITE | KL_FILE_CREATE | KL_FILE_TRUNCATE, &file);
+	if (rc < 0)
+		return rc;
+	rc = write_all(os, file, p, n);
+	os->file_close(file);
+	if (rc == 0)
+		rc = os->file_rename(os, beside, path);
+	else
+		os->file_unlink(os, beside); /* it may be what fills the disk */
+	return rc == 0 ? os->dir_sync(os, store->dir) : rc;
+}
+
 /* --- handles --- */
 
 static void close_handle(struct kl_dev_handle *handle)

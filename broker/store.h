@@ -4,6 +4,7 @@
  *
  *	lock                                    held while a broker uses the directory
  *	topics                                  the table; replaced as a whole (table.c)
+ *	index                                   of segments, while no broker runs (index.c)
  *	<topic id>-<partition>-<offset>.log     a segment, in Kafka's own format
  *	<...>.log.cleaned                       one that is to replace others (compact.c)
  *
@@ -58,6 +59,9 @@ int kl_dev_store_new(struct klamm_loop *loop, const char *dir, struct kl_dev_sto
 void kl_dev_store_free(struct kl_dev_store *store);
 /* "<dir>/<name>" from malloc, NULL = out of memory. */
 char *kl_dev_store_path(const struct kl_dev_store *store, const char *name);
+/* Replace a file as a whole, and come back when it is on the disk: written beside, synced,
+ * renamed. 0 or a negative errno. */
+int kl_dev_store_put(struct kl_dev_store *store, const char *name, const void *p, size_t n);
 /* Log, once until something works again, and answer KAFKA_STORAGE_ERROR. */
 int kl_dev_store_failed(struct kl_dev_store *store, const char *what, const char *name,
 			int rc);

@@ -17,7 +17,6 @@
 #define MAGIC	  "klammdb1"
 #define MAGIC_LEN 8
 #define TABLE	  "topics"
-#define TABLE_NEW "topics.new"
 /* 100,000 partitions take about 10 MiB. */
 #define TABLE_MAX ((size_t)256 << 20)
 /* No list of one thing is longer. */
@@ -85,38 +84,6 @@ static void encode(const struct klamm_broker *broker, struct kl_buf *b)
 
 /* --- save --- */
 
-static int write_all(struct kl_os *os, struct kl_file *file, const uint8_t *p, size_t n)
-{
-	for (size_t at = 0; at < n;) {
-		ssize_t put = os->file_pwrite(file, p + at, n - at, (int64_t)at);
-		if (put <= 0)
-			return put < 0 ? (int)put : -ENOSPC;
-		at += (size_t)put;
-	}
-	return os->file_sync(file);
-}
-
-static int write_table(struct kl_dev_store *store, const struct kl_buf *b)
-{
-	struct kl_os *os = store->loop->os;
-	KL_AUTO(kl_dev_free_text) char *path = kl_dev_store_path(store, TABLE);
-	KL_AUTO(kl_dev_free_text) char *beside = kl_dev_store_path(store, TABLE_NEW);
-	struct kl_file *file;
-	if (path == NULL || beside == NULL)
-		return -ENOMEM;
-	int rc = os->file_open(
-		os, beside, KL_FILE_WRITE | KL_FILE_CREATE | KL_FILE_TRUNCATE, &file);
-	if (rc < 0)
-		return rc;
-	rc = write_all(os, file, b->data, b->len);
-	os->file_close(file);
-	if (rc == 0)
-		rc = os->file_rename(os, beside, path);
-	else
-		os->file_unlink(os, beside); /* it may be what fills the disk */
-	return rc == 0 ? os->dir_sync(os, store->dir) : rc;
-}
-
 int kl_dev_save(struct klamm_broker *broker, struct klamm_error *err)
 {
 	struct kl_dev_store *store = broker->store;
@@ -124,7 +91,7 @@ int kl_dev_save(struct klamm_broker *broker, struct klamm_error *err)
 		return 0;
 	struct kl_buf b = {.max = TABLE_MAX};
 	encode(broker, &b);
-	int rc = b.failed ? -ENOMEM : write_table(store, &b);
+	int rc = b.failed ? -ENOMEM : kl_dev_store_put(store, TABLE, b.data, b.len);
 	kl_buf_free(&b);
 	store->is_stale = store->is_unsaved = rc < 0;
 	if (rc == 0)

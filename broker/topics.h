@@ -78,6 +78,8 @@ bool kl_dev_partition_saw(void *partition, const struct kl_batch_head *head,
 int64_t kl_dev_partition_stable(struct kl_dev_partition *partition);
 /* Records below offset, which is in start..high, are gone. */
 void kl_dev_partition_trim(struct kl_dev_partition *partition, int64_t offset);
+/* Nothing is known of its segments and producers; the files stay. */
+void kl_dev_partition_forget(struct kl_dev_partition *partition);
 /* 0, or KAFKA_STORAGE_ERROR: the log is not fit to be appended to. */
 int kl_dev_partition_mend(struct kl_dev_partition *partition);
 /* NULL: the topic (which may be NULL) has no such partition. */

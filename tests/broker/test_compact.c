@@ -201,11 +201,17 @@ static int64_t end_of_log(void)
 	return end;
 }
 
+/* With what the last one wrote down of its logs, and without. */
 static void restart(void)
 {
+	char index[1024];
 	if (dir == NULL)
 		return;
 	go();
+	come_back();
+	go();
+	snprintf(index, sizeof(index), "%s/index", dir);
+	ck_assert_int_eq(unlink(index), 0);
 	come_back();
 }
 
@@ -544,8 +550,8 @@ START_TEST(finishes_what_a_crash_left)
 	put("a=2");
 	put(_i == 0 ? "a=3" : "b");
 	put(_i == 0 ? "a=4" : "a");
-	/* A second name for each file, before any of them is replaced. */
-	shell("mkdir old && ln *.log old/");
+	/* A second name for each file that a compaction has not replaced yet. */
+	shell("mkdir old && { ln *.log old/ 2>/dev/null || true; }");
 	put("open=1");
 	usleep(100000);
 	put("open=2");

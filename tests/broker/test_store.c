@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/log.h"
+#include "core/net/loop.h"
 #include "core/record/batch_read.h"
 #include "tests/broker/peer.h"
 
@@ -45,6 +46,14 @@ static void go(void)
 {
 	peer_close(peer);
 	peer_stop();
+}
+
+/* As a kill leaves it: the segments are to be read. */
+static void lose_index(void)
+{
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/index", dir);
+	ck_assert_int_eq(unlink(path), 0);
 }
 
 static void up(void)
@@ -180,7 +189,8 @@ static struct kl_metadata_response *describe(void)
 	return PEER_CALL(peer, metadata, 12, &request);
 }
 
-/* In whatever order the directory, their ids and the table have them. */
+/* In whatever order the directory, their ids and the table have them; with an index (0) and
+ * without. */
 START_TEST(keeps_many_topics)
 {
 	char name[16];
@@ -190,6 +200,8 @@ START_TEST(keeps_many_topics)
 		ck_assert_int_eq(put(name, i + 1), 0);
 	}
 	go();
+	if (_i == 1)
+		lose_index();
 	come_back();
 	for (int i = 0; i < 12; i++) {
 		snprintf(name, sizeof(name), "topic-%d", i);
@@ -256,6 +268,8 @@ START_TEST(keeps_sequences)
 			peer_produce(peer, "seq", 0, b.data, b.len)->error_code, 0);
 	}
 	go();
+	if (_i == 1)
+		lose_index();
 	come_back();
 	/* Sent again it is known, one that is missing is missed. */
 	struct kl_produce_response_partition *r =
@@ -270,12 +284,128 @@ START_TEST(keeps_sequences)
 }
 END_TEST
 
+/* --- what a start does --- */
+
+static struct kl_os counting;
+static size_t reads, bytes_read, opens, syncs;
+
+static ssize_t count_pread(struct kl_file *file, void *p, size_t n, int64_t offset)
+{
+	ssize_t got = kl_os_real()->file_pread(file, p, n, offset);
+	reads++;
+	bytes_read += got > 0 ? (size_t)got : 0;
+	return got;
+}
+
+static int count_open(struct kl_os *os, const char *path, int flags,
+		      struct kl_file **file_out)
+{
+	opens++;
+	return kl_os_real()->file_open(kl_os_real(), path, flags, file_out);
+}
+
+static int count_sync(struct kl_file *file)
+{
+	syncs++;
+	return kl_os_real()->file_sync(file);
+}
+
+static int count_dir_sync(struct kl_os *os, const char *path)
+{
+	syncs++;
+	return kl_os_real()->dir_sync(kl_os_real(), path);
+}
+
+/* A broker begins and ends: what that took up to where clients may come. */
+static void count_start(void)
+{
+	struct klamm_loop *loop;
+	struct klamm_broker *broker;
+	struct klamm_error err;
+	struct klamm_broker_options o = options();
+	counting = *kl_os_real();
+	counting.file_pread = count_pread;
+	counting.file_open = count_open;
+	counting.file_sync = count_sync;
+	counting.dir_sync = count_dir_sync;
+	reads = bytes_read = opens = syncs = 0;
+	ck_assert_int_eq(kl_loop_new(&counting, NULL, &loop, &err), 0);
+	ck_assert_int_eq(klamm_loop_start(loop, &err), 0);
+	o.loop = loop;
+	ck_assert_msg(klamm_broker_new(&o, &broker, &err) == 0, "%s", err.text);
+	size_t so_far[] = {reads, bytes_read, opens, syncs};
+	klamm_broker_free(broker);
+	klamm_loop_free(loop);
+	reads = so_far[0];
+	bytes_read = so_far[1];
+	opens = so_far[2];
+	syncs = so_far[3];
+}
+
+/* A start takes as long as the disk needs for these: it syncs the table and its name, and
+ * reads the table and the index. It opens each segment, to see that it is as long as it
+ * was. */
+START_TEST(reads_no_record_at_the_start)
+{
+	static const char *const small[] = {"segment.bytes", "1048576", NULL};
+	struct peer_batch b;
+	create("full", small);
+	create("empty", NULL);
+	peer_batch(&b, 700, now_ms());
+	for (size_t n = 0; n < 3 * 1048576; n += b.len)
+		ck_assert_int_eq(
+			peer_produce(peer, "full", 0, b.data, b.len)->error_code, 0);
+	size_t files = count_files(".log");
+	ck_assert_uint_ge(files, 3);
+	go();
+	count_start();
+	ck_assert_uint_le(syncs, 2);
+	ck_assert_uint_le(opens, files + 4); /* lock, table twice, index */
+	ck_assert_uint_le(reads, 4);
+	ck_assert_uint_lt(bytes_read, 16384);
+	lose_index();
+	count_start();
+	ck_assert_uint_gt(bytes_read, 2 * 1048576);
+	count_start();
+	ck_assert_uint_lt(bytes_read, 16384);
+	come_back();
+	ck_assert_int_gt(read_all("full", 0), 0);
+}
+END_TEST
+
+/* 0: it is damaged; 1: it is empty; 2: a segment is longer; 3: one is gone. */
+START_TEST(believes_no_wrong_index)
+{
+	char command[8192];
+	static const char *const change[] = {
+		"printf X | dd of=index bs=1 seek=20 conv=notrunc 2>/dev/null",
+		": > index",
+		"head -c 40 /dev/zero >> $(ls *.log | head -1)",
+		"rm $(ls *.log | tail -1)",
+	};
+	up();
+	create("kept", NULL);
+	ck_assert_int_eq(put("kept", 3), 0);
+	go();
+	snprintf(command, sizeof(command), "cd %s && %s", dir, change[_i]);
+	ck_assert_int_eq(system(command), 0);
+	come_back();
+	int64_t end = _i < 3 ? 3 : 0;
+	ck_assert_int_eq(read_all("kept", 0), end);
+	ck_assert_int_eq(put("kept", 2), end);
+	snprintf(command, sizeof(command), "test ! -e %s/index", dir);
+	ck_assert_int_eq(system(command), 0);
+	down();
+}
+END_TEST
+
 START_TEST(cuts_what_is_torn)
 {
 	create("torn", NULL);
 	put("torn", 3);
 	put("torn", 3);
 	go();
+	lose_index();
 	/* The second batch loses its end. */
 	char path[4096];
 	struct stat st;
@@ -290,6 +420,7 @@ START_TEST(cuts_what_is_torn)
 		      "%s", log_text);
 	ck_assert_int_eq(put("torn", 1), 3);
 	go();
+	lose_index();
 	/* Now a bit is wrong in it. */
 	fd = open_last(path);
 	ck_assert_int_eq(fstat(fd, &st), 0);
@@ -298,6 +429,7 @@ START_TEST(cuts_what_is_torn)
 	come_back();
 	ck_assert_int_eq(read_all("torn", 0), 3);
 	go();
+	lose_index();
 	/* And there is something behind the end that is no batch. */
 	fd = open_last(path);
 	ck_assert_int_eq(fstat(fd, &st), 0);
@@ -544,9 +676,11 @@ UNIT_SUITE(store)
 	if (peer_is_foreign())
 		return s;
 	unit_add_fixture(s, keeps_records, up, down);
-	unit_add_fixture(s, keeps_many_topics, up, down);
+	unit_add_case(s, "keeps_many_topics", keeps_many_topics, up, down, 2);
 	unit_add_fixture(s, keeps_who_it_is, up, down);
-	unit_add_fixture(s, keeps_sequences, up, down);
+	unit_add_case(s, "keeps_sequences", keeps_sequences, up, down, 2);
+	unit_add_fixture(s, reads_no_record_at_the_start, up, down);
+	unit_add_loop(s, believes_no_wrong_index, 4);
 	unit_add_fixture(s, cuts_what_is_torn, up, down);
 	unit_add_fixture(s, begins_segments, up, down);
 	unit_add_fixture(s, deletes_files, up, down);

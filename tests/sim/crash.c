@@ -38,7 +38,7 @@ struct crash {
 	const char *roll_ms;  /* segment.ms of the topics */
 	const char *backoff;  /* of compaction */
 	unsigned extra;       /* topics made beside it */
-	unsigned kills, lives, cut_power;
+	unsigned kills, lives, cut_power, ends;
 	struct klamm_broker *broker; /* of the life that is now; NULL = it is coming up */
 	bool calm, produced, consumed;
 	uint64_t *seen[PARTITIONS]; /* by offset, as the consumer that followed saw it */
@@ -160,8 +160,17 @@ static void broker_main(void *arg)
 	struct klamm_broker *broker = start_broker(c, loop);
 	look_at_topics(c, broker);
 	c->broker = broker;
-	while (!c->consumed)
+	while (!c->consumed) {
 		kl_sim_sleep(c->sim, 100 * KL_MS);
+		if (c->calm || kl_sim_below(c->sim, 40) != 0)
+			continue;
+		/* In peace, for once; a kill may come in the middle of it. */
+		c->broker = NULL;
+		klamm_broker_free(broker);
+		broker = start_broker(c, loop);
+		c->ends++;
+		c->broker = broker;
+	}
 	klamm_broker_free(broker);
 	klamm_loop_free(loop);
 }
@@ -454,9 +463,10 @@ static void check(struct crash *c)
 	history_check(c->history, &want, &c->run->why);
 	keyed_check(c->keyed, &c->run->why);
 	struct history_counts n = history_count(c->history);
-	kl_buf_printf(&c->run->note, "%llu acked, %llu twice, %u kills, %u of them power cuts",
+	kl_buf_printf(&c->run->note,
+		      "%llu acked, %llu twice, %u kills, %u of them power cuts, %u ends",
 		      (unsigned long long)n.acked, (unsigned long long)n.duplicates, c->kills,
-		      c->cut_power);
+		      c->cut_power, c->ends);
 	keyed_note(c->keyed, &c->run->note);
 }
 
