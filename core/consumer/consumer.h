@@ -258,8 +258,8 @@ void kl_lookup_start(struct klamm_consumer *c, struct kl_lookup *lookup);
 void kl_lookup_cancel(struct klamm_consumer *c, struct kl_lookup *lookup);
 /* Sends what can be sent; the earliest time to look again goes to *when. */
 void kl_lookups_round(struct klamm_consumer *c, int64_t *when);
-/* Look up where a partition stands, and leave that be. */
-void kl_lookup_part(struct klamm_consumer *c, struct kl_cpart *part);
+/* Look up where a partition stands, and leave that be. false: out of memory. */
+bool kl_lookup_part(struct klamm_consumer *c, struct kl_cpart *part);
 /* It stands here. */
 void kl_lookup_found(struct klamm_consumer *c, struct kl_cpart *part, int64_t offset,
 		     int32_t leader_epoch);

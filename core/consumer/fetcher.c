@@ -11,6 +11,9 @@
 #include "core/broker/backoff.h"
 #include "core/consumer/consumer.h"
 
+/* Nothing will tell when there is memory again. */
+#define LOOK_AGAIN (100 * KL_MS)
+
 /* A Fetch and its partitions. */
 struct fetch {
 	struct kl_request request;
@@ -322,16 +325,24 @@ static void on_answer(struct kl_request *r, const struct kl_response *response)
 
 /* --- requests --- */
 
+/* For one partition more. */
+static bool make_room(struct fetch *fetch)
+{
+	if (fetch->count < fetch->cap)
+		return true;
+	size_t cap = fetch->cap ? fetch->cap * 2 : 16;
+	struct fetch_part *parts = reallocarray(fetch->parts, cap, sizeof(*parts));
+	if (parts == NULL)
+		return false;
+	fetch->parts = parts;
+	fetch->cap = cap;
+	return true;
+}
+
 static bool add_part(struct fetch *fetch, struct kl_cpart *part)
 {
-	if (fetch->count == fetch->cap) {
-		size_t cap = fetch->cap ? fetch->cap * 2 : 16;
-		struct fetch_part *parts = reallocarray(fetch->parts, cap, sizeof(*parts));
-		if (parts == NULL)
-			return false;
-		fetch->parts = parts;
-		fetch->cap = cap;
-	}
+	if (!make_room(fetch))
+		return false;
 	const struct kl_topic_info *info = part->topic->info;
 	fetch->parts[fetch->count++] = (struct fetch_part){
 		.part = kl_cpart_ref(part),
@@ -495,11 +506,15 @@ static struct fetch *get_fetch(struct klamm_consumer *c)
 	struct kl_list *link = kl_list_pop(&c->spare_requests);
 	struct fetch *fetch = link != NULL ? kl_list_entry(link, struct fetch, link)
 					   : calloc(1, sizeof(*fetch));
-	if (fetch != NULL) {
-		fetch->c = c;
-		kl_list_init(&fetch->link);
-	}
-	return fetch;
+	if (fetch == NULL)
+		return NULL;
+	fetch->c = c;
+	kl_list_init(&fetch->link);
+	/* Now: one that no partition fits in would leave empty, again and again. */
+	if (make_room(fetch))
+		return fetch;
+	put_fetch(fetch);
+	return NULL;
 }
 
 /* Adds the partition to its broker's next Fetch. */
@@ -522,15 +537,18 @@ static void plan(struct klamm_consumer *c, struct kl_cpart *part, struct kl_list
 		if (node->busy > 0)
 			return; /* one at a time: its answer is the next event */
 		fetch = get_fetch(c);
-		if (fetch == NULL)
+		if (fetch == NULL) {
+			*when = kl_min(*when, now(c) + LOOK_AGAIN);
 			return;
+		}
 		fetch->node = node;
 		fetch->max_bytes = budget;
 		fetch->max_wait = c->settings->fetch_max_wait_ms * KL_MS;
 		node->user = fetch;
 		kl_list_push(building, &fetch->link);
 	}
-	add_part(fetch, part);
+	if (!add_part(fetch, part))
+		*when = kl_min(*when, now(c) + LOOK_AGAIN);
 }
 
 /* A full partition is not in its broker's Fetch, and has to wait for the answer of that when
@@ -553,8 +571,8 @@ static void look_up(struct klamm_consumer *c, struct kl_cpart *part, int64_t *wh
 		*when = kl_min(*when, part->retry_at);
 	else if (part->state == KL_CPART_COMMITTED)
 		kl_committed_part_start(c, part);
-	else
-		kl_lookup_part(c, part);
+	else if (!kl_lookup_part(c, part))
+		*when = kl_min(*when, now(c) + LOOK_AGAIN);
 }
 
 /* Is it to be found out where the partition stands? */

@@ -302,11 +302,11 @@ static void part_done(struct klamm_consumer *c, struct kl_lookup *lookup, int co
 	free(own);
 }
 
-void kl_lookup_part(struct klamm_consumer *c, struct kl_cpart *part)
+bool kl_lookup_part(struct klamm_consumer *c, struct kl_cpart *part)
 {
 	struct kl_part_lookup *own = calloc(1, sizeof(*own));
 	if (own == NULL)
-		return; /* the next round tries again */
+		return false;
 	own->part = kl_cpart_ref(part);
 	own->lookup.topic = part->topic;
 	own->lookup.partition = part->partition;
@@ -314,6 +314,7 @@ void kl_lookup_part(struct klamm_consumer *c, struct kl_cpart *part)
 	own->lookup.done = part_done;
 	part->lookup = own;
 	kl_lookup_start(c, &own->lookup);
+	return true;
 }
 
 void kl_lookup_part_cancel(struct klamm_consumer *c, struct kl_cpart *part)
