@@ -22,11 +22,31 @@ static struct kl_produce *get_spare(struct klamm_producer *p)
 	return request;
 }
 
+/* For one batch more. */
+static bool make_room(struct kl_produce *request)
+{
+	if (request->count < request->cap)
+		return true;
+	size_t cap = request->cap ? request->cap * 2 : 16;
+	struct kl_pbatch **batches =
+		reallocarray(request->batches, cap, sizeof(*batches));
+	if (batches == NULL)
+		return false;
+	request->batches = batches;
+	request->cap = cap;
+	return true;
+}
+
 struct kl_produce *kl_produce_get(struct klamm_producer *p, struct kl_node *node)
 {
 	struct kl_produce *request = get_spare(p);
 	if (request == NULL)
 		return NULL;
+	/* Now: a request that nothing fits in would leave empty, again and again. */
+	if (!make_room(request)) {
+		kl_produce_put(request);
+		return NULL;
+	}
 	request->node = node;
 	request->deadline = KL_NEVER;
 	return request;
@@ -50,15 +70,8 @@ bool kl_produce_fits(const struct kl_produce *request, size_t size)
 
 bool kl_produce_add(struct kl_produce *request, struct kl_pbatch *batch)
 {
-	if (request->count == request->cap) {
-		size_t cap = request->cap ? request->cap * 2 : 16;
-		struct kl_pbatch **batches =
-			reallocarray(request->batches, cap, sizeof(*batches));
-		if (batches == NULL)
-			return false;
-		request->batches = batches;
-		request->cap = cap;
-	}
+	if (!make_room(request))
+		return false;
 	request->batches[request->count++] = batch;
 	request->bytes += batch->size;
 	request->deadline =
