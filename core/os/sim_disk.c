@@ -91,11 +91,15 @@ static void apply_by_fate(struct inode *inode, const struct write *w)
 
 static void settle(struct inode *inode, void (*how)(struct inode *, const struct write *))
 {
+	struct kl_sim *sim = inode->node->sim;
+	struct kl_thread *current = sim->current;
+	sim->current = NULL; /* what is on a disk is not in its node's memory */
 	kl_list_for_safe(w, &inode->writes, struct write, link) {
 		how(inode, w);
 		kl_list_remove(&w->link);
 		free(w);
 	}
+	sim->current = current;
 }
 
 static bool note_write(struct inode *inode, bool truncate, size_t offset, const void *p,
@@ -275,9 +279,12 @@ static ssize_t sim_file_pwrite(struct kl_file *file, const void *p, size_t n, in
 	}
 	if (n == 0)
 		return 0;
-	if ((end > before && !resize(&inode->live, end)) ||
-	    !note_write(inode, false, (size_t)offset, p, n))
+	if (end > before && !resize(&inode->live, end))
 		return -ENOMEM;
+	if (!note_write(inode, false, (size_t)offset, p, n)) {
+		inode->live.len = before;
+		return -ENOMEM;
+	}
 	memcpy(inode->live.p + offset, p, n);
 	set_used(inode, before);
 	kl_sim_trace(sim, "pwrite", inode->id, (uint64_t)offset, n);
