@@ -273,6 +273,11 @@ void kl_sim_sleep(struct kl_sim *sim, int64_t us)
 	kl_sim_block(sim, "sleeps", 0, sim->now + us);
 }
 
+const struct kl_sim_node *kl_sim_running(const struct kl_sim *sim)
+{
+	return sim->current != NULL ? sim->current->node : NULL;
+}
+
 static void run_one(struct kl_sim *sim)
 {
 	size_t i = kl_sim_draw(sim, KL_SIM_SCHED, sim->ready_count);

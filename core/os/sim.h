@@ -63,6 +63,8 @@ void kl_sim_spawn_service(struct kl_sim_node *node, const char *name, void (*fn)
 void kl_sim_at(struct kl_sim *sim, int64_t when, void (*fn)(void *), void *arg);
 /* In a fiber only. */
 void kl_sim_sleep(struct kl_sim *sim, int64_t us);
+/* The node whose fiber runs now; NULL between fibers. */
+const struct kl_sim_node *kl_sim_running(const struct kl_sim *sim);
 
 enum kl_sim_end {
 	KL_SIM_DONE = 0,

@@ -24,5 +24,16 @@ check_PROGRAMS += %D%/sim
 	-DSIM_PLUGINS='"$(abs_top_builddir)/plugins/.libs"'
 %C%_sim_LDADD = core/os/libsim.la %D%/libcopy.la
 
+# In this one libc's malloc() and its kin are ours.
+check_PROGRAMS += %D%/torture
+%C%_torture_SOURCES = \
+	%D%/bugs.c %D%/bugs.h \
+	%D%/torture.c %D%/torture.h \
+	%D%/torture_clients.c \
+	%D%/torture_memory.c %D%/torture_memory.h \
+	%D%/torture_session.c
+%C%_torture_CPPFLAGS = $(%C%_sim_CPPFLAGS)
+%C%_torture_LDADD = $(%C%_sim_LDADD)
+
 dist_check_SCRIPTS += %D%/bugs.test
-TESTS += %D%/sim %D%/bugs.test
+TESTS += %D%/sim %D%/torture %D%/bugs.test
