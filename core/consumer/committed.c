@@ -356,17 +356,18 @@ static void part_done(struct klamm_consumer *c, struct kl_committed *committed,
 	free(own);
 }
 
-void kl_committed_part_start(struct klamm_consumer *c, struct kl_cpart *part)
+bool kl_committed_part_start(struct klamm_consumer *c, struct kl_cpart *part)
 {
 	struct kl_committed_part *own = calloc(1, sizeof(*own));
 	if (own == NULL)
-		return; /* the next round tries again */
+		return false;
 	own->part = kl_cpart_ref(part);
 	own->committed.topic = part->topic;
 	own->committed.partition = part->partition;
 	own->committed.done = part_done;
 	part->committed = own;
 	kl_committed_start(c, &own->committed);
+	return true;
 }
 
 void kl_committed_part_cancel(struct kl_cpart *part)

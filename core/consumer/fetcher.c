@@ -569,9 +569,8 @@ static void look_up(struct klamm_consumer *c, struct kl_cpart *part, int64_t *wh
 {
 	if (part->retry_at > now(c))
 		*when = kl_min(*when, part->retry_at);
-	else if (part->state == KL_CPART_COMMITTED)
-		kl_committed_part_start(c, part);
-	else if (!kl_lookup_part(c, part))
+	else if (!(part->state == KL_CPART_COMMITTED ? kl_committed_part_start
+						     : kl_lookup_part)(c, part))
 		*when = kl_min(*when, now(c) + LOOK_AGAIN);
 }
 

@@ -128,8 +128,8 @@ void kl_committed_start(struct klamm_consumer *c, struct kl_committed *committed
 void kl_committed_cancel(struct kl_committed *committed);
 void kl_committed_round(struct klamm_consumer *c, int64_t *when);
 void kl_committed_fail(struct klamm_consumer *c, const struct klamm_error *err);
-/* Let a partition begin at its committed offset. */
-void kl_committed_part_start(struct klamm_consumer *c, struct kl_cpart *part);
+/* Let a partition begin at its committed offset. false: out of memory. */
+bool kl_committed_part_start(struct klamm_consumer *c, struct kl_cpart *part);
 void kl_committed_part_cancel(struct kl_cpart *part);
 
 #endif
