@@ -18,6 +18,29 @@ static void put_range(const struct klamm_broker *broker, const struct kl_dev_api
 		};
 }
 
+/* The one feature that there is (KIP-584). Clients before version 4 take no feature that
+ * may be at level 0, and what is at level 0 is not in force. */
+static bool put_features(struct kl_dev_call *call,
+			 struct kl_api_versions_response *response)
+{
+	struct kl_str name = KL_STR("transaction.version");
+	int16_t level = (int16_t)call->broker->limits.transaction_version;
+	response->supported_features = kl_type_new(
+		&kl_type_api_versions_response_supported_feature, &call->arena, 1);
+	response->finalized_features = kl_type_new(
+		&kl_type_api_versions_response_finalized_feature, &call->arena, 1);
+	if (response->supported_features == NULL || response->finalized_features == NULL)
+		return false;
+	response->finalized_features_epoch = 1;
+	response->supported_features[0].name = response->finalized_features[0].name = name;
+	response->supported_features[0].max_version = 2;
+	response->finalized_features[0].max_version_level = level;
+	response->finalized_features[0].min_version_level = level;
+	response->supported_features_n = call->version >= 4;
+	response->finalized_features_n = level > 0;
+	return true;
+}
+
 static bool is_word_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -60,7 +83,7 @@ void kl_dev_api_versions(struct kl_dev_call *call)
 	kl_msg_init(&kl_msg_api_versions_response, &response);
 	response.api_keys = kl_type_new(&kl_type_api_versions_response_api_key,
 					&call->arena, kl_dev_api_count);
-	if (response.api_keys == NULL) {
+	if (response.api_keys == NULL || !put_features(call, &response)) {
 		kl_dev_call_fail(call);
 		return;
 	}
@@ -68,6 +91,8 @@ void kl_dev_api_versions(struct kl_dev_call *call)
 	if (error == 0)
 		error = check(call);
 	response.error_code = (int16_t)error;
+	if (error != 0)
+		response.supported_features_n = response.finalized_features_n = 0;
 	if (error == KLAMM_ERR_UNSUPPORTED_VERSION)
 		put_range(call->broker, call->api, &response);
 	for (size_t i = 0; i < kl_dev_api_count && error == 0; i++)

@@ -8,12 +8,15 @@
 #include "broker/call.h"
 #include "broker/codecs.h"
 #include "broker/compact.h"
+#include "broker/coordinators.h"
 #include "broker/data.h"
 #include "broker/expiry.h"
 #include "broker/index.h"
 #include "broker/null.h"
+#include "broker/offsets.h"
 #include "broker/retention.h"
 #include "broker/sasl.h"
+#include "broker/txns.h"
 
 #define NODES_MAX 1000
 #define REPLICAS_DEFAULT 3
@@ -279,12 +282,16 @@ static void run_start(void *arg)
 	if (start->rc == 0)
 		start->rc = kl_dev_compaction_begin(broker, start->err);
 	if (start->rc == 0)
+		start->rc = kl_dev_txns_begin(broker, start->err);
+	if (start->rc == 0)
 		start->rc = kl_dev_data_open(broker, start->err);
 	kl_uuid_text(&broker->cluster_uuid, broker->cluster_id);
 	if (start->rc == 0)
 		start->rc = start_nodes(broker, start->err);
 	if (start->rc == 0)
 		begin_reign(broker);
+	if (start->rc == 0)
+		start->rc = kl_dev_coordinators_load(broker, start->err);
 	if (start->rc == 0)
 		kl_timer_set(broker->loop, &broker->sweep,
 			     broker->loop->now + SWEEP_EVERY);
@@ -306,6 +313,8 @@ static void run_free(void *arg)
 	kl_timer_drop(broker->loop, &broker->sweep);
 	kl_dev_retention_end(broker);
 	kl_dev_expiry_end(broker);
+	kl_dev_txns_end(broker);
+	kl_dev_offsets_drop_home(broker, -1);
 	for (int32_t i = 0; i < broker->options.nodes; i++)
 		kl_timer_drop(broker->loop, &broker->nodes[i].again);
 	kl_dev_topics_free(broker);
@@ -325,6 +334,8 @@ static struct klamm_broker *make(struct klamm_error *err)
 	kl_list_init(&broker->idle_calls);
 	kl_list_init(&broker->dead_conns);
 	kl_list_init(&broker->faults);
+	kl_list_init(&broker->txns.ending);
+	kl_list_init(&broker->txns.step.link);
 	broker->bury.fn = kl_dev_conns_bury;
 	kl_dev_limits_init(&broker->limits);
 	broker->next_producer_id = broker->producer_id_limit = 1;

@@ -16,6 +16,9 @@ struct kl_dev_codecs;
 struct kl_dev_compaction;
 struct kl_dev_null;
 struct kl_dev_sasl;
+struct kl_dev_txn;
+struct kl_dev_offsets;
+struct kl_dev_pending;
 
 /* One virtual broker: a listener and its connections. */
 struct kl_dev_node {
@@ -62,12 +65,21 @@ struct klamm_broker {
 	struct kl_timer sweep; /* closes connections that nobody uses */
 	struct kl_dev_limits limits;
 	struct {
-		struct kl_timer producers;
+		struct kl_timer producers, offsets;
 	} expiry;
+	struct {
+		struct kl_dev_txn *by_id;
+		struct kl_list ending; /* struct kl_dev_txn: between PREPARE and COMPLETE */
+		struct kl_hook step;
+		struct kl_timer retry, late, old;
+	} txns; /* see txns.h */
+	struct {
+		struct kl_dev_offsets *by_group;
+		struct kl_dev_pending *pending;
+	} offsets; /* see offsets.h */
 
 	struct kl_list faults;
 	int32_t last_fault;
-	int32_t coordinator; /* that a fault appointed; 0 = none */
 	int64_t requests[KL_API_COUNT];
 	struct {
 		int16_t min, max;

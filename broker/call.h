@@ -9,6 +9,7 @@
 #define KL_DEV_CALL_H
 
 #include "broker/broker.h"
+#include "broker/pledge.h"
 #include "broker/sasl.h"
 #include "core/base/error.h"
 #include "core/proto/packet.h"
@@ -67,6 +68,9 @@ struct kl_dev_call {
 	void *work; /* the handler's own, in the arena */
 	struct kl_dev_wait *waits;
 	size_t wait_count;
+	struct kl_dev_pledge *pledges; /* see pledge.h */
+	size_t pledge_count;
+	void (*then)(struct kl_dev_call *call);
 
 	/* The answer. */
 	struct kl_buf head;
@@ -133,8 +137,14 @@ void kl_dev_dispatch(struct kl_dev_conn *conn, struct kl_slab *slab, const uint8
 
 /* --- faults.c --- */
 
-/* The fault that this request meets, with a reference; NULL = none. */
-struct kl_dev_fault *kl_dev_fault_meet(const struct kl_dev_call *call);
+/* The fault that a request meets, with a reference; NULL = none. */
+struct kl_dev_asked {
+	struct klamm_broker *broker;
+	int api;
+	int32_t node;
+	const void *request; /* NULL: it could not be read */
+};
+struct kl_dev_fault *kl_dev_fault_meet(const struct kl_dev_asked *asked);
 void kl_dev_fault_unref(struct kl_dev_fault *fault);
 const struct klamm_broker_fault *kl_dev_fault_spec(const struct kl_dev_fault *fault);
 /* The error that a fault has for the whole request; for a topic (partition -1) or one of its
@@ -150,8 +160,6 @@ void kl_dev_fault_before(const struct kl_dev_call *call);
 /* To an answer that is about to be encoded; to its bytes. false: out of memory. */
 void kl_dev_fault_mark(const struct kl_dev_call *call, int version, void *response);
 bool kl_dev_fault_spoil(struct kl_dev_call *call);
-/* The node that FindCoordinator names. */
-struct kl_dev_node *kl_dev_coordinator(const struct kl_dev_call *call);
 
 /* --- partitions.c: what every handler of records asks --- */
 
@@ -178,6 +186,8 @@ bool kl_dev_call_replicas(struct kl_dev_call *call, const struct kl_dev_partitio
 #define KL_DEV_TOPIC_OPERATIONS 0x0df8
 #define KL_DEV_CLUSTER_OPERATIONS 0x1fa0
 
+void kl_dev_add_offsets_to_txn(struct kl_dev_call *call);
+void kl_dev_add_partitions_to_txn(struct kl_dev_call *call);
 void kl_dev_alter_configs(struct kl_dev_call *call);
 void kl_dev_api_versions(struct kl_dev_call *call);
 void kl_dev_create_partitions(struct kl_dev_call *call);
@@ -187,12 +197,21 @@ void kl_dev_delete_topics(struct kl_dev_call *call);
 void kl_dev_describe_cluster(struct kl_dev_call *call);
 void kl_dev_describe_configs(struct kl_dev_call *call);
 void kl_dev_describe_topic_partitions(struct kl_dev_call *call);
+void kl_dev_describe_producers(struct kl_dev_call *call);
+void kl_dev_describe_transactions(struct kl_dev_call *call);
+void kl_dev_end_txn(struct kl_dev_call *call);
 void kl_dev_fetch(struct kl_dev_call *call);
 void kl_dev_find_coordinator(struct kl_dev_call *call);
 void kl_dev_init_producer_id(struct kl_dev_call *call);
 void kl_dev_list_offsets(struct kl_dev_call *call);
+void kl_dev_list_transactions(struct kl_dev_call *call);
 void kl_dev_metadata(struct kl_dev_call *call);
+void kl_dev_offset_commit(struct kl_dev_call *call);
+void kl_dev_offset_delete(struct kl_dev_call *call);
+void kl_dev_offset_fetch(struct kl_dev_call *call);
 void kl_dev_offset_for_leader_epoch(struct kl_dev_call *call);
 void kl_dev_produce(struct kl_dev_call *call);
+void kl_dev_txn_offset_commit(struct kl_dev_call *call);
+void kl_dev_write_txn_markers(struct kl_dev_call *call);
 
 #endif

@@ -12,6 +12,11 @@ int kl_dev_data_open(struct klamm_broker *broker, struct klamm_error *err);
 /* Everything is on the disk then. No job of the store runs. */
 void kl_dev_data_close(struct klamm_broker *broker);
 
+/* --- init_producer_id.c --- */
+
+/* One that was never given. 0 or COORDINATOR_NOT_AVAILABLE. */
+int kl_dev_producer_id(struct klamm_broker *broker, int64_t *id_out);
+
 /* --- table.c --- */
 
 /* Write the table, and come back when it is on the disk. KAFKA_STORAGE_ERROR. */

@@ -10,6 +10,8 @@ const struct kl_dev_api kl_dev_apis[] = {
 	{KL_API_FETCH, 4, 18, 4, kl_dev_fetch},
 	{KL_API_LIST_OFFSETS, 0, 11, 1, kl_dev_list_offsets},
 	{KL_API_METADATA, 0, 13, 0, kl_dev_metadata},
+	{KL_API_OFFSET_COMMIT, 2, 10, 2, kl_dev_offset_commit},
+	{KL_API_OFFSET_FETCH, 1, 10, 1, kl_dev_offset_fetch},
 	{KL_API_FIND_COORDINATOR, 0, 6, 0, kl_dev_find_coordinator},
 	{KL_API_SASL_HANDSHAKE, 0, 1, 0, kl_dev_sasl_handshake},
 	{KL_API_API_VERSIONS, 0, 5, 0, kl_dev_api_versions},
@@ -17,12 +19,21 @@ const struct kl_dev_api kl_dev_apis[] = {
 	{KL_API_DELETE_TOPICS, 1, 6, 1, kl_dev_delete_topics},
 	{KL_API_DELETE_RECORDS, 0, 2, 0, kl_dev_delete_records},
 	{KL_API_INIT_PRODUCER_ID, 0, 5, 0, kl_dev_init_producer_id},
+	{KL_API_ADD_PARTITIONS_TO_TXN, 0, 5, 0, kl_dev_add_partitions_to_txn},
+	{KL_API_ADD_OFFSETS_TO_TXN, 0, 4, 0, kl_dev_add_offsets_to_txn},
+	{KL_API_END_TXN, 0, 5, 0, kl_dev_end_txn},
+	{KL_API_WRITE_TXN_MARKERS, 1, 2, 1, kl_dev_write_txn_markers},
+	{KL_API_TXN_OFFSET_COMMIT, 0, 6, 0, kl_dev_txn_offset_commit},
 	{KL_API_OFFSET_FOR_LEADER_EPOCH, 2, 4, 2, kl_dev_offset_for_leader_epoch},
 	{KL_API_DESCRIBE_CONFIGS, 1, 4, 1, kl_dev_describe_configs},
 	{KL_API_SASL_AUTHENTICATE, 0, 2, 0, kl_dev_sasl_authenticate},
 	{KL_API_CREATE_PARTITIONS, 0, 3, 0, kl_dev_create_partitions},
 	{KL_API_INCREMENTAL_ALTER_CONFIGS, 0, 1, 0, kl_dev_alter_configs},
+	{KL_API_OFFSET_DELETE, 0, 0, 0, kl_dev_offset_delete},
 	{KL_API_DESCRIBE_CLUSTER, 0, 2, 0, kl_dev_describe_cluster},
+	{KL_API_DESCRIBE_PRODUCERS, 0, 0, 0, kl_dev_describe_producers},
+	{KL_API_DESCRIBE_TRANSACTIONS, 0, 0, 0, kl_dev_describe_transactions},
+	{KL_API_LIST_TRANSACTIONS, 0, 2, 0, kl_dev_list_transactions},
 	{KL_API_DESCRIBE_TOPIC_PARTITIONS, 0, 0, 0, kl_dev_describe_topic_partitions},
 };
 const size_t kl_dev_api_count = kl_countof(kl_dev_apis);
@@ -59,7 +70,8 @@ static void run(struct kl_dev_call *call)
 /* The handler of an API that waited before is started like any other. */
 static void begin(struct kl_dev_call *call)
 {
-	call->fault = kl_dev_fault_meet(call);
+	call->fault = kl_dev_fault_meet(&(struct kl_dev_asked){
+		call->broker, call->api->api, call->conn->node->id, call->request});
 	int64_t delay =
 		call->fault != NULL ? kl_dev_fault_spec(call->fault)->delay_ms : 0;
 	if (delay > 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is forgotten with time: producers that write no more. */
+/* What is forgotten with time: producers that write no more, old commits of groups. */
 #ifndef KL_DEV_EXPIRY_H
 #define KL_DEV_EXPIRY_H
 

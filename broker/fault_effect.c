@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What faults do beside the errors that handlers answer with: leaders and coordinators that
  * move, answers that are throttled, cut or garbled. */
+#include "broker/coordinators.h"
 #include "broker/faults.h"
 
 /* --- before --- */
@@ -51,25 +52,6 @@ static void move_leaders(struct klamm_broker *broker, const struct klamm_broker_
 	}
 }
 
-struct kl_dev_node *kl_dev_coordinator(const struct kl_dev_call *call)
-{
-	struct kl_dev_node *node = kl_dev_node(call->broker, call->broker->coordinator);
-	return node != NULL && kl_dev_node_runs(node) ? node : call->conn->node;
-}
-
-static void move_coordinator(const struct kl_dev_call *call, int32_t to)
-{
-	struct klamm_broker *broker = call->broker;
-	int32_t n = broker->options.nodes, from = kl_dev_coordinator(call)->id;
-	for (int32_t i = 1; to < 0 && i < n; i++) {
-		int32_t id = (from - 1 + i) % n + 1;
-		if (kl_dev_node_runs(kl_dev_node(broker, id)))
-			to = id;
-	}
-	if (to > 0)
-		broker->coordinator = to;
-}
-
 void kl_dev_fault_before(const struct kl_dev_call *call)
 {
 	if (call->fault == NULL)
@@ -78,7 +60,7 @@ void kl_dev_fault_before(const struct kl_dev_call *call)
 	if (spec->leader != 0)
 		move_leaders(call->broker, spec);
 	if (spec->coordinator != 0)
-		move_coordinator(call, spec->coordinator);
+		kl_dev_coordinators_move(call, spec->coordinator);
 }
 
 /* --- the answer --- */

@@ -89,7 +89,7 @@ static const char *const partition_names[] = {"Index", "Partition", "PartitionIn
 					      NULL};
 
 /* Does an element of an array of topics name this one? */
-static bool names_topic(const struct kl_dev_call *call, const struct kl_type *type,
+static bool names_topic(const struct kl_dev_asked *asked, const struct kl_type *type,
 			const uint8_t *obj, const char *topic)
 {
 	for (unsigned i = 0; i < type->field_count; i++) {
@@ -101,7 +101,7 @@ static bool names_topic(const struct kl_dev_call *call, const struct kl_type *ty
 			return true;
 		if (field->type == KL_UUID && strcmp(field->name, "TopicId") == 0) {
 			const struct kl_dev_topic *found = kl_dev_topic_with_id(
-				call->broker, (const void *)(obj + field->offset));
+				asked->broker, (const void *)(obj + field->offset));
 			if (found != NULL && strcmp(found->name, topic) == 0)
 				return true;
 		}
@@ -144,10 +144,23 @@ static bool names_partition(const struct kl_type *type, const uint8_t *obj,
 	return !any;
 }
 
-static bool array_names(const struct kl_dev_call *call, const struct kl_field *field,
-			const struct klamm_broker_fault *spec)
+static bool array_names(const struct kl_dev_asked *asked, const struct kl_field *field,
+			const uint8_t *obj, const struct klamm_broker_fault *spec);
+
+/* Does a part of a request name it, itself or in an array of its own (a group's topics)? */
+static bool part_names(const struct kl_dev_asked *asked, const struct kl_type *type,
+		       const uint8_t *obj, const struct klamm_broker_fault *spec)
 {
-	const uint8_t *obj = call->request;
+	for (unsigned i = 0; i < type->field_count; i++)
+		if ((type->fields[i].flags & KL_FIELD_ARRAY) &&
+		    array_names(asked, &type->fields[i], obj, spec))
+			return true;
+	return false;
+}
+
+static bool array_names(const struct kl_dev_asked *asked, const struct kl_field *field,
+			const uint8_t *obj, const struct klamm_broker_fault *spec)
+{
 	const uint8_t *element = *(const uint8_t *const *)(obj + field->offset);
 	int32_t n = *(const int32_t *)(obj + field->count_offset);
 	if (field->type == KL_STRING) { /* DeleteTopics 1-5 */
@@ -158,21 +171,18 @@ static bool array_names(const struct kl_dev_call *call, const struct kl_field *f
 		return false;
 	}
 	for (; n > 0 && field->type == KL_STRUCT; n--, element += field->sub->size)
-		if (names_topic(call, field->sub, element, spec->topic) &&
-		    (spec->partition < 0 ||
-		     names_partition(field->sub, element, spec->partition)))
+		if (names_topic(asked, field->sub, element, spec->topic)
+			    ? spec->partition < 0 ||
+				      names_partition(field->sub, element, spec->partition)
+			    : part_names(asked, field->sub, element, spec))
 			return true;
 	return false;
 }
 
-static bool names(const struct kl_dev_call *call, const struct klamm_broker_fault *spec)
+static bool names(const struct kl_dev_asked *asked, const struct klamm_broker_fault *spec)
 {
-	const struct kl_type *type = kl_msg_request(call->api->api)->type;
-	for (unsigned i = 0; i < type->field_count && call->request != NULL; i++)
-		if ((type->fields[i].flags & KL_FIELD_ARRAY) &&
-		    array_names(call, &type->fields[i], spec))
-			return true;
-	return false;
+	return asked->request != NULL &&
+	       part_names(asked, kl_msg_request(asked->api)->type, asked->request, spec);
 }
 
 /* --- meeting one --- */
@@ -194,12 +204,12 @@ static bool is_api(const struct klamm_broker_fault *spec, int api)
 			     : spec->api == api;
 }
 
-static bool fits(const struct kl_dev_fault *fault, const struct kl_dev_call *call)
+static bool fits(const struct kl_dev_fault *fault, const struct kl_dev_asked *asked)
 {
 	const struct klamm_broker_fault *spec = &fault->spec;
-	return fault->left != 0 && is_api(spec, call->api->api) &&
-	       (spec->node == 0 || spec->node == call->conn->node->id) &&
-	       (spec->topic == NULL || names(call, spec));
+	return fault->left != 0 && is_api(spec, asked->api) &&
+	       (spec->node == 0 || spec->node == asked->node) &&
+	       (spec->topic == NULL || names(asked, spec));
 }
 
 /* It fits; is it this one's turn? */
@@ -217,11 +227,11 @@ static bool is_due(struct kl_dev_fault *fault)
 	       (double)(kl_dev_fault_random(fault) >> 11) * 0x1p-53 < spec->probability;
 }
 
-struct kl_dev_fault *kl_dev_fault_meet(const struct kl_dev_call *call)
+struct kl_dev_fault *kl_dev_fault_meet(const struct kl_dev_asked *asked)
 {
-	kl_list_for(fault, &call->broker->faults, struct kl_dev_fault, link)
+	kl_list_for(fault, &asked->broker->faults, struct kl_dev_fault, link)
 	{
-		if (!fits(fault, call) || !is_due(fault))
+		if (!fits(fault, asked) || !is_due(fault))
 			continue;
 		if (fault->left > 0)
 			fault->left--;

@@ -105,6 +105,7 @@ static bool tell_aborted(struct fetch *f, const struct kl_dev_partition *partiti
 	out->aborted_transactions =
 		kl_type_new(&kl_type_fetch_response_aborted_transaction, &f->call->arena,
 			    to - from);
+	out->aborted_transactions_n = 0;
 	for (size_t i = from; i < to && out->aborted_transactions != NULL; i++) {
 		const struct kl_dev_ended *ended = &aborted->list[i];
 		if (ended->first >= span.next_offset)

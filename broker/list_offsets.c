@@ -3,6 +3,8 @@
 #include "broker/call.h"
 #include "broker/null.h"
 
+#define READ_COMMITTED 1
+
 /* Times that are none. */
 enum {
 	LATEST = -1,
@@ -13,10 +15,11 @@ enum {
 	EARLIEST_PENDING_UPLOAD = -6, /* KIP-1023 */
 };
 
-static int find(struct kl_dev_log *log, bool null, int64_t timestamp,
+/* end: what is behind it the client does not see. */
+static int find(struct kl_dev_log *log, int64_t end, int64_t timestamp,
 		struct kl_dev_found *found)
 {
-	int64_t end = null ? KL_DEV_NULL_END : log->high;
+	int rc;
 	*found = (struct kl_dev_found){-1, -1, -1};
 	switch (timestamp) {
 	case LATEST:
@@ -32,10 +35,25 @@ static int find(struct kl_dev_log *log, bool null, int64_t timestamp,
 	case EARLIEST_PENDING_UPLOAD:
 		return 0;
 	case NEWEST:
-		return kl_dev_log_find_newest(log, found);
+		rc = kl_dev_log_find_newest(log, found);
+		break;
 	default:
-		return kl_dev_log_find_time(log, timestamp, found);
+		rc = kl_dev_log_find_time(log, timestamp, found);
+		break;
 	}
+	if (rc == 0 && found->offset >= end)
+		*found = (struct kl_dev_found){-1, -1, -1};
+	return rc;
+}
+
+static int64_t end_of(const struct kl_dev_call *call, struct kl_dev_partition *partition)
+{
+	const struct kl_list_offsets_request *request = call->request;
+	if (call->broker->null != NULL)
+		return KL_DEV_NULL_END;
+	return request->isolation_level == READ_COMMITTED
+		       ? kl_dev_partition_stable(partition)
+		       : partition->log.high;
 }
 
 /* Version 0 asked for where segments begin, the newest first; here the log is one segment. */
@@ -73,7 +91,7 @@ static bool answer_one(struct kl_dev_call *call,
 	if (call->version == 0)
 		return answer_old(call, &partition->log, asked, out);
 	struct kl_dev_found found;
-	error = find(&partition->log, call->broker->null != NULL, asked->timestamp, &found);
+	error = find(&partition->log, end_of(call, partition), asked->timestamp, &found);
 	out->error_code = (int16_t)error;
 	if (error != 0)
 		return true;

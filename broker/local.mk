@@ -1,23 +1,31 @@
 lib_LTLIBRARIES += libklamm-broker.la
 libklamm_broker_la_SOURCES = \
+	%D%/add_offsets_to_txn.c \
+	%D%/add_partitions_to_txn.c \
 	%D%/alter_configs.c \
 	%D%/api_versions.c \
 	%D%/auth.c \
+	%D%/batch_make.c %D%/batch_make.h \
 	%D%/broker.c %D%/broker.h \
 	%D%/call.c %D%/call.h \
 	%D%/codecs.c %D%/codecs.h \
 	%D%/compact.c %D%/compact.h \
 	%D%/configs.c %D%/configs.h \
+	%D%/commits.h \
 	%D%/conn.c \
 	%D%/control.c \
+	%D%/coordinators.c %D%/coordinators.h \
 	%D%/create_topics.c \
 	%D%/data.c %D%/data.h \
 	%D%/delete_topics.c \
 	%D%/describe_cluster.c \
 	%D%/describe_configs.c \
+	%D%/describe_producers.c \
 	%D%/describe_topic_partitions.c \
+	%D%/describe_transactions.c \
 	%D%/dirty.c %D%/dirty.h \
 	%D%/dispatch.c \
+	%D%/end_txn.c \
 	%D%/expiry.c %D%/expiry.h \
 	%D%/fault_effect.c \
 	%D%/fault_text.c \
@@ -28,13 +36,21 @@ libklamm_broker_la_SOURCES = \
 	%D%/init_producer_id.c \
 	%D%/keys.c %D%/keys.h \
 	%D%/list_offsets.c \
+	%D%/list_transactions.c \
 	%D%/log.c %D%/log.h \
 	%D%/log_time.c \
 	%D%/metadata.c \
 	%D%/null.c %D%/null.h \
+	%D%/offset_commit.c \
+	%D%/offset_delete.c \
+	%D%/offset_expiry.c \
+	%D%/offset_fetch.c \
 	%D%/offset_for_leader_epoch.c \
+	%D%/offsets.c %D%/offsets.h \
 	%D%/partitions.c \
+	%D%/pledge.c %D%/pledge.h \
 	%D%/produce.c \
+	%D%/produce_txn.c %D%/produce_txn.h \
 	%D%/producers.c %D%/producers.h \
 	%D%/producers_save.c \
 	%D%/recover.c \
@@ -47,8 +63,14 @@ libklamm_broker_la_SOURCES = \
 	%D%/store.c %D%/store.h \
 	%D%/sync.c \
 	%D%/table.c \
-	%D%/topics.c %D%/topics.h
-libklamm_broker_la_LIBADD = libklamm.la
+	%D%/topics.c %D%/topics.h \
+	%D%/txn_log.c \
+	%D%/txn_markers.c \
+	%D%/txn_offset_commit.c \
+	%D%/txn_steps.c \
+	%D%/txns.c %D%/txns.h \
+	%D%/write_txn_markers.c
+libklamm_broker_la_LIBADD = libklamm.la $(PCRE2_LIBS)
 libklamm_broker_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 	-Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,--version-script=%D%/klamm-broker.map
 libklamm_broker_la_DEPENDENCIES = libklamm.la %D%/klamm-broker.map

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Metadata 0-13. A topic that is made because a client asked for it is there at once, where
  * Kafka first says that it is not. */
-#include "broker/call.h"
+#include "broker/coordinators.h"
 
 struct metadata {
 	struct kl_dev_call *call;
@@ -67,6 +67,7 @@ static bool put_topic(struct metadata *m, struct kl_dev_topic *topic)
 	struct kl_metadata_response_topic *out = next_topic(m);
 	out->name = kl_dev_topic_name(topic);
 	out->topic_id = topic->id;
+	out->is_internal = kl_dev_topic_is_internal(out->name);
 	out->error_code = (int16_t)kl_dev_topic_error(m->call, out->name, -1);
 	if (out->error_code != 0)
 		return true;
@@ -106,7 +107,9 @@ static bool put_missing(struct metadata *m, const struct kl_metadata_request_top
 	struct kl_dev_topic *topic;
 	struct kl_dev_topic_spec spec = {
 		.name = asked->name, .partitions = -1, .replicas = -1};
-	error = kl_dev_topic_create(broker, &spec, &topic, NULL);
+	error = kl_dev_topic_is_internal(asked->name)
+			? kl_dev_topic_create_internal(broker, asked->name, &topic)
+			: kl_dev_topic_create(broker, &spec, &topic, NULL);
 	return error != 0 ? put_error(m, asked, error) : put_topic(m, topic);
 }
 

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker/call.h"
+#include "broker/coordinators.h"
+#include "broker/data.h"
+#include "broker/txns.h"
 
 struct kl_dev_partition *kl_dev_partition(struct kl_dev_topic *topic, int32_t index)
 {
@@ -122,6 +124,23 @@ int kl_dev_partition_mend(struct kl_dev_partition *partition)
 	kl_dev_producers_free(&partition->producers);
 	int rc = kl_dev_log_repair(&partition->log, kl_dev_partition_saw, partition);
 	kl_dev_producers_trim(&partition->producers, partition->log.start);
+	if (rc == 0)
+		rc = kl_dev_coordinators_reload(partition->log.home.store->owner, partition);
+	partition->log.is_lost = rc != 0;
+	return rc;
+}
+
+int kl_dev_partition_ready(struct klamm_broker *broker, struct kl_dev_partition *partition)
+{
+	const struct kl_dev_config *config = &partition->topic->settings.config;
+	partition->log.roll = (struct kl_dev_roll){
+		.bytes = (size_t)config->segment_bytes,
+		.ms = config->compacts ? kl_min(config->segment_ms, config->max_lag_ms)
+				       : config->segment_ms,
+	};
+	int rc = kl_dev_partition_mend(partition);
+	if (rc == 0 && broker->store != NULL && broker->store->is_unsaved)
+		rc = kl_dev_save(broker, NULL);
 	return rc;
 }
 
@@ -132,6 +151,7 @@ static void on_synced(struct kl_dev_log *log, bool ok)
 	if (!ok)
 		kl_dev_partition_mend(partition); /* or else the next append tries */
 	kl_dev_partition_changed(partition);
+	kl_dev_txns_progress(log->home.store->owner);
 }
 
 static bool keep(struct klamm_broker *broker, struct kl_dev_partition *partition)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Produce 3-13: validate a batch as Kafka's LogValidator does, and append it. */
-#include "broker/call.h"
 #include "broker/codecs.h"
+#include "broker/coordinators.h"
 #include "broker/data.h"
 #include "broker/null.h"
+#include "broker/produce_txn.h"
 #include "core/record/batch_read.h"
 
 #define CODEC_ZSTD 4
@@ -177,33 +178,14 @@ static int validate(struct take *t, int64_t *newest_out)
 		rc = kl_batch_validate(&t->head, t->records, newest_out, &t->err);
 	else
 		rc = kl_batch_validate_head(&t->head, &t->err);
-	if (rc == 0 && (t->head.attributes & KL_ATTR_TRANSACTIONAL))
-		rc = refuse(t, KLAMM_ERR_INVALID_TXN_STATE,
-			    "this broker has no transactions");
 	return rc != 0 ? rc : check_records(t, *newest_out);
-}
-
-/* Is the partition's log fit to be appended to? */
-static int make_ready(struct take *t)
-{
-	struct klamm_broker *broker = t->call->broker;
-	const struct kl_dev_config *config = &t->partition->topic->settings.config;
-	t->partition->log.roll = (struct kl_dev_roll){
-		.bytes = (size_t)config->segment_bytes,
-		.ms = config->compacts ? kl_min(config->segment_ms, config->max_lag_ms)
-				       : config->segment_ms,
-	};
-	int rc = kl_dev_partition_mend(t->partition);
-	if (rc == 0 && broker->store != NULL && broker->store->is_unsaved)
-		rc = kl_dev_save(broker, NULL);
-	return rc;
 }
 
 static int append(struct take *t, int64_t newest)
 {
 	struct kl_dev_partition *partition = t->partition;
 	const struct kl_dev_seen *seen;
-	int rc = make_ready(t);
+	int rc = kl_dev_partition_ready(t->call->broker, partition);
 	if (rc == 0)
 		rc = kl_dev_producer_check(&partition->producers, &t->head,
 					   KL_DEV_FROM_CLIENT, &seen);
@@ -215,6 +197,9 @@ static int append(struct take *t, int64_t newest)
 		t->out->log_append_time_ms = seen->timestamp;
 		return 0;
 	}
+	if (!kl_dev_produce_joined(t->call, partition, &t->head))
+		return refuse(t, KLAMM_ERR_INVALID_TXN_STATE,
+			      "the records are not part of an ongoing transaction");
 	bool append_time = partition->topic->settings.config.timestamp_type ==
 			   KLAMM_TIMESTAMP_LOG_APPEND;
 	struct kl_dev_stamp stamp = {append_time, append_time ? t->now : newest};
@@ -269,7 +254,7 @@ static void tell_leader(const struct take *t, struct kl_produce_response *respon
 }
 
 static void produce_one(struct take *t, const struct kl_produce_request_topic *topic,
-			const struct kl_produce_request_partition *asked,
+			const struct kl_produce_request_partition *asked, int joined,
 			struct kl_produce_response *response)
 {
 	const struct kl_produce_request *request = t->call->request;
@@ -279,8 +264,12 @@ static void produce_one(struct take *t, const struct kl_produce_request_topic *t
 	t->out->base_offset = t->out->log_append_time_ms = -1;
 	t->partition = kl_dev_call_partition(t->call, topic->name, &topic->topic_id,
 					     asked->index, &error);
+	if (error == 0)
+		error = joined;
 	if (error == 0 && (request->acks < -1 || request->acks > 1))
 		error = KLAMM_ERR_INVALID_REQUIRED_ACKS;
+	if (error == 0 && kl_dev_topic_is_internal(kl_dev_topic_name(t->partition->topic)))
+		error = KLAMM_ERR_INVALID_TOPIC_EXCEPTION;
 	if (error == 0)
 		error = take(t, asked->records);
 	t->out->error_code = (int16_t)error;
@@ -299,89 +288,39 @@ static void produce_one(struct take *t, const struct kl_produce_request_topic *t
 
 /* --- waiting for the disk, with acks=all --- */
 
-/* A partition that was appended to. */
-struct pending {
-	struct kl_produce_response_partition *out;
-	struct klamm_uuid topic; /* partitions may go meanwhile */
-	int32_t index;
-	int64_t end;       /* this much is to be synced */
-	unsigned failures; /* of syncs, before */
-};
-
 struct work {
+	struct kl_dev_join join; /* the first: produce_txn.c looks for it */
 	struct kl_produce_response response;
-	struct pending *pending; /* NULL: acknowledged as soon as it is appended */
-	size_t pending_count;
+	size_t done; /* partitions */
+	/* Of partitions that were appended to, and where each is answered; NULL: acknowledged
+	 * as soon as they are. */
+	struct kl_dev_pledge *pledges;
+	struct kl_produce_response_partition **pledged;
+	size_t pledge_count;
 	bool failed; /* some partition */
 };
 
+/* A batch that was there already may not be on the disk, either. */
 static void await_sync(struct take *t, struct work *work)
 {
 	struct kl_dev_log *log = &t->partition->log;
-	if (work->pending == NULL || log->synced >= log->end)
+	if (work->pledges == NULL || log->synced >= log->end)
 		return;
-	work->pending[work->pending_count++] = (struct pending){
-		.out = t->out,
-		.topic = t->partition->topic->id,
-		.index = t->partition->index,
-		.end = log->end,
-		.failures = log->failures,
-	};
-	/* A batch that was there already may not be on the disk, either. */
-	log->wanted = log->end;
-	kl_dev_sync_written(log->sync);
+	work->pledged[work->pledge_count] = t->out;
+	work->pledges[work->pledge_count++] = kl_dev_pledge_on(t->partition);
 }
 
-/* Is this one decided? */
-static bool settle(struct kl_dev_call *call, const struct pending *pending)
-{
-	struct kl_dev_topic *topic = kl_dev_topic_with_id(call->broker, &pending->topic);
-	struct kl_dev_partition *partition = kl_dev_partition(topic, pending->index);
-	int error = 0;
-	if (partition == NULL)
-		error = KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
-	else if (partition->log.failures != pending->failures)
-		error = KLAMM_ERR_KAFKA_STORAGE_ERROR;
-	else if (partition->log.synced < pending->end)
-		return false;
-	pending->out->error_code = (int16_t)error;
-	if (error != 0)
-		pending->out->base_offset = pending->out->log_append_time_ms =
-			pending->out->log_start_offset = -1;
-	return true;
-}
-
-static void on_wake(struct kl_dev_call *call)
+static void answer(struct kl_dev_call *call)
 {
 	struct work *work = call->work;
-	for (size_t i = 0; i < work->pending_count;) {
-		if (settle(call, &work->pending[i]))
-			work->pending[i] = work->pending[--work->pending_count];
-		else
-			i++;
+	for (size_t i = 0; i < work->pledge_count; i++) {
+		struct kl_produce_response_partition *out = work->pledged[i];
+		out->error_code = (int16_t)work->pledges[i].error;
+		if (out->error_code != 0)
+			out->base_offset = out->log_append_time_ms =
+				out->log_start_offset = -1;
 	}
-	if (work->pending_count == 0)
-		kl_dev_answer(call, &work->response);
-}
-
-/* The answer comes when the disk has everything: how long that takes is not the client's to
- * say, so timeout.ms has no part in it. */
-static void park(struct kl_dev_call *call, struct work *work)
-{
-	call->work = work;
-	call->waits = kl_arena_array(&call->arena, work->pending_count, sizeof(*call->waits));
-	if (call->waits == NULL) {
-		kl_dev_call_fail(call);
-		return;
-	}
-	for (size_t i = 0; i < work->pending_count; i++) {
-		const struct pending *pending = &work->pending[i];
-		kl_dev_call_await(call, kl_dev_partition(kl_dev_topic_with_id(call->broker,
-									      &pending->topic),
-							 pending->index));
-	}
-	call->on_wake = on_wake;
-	kl_dev_call_park(call, KL_NEVER, NULL);
+	kl_dev_answer(call, &work->response);
 }
 
 /* --- the request --- */
@@ -399,7 +338,9 @@ static bool produce_topic(struct take *t, const struct kl_produce_request_topic 
 	out->partition_responses_n = (int32_t)n;
 	for (size_t i = 0; i < n; i++) {
 		t->out = &out->partition_responses[i];
-		produce_one(t, topic, &topic->partition_data[i], &work->response);
+		int joined = work->join.errors != NULL ? work->join.errors[work->done] : 0;
+		work->done++;
+		produce_one(t, topic, &topic->partition_data[i], joined, &work->response);
 		if (t->out->error_code == 0)
 			await_sync(t, work);
 		else
@@ -435,16 +376,17 @@ static struct work *begin(struct kl_dev_call *call)
 		return NULL;
 	if (call->broker->store == NULL || request->acks != -1)
 		return work;
-	work->pending = kl_arena_array(arena, count_partitions(request),
-				       sizeof(*work->pending));
-	return work->pending != NULL ? work : NULL;
+	n = count_partitions(request);
+	work->pledges = kl_arena_array(arena, n, sizeof(*work->pledges));
+	work->pledged = kl_arena_array(arena, n, sizeof(*work->pledged));
+	return work->pledges != NULL && work->pledged != NULL ? work : NULL;
 }
 
 static void finish(struct kl_dev_call *call, struct work *work)
 {
 	const struct kl_produce_request *request = call->request;
-	if (work->pending_count > 0)
-		park(call, work);
+	if (work->pledge_count > 0)
+		kl_dev_call_settle(call, work->pledges, work->pledge_count, answer);
 	else if (request->acks != 0)
 		kl_dev_answer(call, &work->response);
 	else if (work->failed) /* the only sign that a producer without answers understands */
@@ -453,18 +395,28 @@ static void finish(struct kl_dev_call *call, struct work *work)
 		kl_dev_answer_none(call);
 }
 
-void kl_dev_produce(struct kl_dev_call *call)
+static void append_all(struct kl_dev_call *call)
 {
 	const struct kl_produce_request *request = call->request;
 	struct kl_os *os = call->broker->loop->os;
 	struct take t = {.call = call, .now = os->wall_ms(os)};
-	struct work *work = begin(call);
-	bool ok = work != NULL;
+	struct work *work = call->work;
+	bool ok = true;
 	for (int32_t i = 0; ok && i < request->topic_data_n; i++)
 		ok = produce_topic(&t, &request->topic_data[i], &work->response.responses[i],
 				   work);
 	if (ok)
 		finish(call, work);
+	else
+		kl_dev_call_fail(call);
+}
+
+void kl_dev_produce(struct kl_dev_call *call)
+{
+	struct work *work = begin(call);
+	call->work = work;
+	if (work != NULL)
+		kl_dev_produce_join(call, &work->join, append_all);
 	else
 		kl_dev_call_fail(call);
 }

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "broker/call.h"
+#include "broker/coordinators.h"
 #include "broker/data.h"
 
 /* Kafka's own limit for one request, and what a test cluster may hold in all. */
@@ -451,6 +451,7 @@ int kl_dev_topic_delete(struct klamm_broker *broker, struct kl_dev_topic *topic,
 		rc = 0; /* no memory to keep it, either */
 	if (rc != 0)
 		return rc;
+	kl_dev_coordinators_forget(broker, topic);
 	delete_logs(topic);
 	topic_free(broker, topic);
 	return 0;

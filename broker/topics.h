@@ -80,8 +80,11 @@ int64_t kl_dev_partition_stable(struct kl_dev_partition *partition);
 void kl_dev_partition_trim(struct kl_dev_partition *partition, int64_t offset);
 /* Nothing is known of its segments and producers; the files stay. */
 void kl_dev_partition_forget(struct kl_dev_partition *partition);
-/* 0, or KAFKA_STORAGE_ERROR: the log is not fit to be appended to. */
+/* What was not synced is forgotten, after a sync that failed. 0, or KAFKA_STORAGE_ERROR: it
+ * could not be. */
 int kl_dev_partition_mend(struct kl_dev_partition *partition);
+/* 0, or KAFKA_STORAGE_ERROR: the log is not fit to be appended to. */
+int kl_dev_partition_ready(struct klamm_broker *broker, struct kl_dev_partition *partition);
 /* NULL: the topic (which may be NULL) has no such partition. */
 struct kl_dev_partition *kl_dev_partition(struct kl_dev_topic *topic, int32_t index);
 /* A list of replicas that a client made up; it must be of this length. */

@@ -64,6 +64,7 @@ EXTRA_DIST += \
 	%D%/offset-commit.msg \
 	%D%/offset-delete.msg \
 	%D%/offset-fetch.msg \
+	%D%/offsets-log.msg \
 	%D%/offset-for-leader-epoch.msg \
 	%D%/other-apis.msg \
 	%D%/produce.msg \
@@ -82,6 +83,7 @@ EXTRA_DIST += \
 	%D%/streams-group-heartbeat.msg \
 	%D%/streams-group-topology-description-update.msg \
 	%D%/sync-group.msg \
+	%D%/transaction-log.msg \
 	%D%/txn-offset-commit.msg \
 	%D%/unregister-broker.msg \
 	%D%/unregister-controller.msg \

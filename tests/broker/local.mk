@@ -12,6 +12,7 @@ TESTS += %D%/test_broker
 	%D%/test_log.c \
 	%D%/test_nodes.c \
 	%D%/test_null.c \
+	%D%/test_offsets.c \
 	%D%/test_producers.c \
 	%D%/test_records.c \
 	%D%/test_refusal.c \
@@ -19,4 +20,6 @@ TESTS += %D%/test_broker
 	%D%/test_sasl.c \
 	%D%/test_store.c \
 	%D%/test_topics.c \
-	%D%/test_versions.c
+	%D%/test_txns.c \
+	%D%/test_versions.c \
+	%D%/txn_peer.c %D%/txn_peer.h

@@ -5835,6 +5835,93 @@ const struct kl_msg kl_msg_default_principal_data = {
 	.min = 0, .max = 0, .stable = 0, .flexible = 0,
 };
 
+static const struct kl_field offset_commit_key_fields[] = {
+	{"Group", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_offset_commit_key, group)},
+	{"Topic", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_offset_commit_key, topic)},
+	{"Partition", KL_INT32, 0, 0, 0, 1, 0, -1, offsetof(struct kl_offset_commit_key, partition)},
+};
+static const uint8_t offset_commit_key_sizes[] = {8};
+const struct kl_type kl_type_offset_commit_key = {
+	"OffsetCommitKey",
+	offset_commit_key_fields, offset_commit_key_sizes, sizeof(struct kl_offset_commit_key),
+	3, offsetof(struct kl_offset_commit_key, tags), 0,
+};
+const struct kl_msg kl_msg_offset_commit_key = {
+	.name = "OffsetCommitKey", .type = &kl_type_offset_commit_key,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 255,
+};
+
+static const struct kl_field offset_commit_value_fields[] = {
+	{"Offset", KL_INT64, 0, 0, 4, 1, 0, -1, offsetof(struct kl_offset_commit_value, offset)},
+	{"LeaderEpoch", KL_INT32, KL_FIELD_IGNORABLE, 3, 4, 1, 0, -1, offsetof(struct kl_offset_commit_value, leader_epoch), .fallback = -1},
+	{"Metadata", KL_STRING, 0, 0, 4, 1, 0, -1, offsetof(struct kl_offset_commit_value, metadata)},
+	{"CommitTimestamp", KL_INT64, 0, 0, 4, 1, 0, -1, offsetof(struct kl_offset_commit_value, commit_timestamp)},
+	{"ExpireTimestamp", KL_INT64, KL_FIELD_IGNORABLE, 1, 1, 1, 0, -1, offsetof(struct kl_offset_commit_value, expire_timestamp), .fallback = -1},
+	{"TopicId", KL_UUID, KL_FIELD_IGNORABLE, 4, 4, 1, 0, 0, offsetof(struct kl_offset_commit_value, topic_id)},
+};
+static const uint8_t offset_commit_value_sizes[] = {18, 26, 18, 22, 22};
+const struct kl_type kl_type_offset_commit_value = {
+	"OffsetCommitValue",
+	offset_commit_value_fields, offset_commit_value_sizes, sizeof(struct kl_offset_commit_value),
+	6, offsetof(struct kl_offset_commit_value, tags), 1,
+};
+const struct kl_msg kl_msg_offset_commit_value = {
+	.name = "OffsetCommitValue", .type = &kl_type_offset_commit_value,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 4, .stable = 4, .flexible = 4,
+};
+
+static const struct kl_field transaction_log_key_fields[] = {
+	{"TransactionalId", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_transaction_log_key, transactional_id)},
+};
+static const uint8_t transaction_log_key_sizes[] = {2};
+const struct kl_type kl_type_transaction_log_key = {
+	"TransactionLogKey",
+	transaction_log_key_fields, transaction_log_key_sizes, sizeof(struct kl_transaction_log_key),
+	1, offsetof(struct kl_transaction_log_key, tags), 0,
+};
+const struct kl_msg kl_msg_transaction_log_key = {
+	.name = "TransactionLogKey", .type = &kl_type_transaction_log_key,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 255,
+};
+
+static const struct kl_field transaction_log_value_partitions_fields[] = {
+	{"Topic", KL_STRING, 0, 0, 1, 1, 0, -1, offsetof(struct kl_transaction_log_value_partitions, topic)},
+	{"PartitionIds", KL_INT32, KL_FIELD_ARRAY, 0, 1, 1, 0, -1, offsetof(struct kl_transaction_log_value_partitions, partition_ids), .count_offset = offsetof(struct kl_transaction_log_value_partitions, partition_ids_n)},
+};
+static const uint8_t transaction_log_value_partitions_sizes[] = {6, 3};
+const struct kl_type kl_type_transaction_log_value_partitions = {
+	"TransactionLogValue.Partitions",
+	transaction_log_value_partitions_fields, transaction_log_value_partitions_sizes, sizeof(struct kl_transaction_log_value_partitions),
+	2, offsetof(struct kl_transaction_log_value_partitions, tags), 0,
+};
+static const struct kl_field transaction_log_value_fields[] = {
+	{"ProducerId", KL_INT64, 0, 0, 1, 1, 0, -1, offsetof(struct kl_transaction_log_value, producer_id)},
+	{"PreviousProducerId", KL_INT64, KL_FIELD_IGNORABLE, 1, 1, 1, 0, 0, offsetof(struct kl_transaction_log_value, previous_producer_id), .fallback = -1},
+	{"NextProducerId", KL_INT64, KL_FIELD_IGNORABLE, 1, 1, 1, 0, 1, offsetof(struct kl_transaction_log_value, next_producer_id), .fallback = -1},
+	{"ProducerEpoch", KL_INT16, 0, 0, 1, 1, 0, -1, offsetof(struct kl_transaction_log_value, producer_epoch)},
+	{"NextProducerEpoch", KL_INT16, KL_FIELD_IGNORABLE, 1, 1, 1, 0, 3, offsetof(struct kl_transaction_log_value, next_producer_epoch), .fallback = -1},
+	{"TransactionTimeoutMs", KL_INT32, 0, 0, 1, 1, 0, -1, offsetof(struct kl_transaction_log_value, transaction_timeout_ms)},
+	{"TransactionStatus", KL_INT8, 0, 0, 1, 1, 0, -1, offsetof(struct kl_transaction_log_value, transaction_status)},
+	{"TransactionPartitions", KL_STRUCT, KL_FIELD_ARRAY, 0, 1, 0, 1, -1, offsetof(struct kl_transaction_log_value, transaction_partitions), .count_offset = offsetof(struct kl_transaction_log_value, transaction_partitions_n), .sub = &kl_type_transaction_log_value_partitions},
+	{"TransactionLastUpdateTimestampMs", KL_INT64, 0, 0, 1, 1, 0, -1, offsetof(struct kl_transaction_log_value, transaction_last_update_timestamp_ms)},
+	{"TransactionStartTimestampMs", KL_INT64, 0, 0, 1, 1, 0, -1, offsetof(struct kl_transaction_log_value, transaction_start_timestamp_ms)},
+	{"ClientTransactionVersion", KL_INT16, KL_FIELD_IGNORABLE, 1, 1, 1, 0, 2, offsetof(struct kl_transaction_log_value, client_transaction_version)},
+};
+static const uint8_t transaction_log_value_sizes[] = {35, 33};
+const struct kl_type kl_type_transaction_log_value = {
+	"TransactionLogValue",
+	transaction_log_value_fields, transaction_log_value_sizes, sizeof(struct kl_transaction_log_value),
+	11, offsetof(struct kl_transaction_log_value, tags), 4,
+};
+const struct kl_msg kl_msg_transaction_log_value = {
+	.name = "TransactionLogValue", .type = &kl_type_transaction_log_value,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 1, .stable = 1, .flexible = 1,
+};
+
 const struct kl_msg *const kl_msg_table[] = {
 	&kl_msg_produce_request,
 	&kl_msg_produce_response,
@@ -6002,8 +6089,12 @@ const struct kl_msg *const kl_msg_table[] = {
 	&kl_msg_control_record_type_schema,
 	&kl_msg_end_txn_marker,
 	&kl_msg_default_principal_data,
+	&kl_msg_offset_commit_key,
+	&kl_msg_offset_commit_value,
+	&kl_msg_transaction_log_key,
+	&kl_msg_transaction_log_value,
 };
-const size_t kl_msg_table_len = 166;
+const size_t kl_msg_table_len = 170;
 
 const struct kl_api_entry kl_api_table[] = {
 	{"Produce", &kl_msg_produce_request, &kl_msg_produce_response},

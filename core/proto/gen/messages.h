@@ -3968,4 +3968,61 @@ struct kl_default_principal_data {
 extern const struct kl_type kl_type_default_principal_data;
 extern const struct kl_msg kl_msg_default_principal_data;
 
+/* OffsetCommitKey 0+ */
+struct kl_offset_commit_key {
+	struct kl_str group;
+	struct kl_str topic;
+	int32_t partition;
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_offset_commit_key;
+extern const struct kl_msg kl_msg_offset_commit_key;
+
+/* OffsetCommitValue 0+ */
+struct kl_offset_commit_value {
+	int64_t offset;
+	int32_t leader_epoch; /* 3+ */
+	struct kl_str metadata;
+	int64_t commit_timestamp;
+	int64_t expire_timestamp; /* 1 */
+	struct klamm_uuid topic_id; /* 4+, tag 0 */
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_offset_commit_value;
+extern const struct kl_msg kl_msg_offset_commit_value;
+
+/* TransactionLogKey 0+ */
+struct kl_transaction_log_key {
+	struct kl_str transactional_id;
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_transaction_log_key;
+extern const struct kl_msg kl_msg_transaction_log_key;
+
+/* TransactionLogValue 0+ */
+struct kl_transaction_log_value_partitions {
+	struct kl_str topic;
+	int32_t *partition_ids;
+	int32_t partition_ids_n;
+	struct kl_tags *tags;
+};
+struct kl_transaction_log_value {
+	int64_t producer_id;
+	int64_t previous_producer_id; /* 1+, tag 0 */
+	int64_t next_producer_id; /* 1+, tag 1 */
+	int16_t producer_epoch;
+	int16_t next_producer_epoch; /* 1+, tag 3 */
+	int32_t transaction_timeout_ms;
+	int8_t transaction_status;
+	struct kl_transaction_log_value_partitions *transaction_partitions; /* nullable */
+	int32_t transaction_partitions_n;
+	int64_t transaction_last_update_timestamp_ms;
+	int64_t transaction_start_timestamp_ms;
+	int16_t client_transaction_version; /* 1+, tag 2 */
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_transaction_log_value_partitions;
+extern const struct kl_type kl_type_transaction_log_value;
+extern const struct kl_msg kl_msg_transaction_log_value;
+
 #endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What OffsetCommit and TxnOffsetCommit share. */
+#ifndef KL_DEV_COMMITS_H
+#define KL_DEV_COMMITS_H
+
+#include "broker/call.h"
+#include "broker/offsets.h"
+
+/* 0, UNKNOWN_TOPIC_OR_PARTITION or, by its id, UNKNOWN_TOPIC_ID. */
+int kl_dev_commit_topic(struct kl_dev_call *call, bool by_id, struct kl_str name,
+			const struct klamm_uuid *id, struct kl_dev_topic **topic_out);
+/* 0 or OFFSET_METADATA_TOO_LARGE. */
+int kl_dev_commit_check(const struct klamm_broker *broker, struct kl_str metadata);
+/* Who says that it is a member of a group is wrong: UNKNOWN_MEMBER_ID or, where there is no
+ * such group, unknown_group. */
+int kl_dev_commit_group(struct klamm_broker *broker, struct kl_str group, int32_t generation,
+			int unknown_group);
+
+struct kl_dev_commit {
+	struct kl_str group;
+	struct kl_dev_topic *topic;
+	int32_t index;
+	int64_t offset;
+	int32_t leader_epoch;
+	struct kl_str metadata;
+	int64_t retention_ms; /* -1 = as the broker is set */
+};
+/* false: out of memory. */
+bool kl_dev_commit_put(struct kl_dev_batch *batch, const struct kl_dev_commit *commit);
+
+#endif

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* OffsetFetch 1-10. What is not there yet but may come with an open transaction is told to
+ * those that ask for stable offsets (KIP-447). */
+#include "broker/coordinators.h"
+#include "broker/offsets.h"
+
+/* The first versions that ask for several groups, and by topic ids. */
+#define GROUPS 8
+#define BY_ID 10
+
+struct work {
+	struct kl_offset_fetch_response response;
+	/* All versions are answered in the newest form first, one group for those before
+	 * it. */
+	struct kl_offset_fetch_response_group *groups;
+	struct kl_dev_pledge *pledges;
+	size_t count;
+};
+
+/* --- one group --- */
+
+/* Texts are copied: the table may change before this is answered. */
+static bool put_value(struct kl_dev_call *call, const struct kl_dev_offset *offset, bool known,
+		      struct kl_offset_fetch_response_group_partition *out)
+{
+	const struct kl_offset_fetch_request *request = call->request;
+	bool unstable = request->require_stable && offset != NULL && offset->pending > 0;
+	out->committed_offset = -1;
+	out->metadata = KL_STR("");
+	if (unstable)
+		out->error_code = KLAMM_ERR_UNSTABLE_OFFSET_COMMIT;
+	if (unstable || !known || offset == NULL || !offset->stored)
+		return true;
+	const char *metadata = offset->value.metadata;
+	out->committed_offset = offset->value.offset;
+	out->committed_leader_epoch = offset->value.leader_epoch;
+	out->metadata = kl_str(kl_arena_text(&call->arena, metadata, strlen(metadata)));
+	return out->metadata.p != NULL;
+}
+
+/* What was committed for another topic of this name is none of this one's. */
+static bool is_same_topic(const struct kl_dev_offset *offset, const struct klamm_uuid *id)
+{
+	return offset == NULL || kl_uuid_is_zero(id) ||
+	       kl_uuid_is_zero(&offset->value.topic_id) ||
+	       kl_uuid_equal(&offset->value.topic_id, id);
+}
+
+/* One topic that was asked for. false: out of memory. */
+static bool put_topic(struct kl_dev_call *call, struct kl_dev_offsets *offsets,
+		      const struct kl_offset_fetch_request_group_topic *asked,
+		      struct kl_offset_fetch_response_group_topic *out)
+{
+	bool by_id = call->version >= BY_ID;
+	struct kl_dev_topic *topic =
+		by_id ? kl_dev_topic_with_id(call->broker, &asked->topic_id) : NULL;
+	size_t n = (size_t)kl_max(asked->partition_indexes_n, 0);
+	struct kl_str name = topic != NULL ? kl_dev_topic_name(topic) : asked->name;
+	out->name = asked->name;
+	out->topic_id = asked->topic_id;
+	out->partitions = kl_type_new(&kl_type_offset_fetch_response_group_partition,
+				      &call->arena, n);
+	if (out->partitions == NULL)
+		return false;
+	out->partitions_n = (int32_t)n;
+	for (size_t i = 0; i < n; i++) {
+		struct kl_offset_fetch_response_group_partition *to = &out->partitions[i];
+		to->partition_index = asked->partition_indexes[i];
+		int error = kl_dev_topic_error(call, name, to->partition_index);
+		if (error == 0 && by_id && topic == NULL)
+			error = KLAMM_ERR_UNKNOWN_TOPIC_ID;
+		const struct kl_dev_offset *offset =
+			error == 0
+				? kl_dev_offset_find(offsets, name, to->partition_index)
+				: NULL;
+		if (!put_value(call, offset, is_same_topic(offset, &asked->topic_id), to))
+			return false;
+		if (error != 0)
+			to->error_code = (int16_t)error;
+	}
+	return true;
+}
+
+/* The topic of an offset among those that were put, or a new one. NULL: it cannot be told. */
+static struct kl_offset_fetch_response_group_topic *topic_of(
+	struct kl_dev_call *call, struct kl_offset_fetch_response_group *group,
+	const struct kl_dev_offset *offset)
+{
+	struct kl_str name = kl_dev_offset_topic(offset);
+	for (int32_t i = group->topics_n; i-- > 0;)
+		if (kl_str_equal(group->topics[i].name, name))
+			return &group->topics[i];
+	const struct kl_dev_topic *topic = kl_dev_topic_named(call->broker, name);
+	if (call->version >= BY_ID && topic == NULL)
+		return NULL;
+	struct kl_offset_fetch_response_group_topic *out = &group->topics[group->topics_n++];
+	out->name = (struct kl_str){kl_arena_text(&call->arena, name.p, (size_t)name.len),
+				    name.len};
+	if (topic != NULL)
+		out->topic_id = topic->id;
+	out->partitions = kl_type_new(&kl_type_offset_fetch_response_group_partition,
+				      &call->arena, HASH_COUNT(offset->of->by_key));
+	return out;
+}
+
+/* Everything that it has committed. false: out of memory. */
+static bool put_all(struct kl_dev_call *call, struct kl_dev_offsets *offsets,
+		    struct kl_offset_fetch_response_group *group)
+{
+	size_t n = offsets != NULL ? HASH_COUNT(offsets->by_key) : 0;
+	struct kl_dev_offset *offset, *next;
+	group->topics =
+		kl_type_new(&kl_type_offset_fetch_response_group_topic, &call->arena, n);
+	if (group->topics == NULL || n == 0)
+		return group->topics != NULL;
+	HASH_ITER(hh, offsets->by_key, offset, next)
+	{
+		if (!offset->stored)
+			continue;
+		struct kl_offset_fetch_response_group_topic *topic =
+			topic_of(call, group, offset);
+		if (topic == NULL)
+			continue;
+		if (topic->partitions == NULL || topic->name.p == NULL)
+			return false;
+		struct kl_offset_fetch_response_group_partition *out =
+			&topic->partitions[topic->partitions_n++];
+		out->partition_index = offset->key.index;
+		if (!put_value(call, offset, true, out))
+			return false;
+	}
+	return true;
+}
+
+static bool put_group(struct kl_dev_call *call,
+		      const struct kl_offset_fetch_request_group *asked,
+		      struct kl_offset_fetch_response_group *out, struct kl_dev_pledge *pledge)
+{
+	struct kl_dev_partition *home;
+	out->group_id = asked->group_id;
+	int error = asked->group_id.len < 0 ? KLAMM_ERR_INVALID_GROUP_ID
+					    : kl_dev_call_home(call, KL_DEV_GROUP,
+							       asked->group_id, &home);
+	out->error_code = (int16_t)error;
+	if (error != 0)
+		return true;
+	*pledge = kl_dev_pledge_on(home);
+	struct kl_dev_offsets *offsets = kl_dev_offsets_of(call->broker, asked->group_id);
+	if (asked->topics_n < 0)
+		return put_all(call, offsets, out);
+	size_t n = (size_t)asked->topics_n;
+	out->topics = kl_type_new(&kl_type_offset_fetch_response_group_topic, &call->arena, n);
+	if (out->topics == NULL)
+		return false;
+	out->topics_n = (int32_t)n;
+	for (size_t i = 0; i < n; i++)
+		if (!put_topic(call, offsets, &asked->topics[i], &out->topics[i]))
+			return false;
+	return true;
+}
+
+/* --- versions before groups --- */
+
+/* The request in the form of newer ones. */
+static bool as_group(struct kl_dev_call *call, struct kl_offset_fetch_request_group *group)
+{
+	const struct kl_offset_fetch_request *request = call->request;
+	kl_type_init(&kl_type_offset_fetch_request_group, group);
+	group->group_id = request->group_id;
+	group->topics_n = request->topics_n;
+	size_t n = (size_t)kl_max(request->topics_n, 0);
+	group->topics =
+		kl_type_new(&kl_type_offset_fetch_request_group_topic, &call->arena, n);
+	if (group->topics == NULL)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		group->topics[i].name = request->topics[i].name;
+		group->topics[i].partition_indexes = request->topics[i].partition_indexes;
+		group->topics[i].partition_indexes_n =
+			request->topics[i].partition_indexes_n;
+	}
+	return true;
+}
+
+/* Before version 2 an error is told by partition only, and so it is in those of Kafka. */
+static bool put_error(struct kl_dev_call *call, int error,
+		      struct kl_offset_fetch_response_group *group)
+{
+	const struct kl_offset_fetch_request *request = call->request;
+	struct kl_offset_fetch_request_group asked;
+	if (!as_group(call, &asked))
+		return false;
+	group->topics_n = 0;
+	size_t n = (size_t)kl_max(request->topics_n, 0);
+	group->topics =
+		kl_type_new(&kl_type_offset_fetch_response_group_topic, &call->arena, n);
+	if (group->topics == NULL)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		struct kl_offset_fetch_response_group_topic *out =
+			&group->topics[group->topics_n++];
+		if (!put_topic(call, NULL, &asked.topics[i], out))
+			return false;
+		for (int32_t k = 0; k < out->partitions_n; k++)
+			out->partitions[k].error_code = (int16_t)error;
+	}
+	return true;
+}
+
+static bool as_topics(struct kl_dev_call *call, struct work *work)
+{
+	struct kl_offset_fetch_response *response = &work->response;
+	struct kl_offset_fetch_response_group *group = &work->groups[0];
+	if (group->error_code != 0 && call->version < 2 &&
+	    !put_error(call, group->error_code, group))
+		return false;
+	response->error_code = group->error_code;
+	response->topics = kl_type_new(&kl_type_offset_fetch_response_topic, &call->arena,
+				       (size_t)group->topics_n);
+	if (response->topics == NULL)
+		return false;
+	response->topics_n = group->topics_n;
+	for (int32_t i = 0; i < group->topics_n; i++) {
+		const struct kl_offset_fetch_response_group_topic *from = &group->topics[i];
+		struct kl_offset_fetch_response_topic *to = &response->topics[i];
+		to->name = from->name;
+		to->partitions = kl_type_new(&kl_type_offset_fetch_response_partition,
+					     &call->arena, (size_t)from->partitions_n);
+		if (to->partitions == NULL)
+			return false;
+		to->partitions_n = from->partitions_n;
+		for (int32_t k = 0; k < from->partitions_n; k++)
+			to->partitions[k] = (struct kl_offset_fetch_response_partition){
+				.partition_index = from->partitions[k].partition_index,
+				.committed_offset = from->partitions[k].committed_offset,
+				.committed_leader_epoch =
+					from->partitions[k].committed_leader_epoch,
+				.metadata = from->partitions[k].metadata,
+				.error_code = from->partitions[k].error_code,
+			};
+	}
+	return true;
+}
+
+/* --- the request --- */
+
+static bool begin(struct kl_dev_call *call, struct work *work)
+{
+	const struct kl_offset_fetch_request *request = call->request;
+	struct kl_arena *arena = &call->arena;
+	struct kl_offset_fetch_request_group one;
+	bool many = call->version >= GROUPS;
+	work->count = many ? (size_t)kl_max(request->groups_n, 0) : 1;
+	work->groups =
+		kl_type_new(&kl_type_offset_fetch_response_group, arena, work->count);
+	work->pledges = kl_arena_array(arena, work->count, sizeof(*work->pledges));
+	if (work->groups == NULL || work->pledges == NULL || (!many && !as_group(call, &one)))
+		return false;
+	for (size_t i = 0; i < work->count; i++) {
+		work->pledges[i] = (struct kl_dev_pledge){.settled = true};
+		if (!put_group(call, many ? &request->groups[i] : &one, &work->groups[i],
+			       &work->pledges[i]))
+			return false;
+	}
+	return true;
+}
+
+/* What was told is on the disk, or is not told. */
+static void answer(struct kl_dev_call *call)
+{
+	struct work *work = call->work;
+	struct kl_offset_fetch_response *response = &work->response;
+	for (size_t i = 0; i < work->count; i++) {
+		if (work->pledges[i].error == 0)
+			continue;
+		work->groups[i].error_code = KLAMM_ERR_COORDINATOR_NOT_AVAILABLE;
+		work->groups[i].topics_n = 0;
+	}
+	if (call->version >= GROUPS) {
+		response->groups = work->groups;
+		response->groups_n = (int32_t)work->count;
+	} else if (!as_topics(call, work)) {
+		kl_dev_call_fail(call);
+		return;
+	}
+	kl_dev_answer(call, response);
+}
+
+void kl_dev_offset_fetch(struct kl_dev_call *call)
+{
+	struct work *work = kl_arena_alloc(&call->arena, sizeof(*work));
+	if (work == NULL) {
+		kl_dev_call_fail(call);
+		return;
+	}
+	*work = (struct work){.count = 0};
+	kl_msg_init(&kl_msg_offset_fetch_response, &work->response);
+	call->work = work;
+	if (begin(call, work))
+		kl_dev_call_settle(call, work->pledges, work->count, answer);
+	else
+		kl_dev_call_fail(call);
+}
