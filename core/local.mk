@@ -13,6 +13,7 @@ include core/conf/local.mk
 include core/proto/local.mk
 include core/record/local.mk
 include core/net/local.mk
+include core/metrics/local.mk
 include core/broker/local.mk
 include core/producer/local.mk
 include core/consumer/local.mk

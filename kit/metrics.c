@@ -10,11 +10,6 @@
 
 /* --- snapshots --- */
 
-static const struct klamm_metric *metric_at(const struct klamm_snapshot *s, size_t i)
-{
-	return (const void *)((const uint8_t *)s->metrics + i * s->metric_size);
-}
-
 static bool has_same_tags(const struct klamm_metric *a, const struct klamm_metric *b)
 {
 	if (a->tag_count != b->tag_count)
@@ -30,7 +25,7 @@ static const struct klamm_metric *find(const struct klamm_snapshot *s,
 				       const struct klamm_metric *like)
 {
 	for (size_t i = 0; i < s->metric_count; i++) {
-		const struct klamm_metric *m = metric_at(s, i);
+		const struct klamm_metric *m = klamm_metric_at(s, i);
 		if (strcmp(m->name, like->name) == 0 && strcmp(m->group, like->group) == 0 &&
 		    has_same_tags(m, like))
 			return m;
@@ -128,7 +123,7 @@ const char *kit_snapshots(const struct klamm_snapshot *earlier,
 {
 	bool good = earlier == NULL || check_times(earlier, later, text);
 	for (size_t i = 0; good && i < later->metric_count; i++) {
-		const struct klamm_metric *m = metric_at(later, i), *was;
+		const struct klamm_metric *m = klamm_metric_at(later, i), *was;
 		good = check_metric(m, text);
 		if (good && find(later, m) != m)
 			good = say(text, "%s is there twice", m->name);
@@ -138,7 +133,7 @@ const char *kit_snapshots(const struct klamm_snapshot *earlier,
 	}
 	/* What was counted once does not vanish: the sum over all would fall. */
 	for (size_t i = 0; good && earlier != NULL && i < earlier->metric_count; i++) {
-		const struct klamm_metric *m = metric_at(earlier, i);
+		const struct klamm_metric *m = klamm_metric_at(earlier, i);
 		if (m->type == KLAMM_METRIC_COUNTER && find(later, m) == NULL)
 			good = say(text, "not monotonic: the counter %s is gone", m->name);
 	}

@@ -30,9 +30,7 @@ static int my_report(void *self_, const struct klamm_snapshot *snapshot,
 {
 	const struct self *self = self_;
 	for (size_t i = 0; i < snapshot->metric_count; i++) {
-		/* A later klamm has longer rows: metric_size leads from one to the next. */
-		const char *row = (const char *)snapshot->metrics + i * snapshot->metric_size;
-		const struct klamm_metric *m = (const void *)row;
+		const struct klamm_metric *m = klamm_metric_at(snapshot, i);
 		char line[200];
 		if (m->type != KLAMM_METRIC_COUNTER)
 			continue;

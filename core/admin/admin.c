@@ -221,6 +221,9 @@ static void make_cluster(void *arg)
 				    a->slabs, &no_ops, start->err);
 	a->cluster_made = start->rc == 0;
 	a->cluster.nodes.sasl = kl_role_instance(&a->sasl);
+	a->cluster.nodes.metrics = &a->metrics;
+	if (start->rc == 0)
+		start->rc = kl_reporters_start(&a->reporters, start->err);
 }
 
 static int configure(struct klamm_admin *a, const struct klamm_conf *conf,
@@ -232,6 +235,7 @@ static int configure(struct klamm_admin *a, const struct klamm_conf *conf,
 	if (rc != 0)
 		return rc;
 	a->log = *kl_conf_log(a->conf);
+	kl_metrics_init(&a->metrics, a->os, a->settings);
 	a->slabs = kl_slab_pool_new((size_t)a->settings->klamm_memory_max, ANSWERS_KEEP,
 				    NULL, NULL);
 	if (a->slabs == NULL)
@@ -246,7 +250,10 @@ static int open_plugins(struct klamm_admin *a, struct klamm_error *err)
 	if (rc != 0)
 		return rc;
 	a->host_made = true;
-	return kl_role_open_sasl(a->conf, a->settings, &a->host, &a->sasl, err);
+	rc = kl_role_open_sasl(a->conf, a->settings, &a->host, &a->sasl, err);
+	return rc == 0 ? kl_reporters_open(&a->reporters, a->conf, a->settings, &a->host,
+					   &a->metrics, &a->gate, err)
+		       : rc;
 }
 
 static int set_up(struct klamm_admin *a, const struct klamm_conf *conf,
@@ -293,9 +300,18 @@ int klamm_admin_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 	return 0;
 }
 
-static void free_cluster(void *arg)
+int klamm_admin_metrics(struct klamm_admin *a, struct klamm_snapshot **snapshot_out,
+			struct klamm_error *err)
 {
-	kl_cluster_free(arg);
+	int rc = kl_loop_may_wait(a->os, err);
+	return rc == 0 ? kl_metrics_ask(&a->metrics, a->loop, snapshot_out, err) : rc;
+}
+
+static void stop_in_loop(void *arg)
+{
+	struct klamm_admin *a = arg;
+	kl_reporters_stop(&a->reporters);
+	kl_cluster_free(&a->cluster);
 }
 
 void klamm_admin_free(struct klamm_admin *a)
@@ -305,7 +321,8 @@ void klamm_admin_free(struct klamm_admin *a)
 	if (a->host_made)
 		kl_host_closing(&a->host);
 	if (a->cluster_made)
-		kl_loop_call(a->loop, free_cluster, &a->cluster);
+		kl_loop_call(a->loop, stop_in_loop, a);
+	kl_reporters_close(&a->reporters);
 	kl_role_close(&a->sasl);
 	if (a->host_made)
 		kl_host_free(&a->host);
@@ -315,6 +332,7 @@ void klamm_admin_free(struct klamm_admin *a)
 		kl_gate_destroy(a->os, &a->gate);
 	if (a->slabs != NULL)
 		kl_slab_pool_free(a->slabs);
+	kl_metrics_free(&a->metrics);
 	klamm_conf_free(a->conf);
 	free(a);
 }

@@ -13,6 +13,7 @@
 
 #include "core/broker/cluster.h"
 #include "core/conf/role_plugin.h"
+#include "core/metrics/reporters.h"
 
 struct klamm_admin {
 	struct kl_os *os;
@@ -23,6 +24,8 @@ struct klamm_admin {
 	struct kl_log log;
 	struct kl_host host;        /* what plugins see */
 	struct kl_role_plugin sasl; /* none = no authentication */
+	struct kl_metrics metrics;
+	struct kl_reporters reporters;
 	struct kl_slab_pool *slabs;
 	struct kl_cluster cluster;
 	struct kl_gate gate; /* calls that wait for their end */

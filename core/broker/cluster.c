@@ -189,6 +189,17 @@ struct kl_node *kl_cluster_any_node(struct kl_cluster *cluster)
 	return best;
 }
 
+unsigned kl_cluster_in_flight(const struct kl_cluster *cluster)
+{
+	unsigned count = 0;
+	for (size_t i = 0; i < cluster->bootstrap_count; i++)
+		count += cluster->bootstrap[i].in_flight_count;
+	struct kl_broker *broker, *tmp;
+	HASH_ITER(hh, cluster->brokers, broker, tmp)
+		count += broker->node.in_flight_count;
+	return count;
+}
+
 /* KIP-1102: what is known leads nowhere; forget it and start from bootstrap.servers. */
 static void rebootstrap(struct kl_cluster *cluster, const char *why)
 {
@@ -437,6 +448,7 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 		return;
 	}
 	cluster->brokers_known = true;
+	cluster->updated_at = now(cluster);
 	cluster->trying_since = KL_NEVER;
 	if (cluster->asking_all)
 		cluster->max_age_at =
@@ -662,6 +674,7 @@ int kl_cluster_init(struct kl_cluster *cluster, struct klamm_loop *loop,
 		.task = {.fn = on_task},
 		.bury_task = {.fn = bury},
 		.trying_since = KL_NEVER,
+		.updated_at = loop->now,
 	};
 	if (log != NULL)
 		cluster->nodes.log = *log;
@@ -675,8 +688,10 @@ int kl_cluster_init(struct kl_cluster *cluster, struct klamm_loop *loop,
 		const struct kl_endpoint *server = &settings->bootstrap_servers.v[i];
 		rc = kl_node_init(&cluster->bootstrap[i], &cluster->nodes, -1, server->host,
 				  server->port, err);
-		if (rc == 0)
+		if (rc == 0) {
+			cluster->bootstrap[i].peer_id = -1 - (int32_t)i;
 			cluster->bootstrap_count++;
+		}
 	}
 	if (rc != 0) {
 		kl_cluster_free(cluster);

@@ -77,6 +77,7 @@ struct kl_cluster {
 	struct kl_task bury_task;
 	int64_t next_at;   /* not before, after a failure or an empty answer */
 	int64_t max_age_at;
+	int64_t updated_at; /* by the last good answer */
 	int64_t trying_since; /* no good answer since then; KL_NEVER = not trying */
 	unsigned failures;
 	bool stopped;
@@ -111,6 +112,9 @@ struct kl_node *kl_cluster_controller(struct kl_cluster *cluster); /* may be NUL
 /* The broker with the least to do, a bootstrap server while no other is usable; NULL: every
  * address has to wait for its backoff. */
 struct kl_node *kl_cluster_any_node(struct kl_cluster *cluster);
+
+/* Requests that wait for an answer, of all brokers. */
+unsigned kl_cluster_in_flight(const struct kl_cluster *cluster);
 
 /* "...; last error: broker 3 (h:p): cannot connect: Connection refused", with the stage of
  * that error, or what is being waited for: for calls that gave up waiting. A refusal is told

@@ -10,6 +10,8 @@
 
 void kl_node_close(struct kl_node *node)
 {
+	if (node->state >= KL_NODE_VERSIONS)
+		kl_net_event(node->nodes->metrics, KL_NET_CLOSED, kl_node_now(node));
 	kl_conn_close(&node->conn, false);
 	kl_resolve_cancel(node->resolve);
 	kl_auth_stop(&node->auth);
@@ -35,6 +37,8 @@ void kl_node_give_up(struct kl_node *node, const struct klamm_error *why, bool p
 	kl_node_close(node);
 	node->last_error = err;
 	node->refused_at = kl_auth_is_refusal(&err) ? kl_node_now(node) : KL_NEVER;
+	if (kl_auth_is_refusal(&err))
+		kl_net_event(node->nodes->metrics, KL_NET_REFUSED, kl_node_now(node));
 	if (penalty) {
 		node->retry_at = kl_node_now(node) +
 				 kl_backoff(kl_node_os(node), s->reconnect_backoff_ms,
@@ -165,6 +169,7 @@ int kl_node_init(struct kl_node *node, struct kl_nodes *nodes, int32_t id, const
 	*node = (struct kl_node){
 		.nodes = nodes,
 		.id = id,
+		.peer_id = id,
 		.port = port,
 		.setup_deadline = KL_NEVER,
 		.probe_at = KL_NEVER,

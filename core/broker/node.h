@@ -11,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/broker/auth.h"
 #include "core/conf/settings.h"
+#include "core/metrics/metrics.h"
 #include "core/proto/gen/messages.h"
 #include "core/proto/versions.h"
 
@@ -25,6 +26,7 @@ struct kl_nodes {
 	struct kl_log log;
 	struct kl_slab_pool *slabs; /* for received frames */
 	struct kl_instance *sasl;   /* the mechanism's plugin; NULL = none */
+	struct kl_metrics *metrics; /* NULL = nobody counts */
 	/* Known once a broker told it, for KIP-1242. */
 	const char *cluster_id;
 	/* One has answered ApiVersions: none is taken for a broker from before it. */
@@ -54,6 +56,8 @@ enum kl_node_opening {
 struct kl_node {
 	struct kl_nodes *nodes;
 	int32_t id; /* -1 = a bootstrap address */
+	int32_t peer_id; /* in metrics: as id, -1, -2, ... for bootstrap addresses */
+	struct kl_peer *peer; /* NULL = it has no figures of its own */
 	char *host;
 	uint16_t port;
 	char where[96]; /* "broker 3 (kafka-3:9092)", for texts */

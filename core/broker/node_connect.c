@@ -44,6 +44,9 @@ void kl_node_works(struct kl_node *node)
 
 void kl_node_authenticated(struct kl_node *node)
 {
+	kl_net_event(node->nodes->metrics,
+		     node->auth.again ? KL_NET_REAUTHENTICATED : KL_NET_AUTHENTICATED,
+		     kl_node_now(node));
 	kl_node_works(node);
 	ready(node);
 }
@@ -117,6 +120,9 @@ static void on_opened(struct kl_conn *conn)
 {
 	struct kl_node *node = kl_container(conn, struct kl_node, conn);
 	node->state = KL_NODE_VERSIONS;
+	if (node->peer == NULL)
+		node->peer = kl_net_peer(node->nodes->metrics, node->peer_id);
+	kl_net_event(node->nodes->metrics, KL_NET_OPENED, kl_node_now(node));
 	node->versions_answered = node->probe_answered = node->served = false;
 	if (kl_node_knows_release(node)) {
 		kl_node_know_versions(node);

@@ -80,10 +80,11 @@ static bool encode(struct kl_request *request, const struct kl_node *node,
 static void on_sent(struct kl_out *out, struct kl_conn *conn)
 {
 	struct kl_request *request = kl_container(out, struct kl_request, out);
+	struct kl_node *node = request->node;
 	request->gone = true;
+	kl_net_sent(node->nodes->metrics, node->peer, request->size, kl_node_now(node));
 	if (!request->no_answer)
 		return;
-	struct kl_node *node = request->node;
 	kl_list_remove(&request->link);
 	node->in_flight_count--;
 	finish(request, &(struct kl_response){.maybe_applied = true});
@@ -109,6 +110,8 @@ void kl_node_transmit(struct kl_node *node, struct kl_request *request)
 		return;
 	}
 	request->out.sent = on_sent;
+	request->size = request->out.left;
+	request->sent_at = kl_node_now(node);
 	int64_t timeout = request->timeout_us != 0
 				  ? request->timeout_us
 				  : (int64_t)node->nodes->settings->request_timeout_ms * KL_MS;
@@ -297,10 +300,15 @@ void kl_node_on_frame(struct kl_conn *conn, struct kl_slab *slab, const uint8_t 
 	if (node->nodes->sasl == NULL)
 		kl_node_works(node);
 	node->in_flight_count--;
+	int64_t latency = kl_node_now(node) - request->sent_at;
+	kl_net_answered(node->nodes->metrics, node->peer, n + sizeof(int32_t), latency,
+			kl_node_now(node));
 	obey_throttle(node, request, body);
 	show_answer(node, request, body);
-	finish(request,
-	       &(struct kl_response){.maybe_applied = true, .body = body, .slab = slab});
+	finish(request, &(struct kl_response){.maybe_applied = true,
+					      .latency_us = latency,
+					      .body = body,
+					      .slab = slab});
 	kl_arena_reset(&node->arena);
 	kl_node_set_timer(node);
 }

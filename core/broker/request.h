@@ -15,6 +15,7 @@ struct kl_response {
 	const struct klamm_error *err; /* when code is not 0 */
 	/* The bytes may have reached the broker, so it may have acted on them. */
 	bool maybe_applied;
+	int64_t latency_us; /* from the sending to the answer; 0 without one */
 	int version;
 	/* The decoded message, NULL with an error or when there is no answer (acks=0).
 	 * Borrowed for the call; its strings and bytes live in slab, as long as a reference
@@ -41,6 +42,8 @@ struct kl_request {
 	int version;
 	int32_t correlation;
 	int64_t expires; /* when in flight */
+	int64_t sent_at; /* put on the connection */
+	size_t size;     /* of its frame */
 	bool gone;  /* whole in the kernel's hands */
 	bool ended; /* done() comes next */
 	struct kl_out out;

@@ -232,30 +232,32 @@ static const struct kl_conf_row rows[] = {
 	{
 		.option = {.name = "metric.reporters", .type = KLAMM_OPTION_LIST,
 			   .offset = AT(metric_reporters), .def = "",
-			   .doc = "Metrics plugins that receive a snapshot at regular "
-				  "times."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
-		.kind = KLAMM_KIND_METRICS,
+			   .doc = "Metrics plugins that receive a snapshot of the client's "
+				  "figures every klamm.metrics.interval.ms, and a last one "
+				  "when it closes."},
+		.roles = KLAMM_ROLE_ANY, .kind = KLAMM_KIND_METRICS,
 	},
 	{
 		.option = {.name = "metrics.num.samples", .type = KLAMM_OPTION_INT,
 			   .offset = AT(metrics_num_samples), .def = "2", .range = "1..",
-			   .doc = "How many time windows a rate or average looks back "
-				  "on."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .doc = "How many time windows a rate, an average or an "
+				  "extreme looks back on."},
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "metrics.sample.window.ms", .type = KLAMM_OPTION_LONG,
 			   .offset = AT(metrics_sample_window_ms), .def = "30000",
 			   .range = "0..",
 			   .doc = "The length of one such window."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "ms",
+		.roles = KLAMM_ROLE_ANY, .unit = "ms",
 	},
 	{
 		.option = {.name = "metrics.recording.level", .type = KLAMM_OPTION_ENUM,
-			   .def = "INFO", .range = "INFO|DEBUG|TRACE",
-			   .doc = "How much detail metrics go into."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .offset = AT(metrics_recording_level), .def = "INFO",
+			   .range = "INFO|DEBUG|TRACE",
+			   .doc = "How much detail metrics go into: from DEBUG on, times "
+				  "have histograms too."},
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "enable.metrics.push", .type = KLAMM_OPTION_BOOL,

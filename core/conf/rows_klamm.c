@@ -90,6 +90,14 @@ static const struct kl_conf_row rows[] = {
 		.roles = KLAMM_ROLE_ANY,
 	},
 	{
+		.option = {.name = "klamm.metrics.interval.ms", .type = KLAMM_OPTION_LONG,
+			   .offset = AT(klamm_metrics_interval_ms), .def = "30000",
+			   .range = "10..",
+			   .doc = "How often the plugins of metric.reporters are given the "
+				  "client's figures."},
+		.roles = KLAMM_ROLE_ANY, .unit = "ms",
+	},
+	{
 		.option = {.name = "klamm.timestamp.exact", .type = KLAMM_OPTION_BOOL,
 			   .offset = AT(klamm_timestamp_exact), .def = "false",
 			   .doc = "Whether the clock is read for every record, rather "

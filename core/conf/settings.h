@@ -101,6 +101,7 @@ struct kl_settings {
 	struct kl_strlist metric_reporters; /* plugin names */
 	int32_t metrics_num_samples;
 	int64_t metrics_sample_window_ms;
+	int32_t metrics_recording_level; /* enum kl_recording_level */
 
 	/* --- producer --- */
 	int32_t acks; /* enum kl_acks */
@@ -176,6 +177,7 @@ struct kl_settings {
 	int32_t klamm_receive_message_max; /* longest frame that is believed */
 	int32_t klamm_codec_threads;	   /* cap of the CPU pool */
 	int32_t klamm_blocking_threads;	   /* cap of the blocking pool */
+	int64_t klamm_metrics_interval_ms; /* between two reports */
 	bool klamm_timestamp_exact;
 	const char *klamm_broker_version; /* "auto", or a release */
 };

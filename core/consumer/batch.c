@@ -214,8 +214,10 @@ int kl_batch_take(struct klamm_consumer *c, struct kl_chunk *chunk,
 			part->position = kl_batch_next_offset(&head);
 			part->epoch = head.leader_epoch;
 		}
-		if (rc == 1 && (*batch_out)->count > 0)
+		if (rc == 1 && (*batch_out)->count > 0) {
+			kl_consumer_count_batch(c, part, *batch_out, kl_batch_size(&head));
 			return 1;
+		}
 		if (rc == 1) { /* all of it lay below the position */
 			klamm_batch_unref(*batch_out);
 			*batch_out = NULL;

@@ -24,6 +24,9 @@ static int open_plugins(struct klamm_consumer *c, struct klamm_error *err)
 				  &c->host, "value.deserializer", &c->value, err);
 	if (rc == 0)
 		rc = kl_role_open_sasl(c->conf, s, &c->host, &c->sasl, err);
+	if (rc == 0)
+		rc = kl_reporters_open(&c->reporters, c->conf, s, &c->host, &c->metrics,
+				       &c->gate, err);
 	return rc;
 }
 
@@ -71,6 +74,9 @@ static void start_in_loop(void *arg)
 	c->cluster.nodes.sasl = kl_role_instance(&c->sasl);
 	if (start->rc == 0)
 		start->rc = kl_group_start(c, &start->err);
+	c->cluster.nodes.metrics = &c->metrics;
+	if (start->rc == 0)
+		start->rc = kl_reporters_start(&c->reporters, &start->err);
 }
 
 static int get_memory(struct klamm_consumer *c, struct klamm_error *err)
@@ -93,6 +99,7 @@ static int set_up(struct klamm_consumer *c, const struct klamm_conf *conf,
 	if (rc != 0)
 		return rc;
 	c->log = *kl_conf_log(c->conf);
+	kl_consumer_figures_init(c);
 	if (c->loop == NULL) {
 		rc = kl_loop_new(c->os, &c->log, &c->loop, err);
 		c->own_loop = rc == 0;
@@ -219,13 +226,9 @@ static void begin_polling(struct klamm_consumer *c)
 	kl_loop_post(c->loop, &c->task);
 }
 
-int klamm_consumer_poll(struct klamm_consumer *c, int64_t timeout_ms,
-			struct klamm_batch **batch_out, struct klamm_error *err)
+static int next_batch(struct klamm_consumer *c, int64_t timeout_ms,
+		      struct klamm_batch **batch_out, struct klamm_error *err)
 {
-	*batch_out = NULL;
-	int rc = kl_consumer_check(c, true, err);
-	if (rc != 0)
-		return rc;
 	int64_t deadline = -1; /* what is here already needs no clock */
 	begin_polling(c);
 	kl_commit_when_due(c);
@@ -241,7 +244,10 @@ int klamm_consumer_poll(struct klamm_consumer *c, int64_t timeout_ms,
 				deadline = timeout_ms == 0
 						   ? 0
 						   : kl_os_deadline_ms(c->os, timeout_ms);
-			if (!kl_loop_wait(c->loop, &c->gate, something_to_tell, c, deadline))
+			bool found = kl_loop_wait(c->loop, &c->gate, something_to_tell, c,
+						  deadline);
+			c->poll_now = kl_loop_lately(c->loop);
+			if (!found)
 				return 0;
 			if (kl_results_first(c) == NULL && atomic_load(&c->starved) &&
 			    !atomic_load(&c->woken))
@@ -265,6 +271,28 @@ int klamm_consumer_poll(struct klamm_consumer *c, int64_t timeout_ms,
 	}
 }
 
+int klamm_consumer_poll(struct klamm_consumer *c, int64_t timeout_ms,
+			struct klamm_batch **batch_out, struct klamm_error *err)
+{
+	*batch_out = NULL;
+	int rc = kl_consumer_check(c, true, err);
+	if (rc != 0)
+		return rc;
+	int64_t begun = c->poll_now = kl_loop_lately(c->loop);
+	int64_t before = atomic_load_explicit(&c->polled_at, memory_order_relaxed);
+	atomic_store_explicit(&c->polled_at, begun, memory_order_relaxed);
+	rc = next_batch(c, timeout_ms, batch_out, err);
+	kl_consumer_count_poll(c, before, begun);
+	return rc;
+}
+
+int klamm_consumer_metrics(struct klamm_consumer *c, struct klamm_snapshot **snapshot_out,
+			   struct klamm_error *err)
+{
+	int rc = kl_consumer_check(c, true, err);
+	return rc == 0 ? kl_metrics_ask(&c->metrics, c->loop, snapshot_out, err) : rc;
+}
+
 void klamm_consumer_wakeup(struct klamm_consumer *c)
 {
 	atomic_store(&c->woken, true);
@@ -277,6 +305,7 @@ void klamm_consumer_wakeup(struct klamm_consumer *c)
 static void stop_in_loop(void *arg)
 {
 	struct klamm_consumer *c = arg;
+	kl_reporters_stop(&c->reporters); /* while it has partitions to tell of */
 	c->stopping = true;
 	kl_group_stop(c);
 	kl_subscription_stop(c);
@@ -319,6 +348,7 @@ static void tear_down(struct klamm_consumer *c)
 	if (c->loop_made)
 		kl_loop_call(c->loop, stop_in_loop, c);
 	kl_commit_callbacks(c);
+	kl_reporters_close(&c->reporters);
 	close_plugins(c);
 	if (c->own_loop)
 		klamm_loop_free(c->loop);
@@ -349,6 +379,7 @@ void kl_consumer_unref(struct klamm_consumer *c)
 	if (c->host_made)
 		kl_host_free(&c->host);
 	kl_slab_pool_free(c->slabs);
+	kl_consumer_figures_free(c);
 	c->os->fork_page_free(c->os, c->state);
 	kl_gate_destroy(c->os, &c->gate);
 	kl_mutex_destroy(&c->mutex);

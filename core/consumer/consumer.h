@@ -14,7 +14,9 @@
 
 #include "core/broker/cluster.h"
 #include "core/conf/role_plugin.h"
+#include "core/consumer/figures.h"
 #include "core/consumer/group.h"
+#include "core/metrics/reporters.h"
 #include "core/record/batch_read.h"
 
 enum {
@@ -33,6 +35,8 @@ struct kl_ctopic {
 	struct klamm_uuid id;       /* the loop's: the last one heard of, zero = none */
 	_Atomic int32_t known_count; /* partitions, -1 = not known */
 	_Atomic int32_t known_error;
+	struct kl_ctopic *next_metered; /* in consumer->metered */
+	struct kl_meter meters[KL_CONSUMER_TOPIC_METERS];
 	char name[];
 };
 
@@ -63,8 +67,10 @@ struct kl_cpart {
 	_Atomic uint64_t queued_bytes;
 	atomic_bool stopped; /* there is no position, and will not be until it is sought */
 
+	struct kl_meter meters[KL_CONSUMER_PART_METERS]; /* under the mutex of metrics */
+
 	/* --- the polling thread's --- */
-	int64_t position; /* of the next record to hand out, -1 = not known yet */
+	_Atomic int64_t position; /* of the next record to hand out, -1 = not known yet */
 	int32_t epoch;    /* of the leader that wrote the one before, -1 = not known */
 	bool paused;
 
@@ -138,6 +144,13 @@ struct klamm_consumer {
 	struct kl_role_plugin key, value; /* deserializers; none = bytes as they are */
 	struct kl_role_plugin sasl;       /* none = no authentication */
 
+	struct kl_metrics metrics;
+	struct kl_reporters reporters;
+	/* --- under the mutex of metrics --- */
+	struct kl_meter meters[KL_CONSUMER_METERS];
+	struct kl_ctopic *metered; /* every topic there ever was */
+	struct kl_handed handed;   /* of late: not all of it */
+
 	/* --- any thread --- */
 	atomic_uint *state;
 	atomic_uint refs; /* the application, batches */
@@ -149,11 +162,16 @@ struct klamm_consumer {
 	struct kl_task task;      /* the fetcher's round */
 	struct kl_task wake_task; /* wakes who polls */
 	atomic_bool polled;       /* the application has polled at least once */
+	_Atomic int64_t polled_at; /* when it did last; 0 = not yet */
 	struct kl_mutex mutex; /* guards the next four */
 	struct kl_list results;
 	struct kl_list spare_chunks;
 	struct kl_list spare_batches;
 	bool closed; /* the loop may be gone: post nothing */
+
+	/* --- the polling thread's --- */
+	int64_t poll_now;     /* when the poll began, or last waited */
+	struct kl_polled polled_lately;
 
 	/* --- the polling thread's, and the loop's while that waits in a call --- */
 	struct kl_ctopic *topics; /* uthash */

@@ -31,6 +31,7 @@ struct fetch {
 	size_t count, cap;
 	int32_t max_bytes;
 	int64_t max_wait;
+	size_t got_bytes, got_records; /* of batches, in its answer */
 	struct kl_arena arena;
 };
 
@@ -172,9 +173,10 @@ static void too_short(struct klamm_consumer *c, struct fetch_part *fp)
 	kl_results_error(c, fp->part, &err);
 }
 
-static void on_data(struct klamm_consumer *c, struct fetch_part *fp, struct kl_slab *slab,
+static void on_data(struct fetch *fetch, struct fetch_part *fp, struct kl_slab *slab,
 		    const struct kl_fetch_response_partition *told)
 {
+	struct klamm_consumer *c = fetch->c;
 	struct kl_cpart *part = fp->part;
 	struct kl_batch_span span;
 	size_t len = (size_t)told->records.len;
@@ -209,6 +211,8 @@ static void on_data(struct klamm_consumer *c, struct fetch_part *fp, struct kl_s
 	chunk->n = chunk->bytes = span.bytes;
 	chunk->high_watermark = told->high_watermark;
 	atomic_fetch_add(&part->queued_bytes, chunk->bytes);
+	fetch->got_bytes += span.bytes;
+	fetch->got_records += span.records;
 	part->full_since = now(c); /* if it is, by now */
 	part->told_error = 0;
 	if (span.next_offset > part->fetch_offset)
@@ -222,9 +226,10 @@ static void on_data(struct klamm_consumer *c, struct fetch_part *fp, struct kl_s
 	kl_results_push(c, chunk);
 }
 
-static void on_partition(struct klamm_consumer *c, struct fetch_part *fp, struct kl_slab *slab,
+static void on_partition(struct fetch *fetch, struct fetch_part *fp, struct kl_slab *slab,
 			 const struct kl_fetch_response_partition *told)
 {
+	struct klamm_consumer *c = fetch->c;
 	struct kl_cpart *part = fp->part;
 	if (!part->assigned || c->stopping)
 		return;
@@ -241,7 +246,7 @@ static void on_partition(struct klamm_consumer *c, struct fetch_part *fp, struct
 					 ? told->last_stable_offset
 					 : told->high_watermark);
 	if (told->records.len > 0)
-		on_data(c, fp, slab, told);
+		on_data(fetch, fp, slab, told);
 	else
 		part->failures = part->told_error = 0;
 	kl_gate_wake(c->os, &c->gate);
@@ -271,14 +276,21 @@ static void on_topics(struct fetch *fetch, const struct kl_response *response)
 	size_t at = 0;
 	for (int32_t t = 0; t < body->responses_n; t++) {
 		const struct kl_fetch_response_topic *topic = &body->responses[t];
+		size_t bytes = fetch->got_bytes, records = fetch->got_records;
+		struct kl_ctopic *asked = NULL;
 		for (int32_t i = 0; i < topic->partitions_n; i++) {
 			struct fetch_part *fp = find(fetch, &at, topic,
 						     topic->partitions[i].partition_index,
 						     response->version);
 			if (fp != NULL)
-				on_partition(fetch->c, fp, response->slab,
+				on_partition(fetch, fp, response->slab,
 					     &topic->partitions[i]);
+			if (fp != NULL)
+				asked = fp->part->topic;
 		}
+		if (asked != NULL)
+			kl_consumer_count_topic(fetch->c, asked, fetch->got_bytes - bytes,
+						fetch->got_records - records);
 	}
 }
 
@@ -304,7 +316,7 @@ static void put_fetch(struct fetch *fetch)
 		fetch->parts[i].part->in_flight = false;
 		kl_cpart_unref(fetch->parts[i].part);
 	}
-	fetch->count = 0;
+	fetch->count = fetch->got_bytes = fetch->got_records = 0;
 	kl_list_push_front(&fetch->c->spare_requests, &fetch->link);
 }
 
@@ -319,6 +331,9 @@ static void on_answer(struct kl_request *r, const struct kl_response *response)
 		on_failure(fetch, code, response->err);
 	else
 		on_topics(fetch, response);
+	if (code == 0)
+		kl_consumer_count_fetch(c, response->latency_us, body->throttle_time_ms,
+					fetch->got_bytes, fetch->got_records);
 	put_fetch(fetch);
 	kl_hook_add(c->loop, &c->round_hook);
 }

@@ -7,6 +7,7 @@ libklamm_la_SOURCES += \
 	%D%/consumer.c %D%/consumer.h \
 	%D%/decode.c \
 	%D%/fetcher.c \
+	%D%/figures.c %D%/figures.h \
 	%D%/group.c %D%/group.h \
 	%D%/offsets.c \
 	%D%/results.c \

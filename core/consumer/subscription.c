@@ -24,6 +24,10 @@ struct kl_ctopic *kl_ctopic_get(struct klamm_consumer *c, const char *name)
 		free(topic);
 		return NULL;
 	}
+	kl_metrics_lock(&c->metrics);
+	topic->next_metered = c->metered;
+	c->metered = topic;
+	kl_metrics_unlock(&c->metrics);
 	return topic;
 }
 
@@ -71,8 +75,10 @@ static int find(const struct klamm_consumer *c, const char *topic, int32_t parti
 
 void kl_cpart_unref(struct kl_cpart *part)
 {
-	if (atomic_fetch_sub(&part->refs, 1) == 1)
-		free(part);
+	if (atomic_fetch_sub(&part->refs, 1) != 1)
+		return;
+	kl_meters_free(part->meters, KL_CONSUMER_PART_METERS);
+	free(part);
 }
 
 /* --- assigning --- */
@@ -363,6 +369,7 @@ void kl_subscription_free(struct klamm_consumer *c)
 	struct kl_ctopic *topic, *tmp;
 	HASH_ITER(hh, c->topics, topic, tmp) {
 		HASH_DEL(c->topics, topic);
+		kl_meters_free(topic->meters, KL_CONSUMER_TOPIC_METERS);
 		free(topic);
 	}
 }

@@ -97,6 +97,7 @@ static void retry_or_fail(struct klamm_producer *p, struct kl_pbatch *batch, boo
 		kl_log(&p->log, KL_LOG_DEBUG, "producer",
 		       "topic %s partition %d: %s; trying again", part->topic->name,
 		       part->index, text);
+		kl_producer_count_retry(p, batch);
 		retry_later(p, part, batch);
 		atomic_fetch_add(&p->sealed_bytes, batch->plain_size);
 	} else {
@@ -241,7 +242,10 @@ void kl_produce_answered(struct kl_request *r, const struct kl_response *respons
 	} else if (response->body == NULL) {
 		deliver_rest(request); /* acks=0: gone is all we know */
 	} else {
-		on_topics(request, response->body, response->version);
+		const struct kl_produce_response *body = response->body;
+		kl_producer_count_answer(request->producer, response->latency_us,
+					 body->throttle_time_ms);
+		on_topics(request, body, response->version);
 		fail_rest(request, KLAMM_ERR_UNKNOWN_SERVER_ERROR,
 			  "the answer to Produce does not name it", true);
 	}

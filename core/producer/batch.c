@@ -364,8 +364,10 @@ uint64_t kl_pbatch_records(struct klamm_producer *p)
 void kl_pbatch_end(struct klamm_producer *p, struct kl_pbatch *batch, int error, int outcome,
 		  int64_t base_offset, int64_t append_time, const char *text)
 {
-	if (error != 0)
+	if (error != 0) {
 		atomic_fetch_add(&p->failed, batch->count);
+		kl_producer_count_error(p, batch);
+	}
 	struct kl_outcome *o = batch->outcome;
 	if (o != NULL) {
 		o->error = error;

@@ -73,10 +73,12 @@ struct kl_slab *kl_memory_get(struct klamm_producer *p, size_t need)
 	return kl_slab_get(p->slabs, need);
 }
 
-static int tell_full(const struct klamm_producer *p, struct klamm_error *err)
+static int tell_full(struct klamm_producer *p, struct klamm_error *err)
 {
 	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
 		return kl_error(err, KLAMM_ERR_CLOSED, "the producer was closed");
+	kl_metrics_note(&p->metrics, &p->meters[KL_PRODUCER_EXHAUSTED], 1,
+			kl_loop_lately(p->loop));
 	return kl_error(err, KLAMM_ERR_QUEUE_FULL,
 			"no buffer memory was freed within max.block.ms: %zu of %lld bytes "
 			"are in use (buffer.memory)",
@@ -97,9 +99,11 @@ int kl_memory_wait(struct klamm_producer *p, size_t need, int64_t deadline,
 				"no buffer memory is free, and a callback must not wait "
 				"for it (buffer.memory)");
 	struct waiter waiter = {.p = p, .need = need};
+	int64_t since = p->os->now(p->os);
 	join(p, &waiter);
 	kl_loop_wait(p->loop, &p->memory_gate, is_served, &waiter, deadline);
 	leave(p, &waiter);
+	kl_producer_count_time(p, KL_PRODUCER_BUFFER_WAIT, since);
 	*slab_out = waiter.slab;
 	return waiter.slab != NULL ? 0 : tell_full(p, err);
 }

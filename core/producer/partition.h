@@ -12,6 +12,7 @@
 
 #include "core/base/slab.h"
 #include "core/broker/cluster.h"
+#include "core/producer/figures.h"
 #include "core/producer/outcome.h"
 #include "core/producer/sequence.h"
 
@@ -101,6 +102,7 @@ struct klamm_topic {
 	int64_t used_at;     /* something was sent to it */
 	struct kl_task want_task;
 	struct kl_list tables; /* blocks of partitions, and old tables */
+	struct kl_meter meters[KL_PRODUCER_TOPIC_METERS];
 	char name[];
 };
 

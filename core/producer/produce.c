@@ -158,6 +158,7 @@ void kl_produce_transmit(struct kl_produce *request)
 	r->deadline = request->deadline;
 	r->done = kl_produce_answered;
 	node->busy++;
+	kl_producer_count_sent(p, request->batches, request->count);
 	kl_list_remove(&request->link); /* it was being built */
 	kl_list_push(&p->requests, &request->link);
 	kl_node_request(node, r);

@@ -74,6 +74,9 @@ static int open_plugins(struct klamm_producer *p, struct klamm_error *err)
 	if (rc == 0)
 		rc = kl_role_open_sasl(p->conf, s, &p->host, &p->sasl, err);
 	if (rc == 0)
+		rc = kl_reporters_open(&p->reporters, p->conf, s, &p->host, &p->metrics,
+				       &p->gate, err);
+	if (rc == 0)
 		p->partitioner_flags = p->partitioner.plugin->partitioner.flags;
 	p->serializes = p->key_serializer.plugin != NULL || p->value_serializer.plugin != NULL;
 	return rc;
@@ -118,6 +121,9 @@ static void start_in_loop(void *arg)
 				    &kl_sender_ops, &start->err);
 	p->cluster_made = start->rc == 0;
 	p->cluster.nodes.sasl = kl_role_instance(&p->sasl);
+	p->cluster.nodes.metrics = &p->metrics;
+	if (start->rc == 0)
+		start->rc = kl_reporters_start(&p->reporters, &start->err);
 }
 
 static void init_any_thread(struct klamm_producer *p)
@@ -164,6 +170,7 @@ static int configure(struct klamm_producer *p, const struct klamm_conf *conf,
 	if (rc != 0)
 		return rc;
 	p->log = *kl_conf_log(p->conf);
+	kl_producer_figures_init(p);
 	p->linger_us = (uint32_t)kl_min(p->settings->linger_ms * KL_MS, (int64_t)UINT32_MAX);
 	p->record_clock = p->settings->klamm_timestamp_exact ? p->os->wall_ms
 							     : p->os->wall_coarse_ms;
@@ -385,7 +392,9 @@ int klamm_producer_flush(struct klamm_producer *p, int64_t timeout_ms, uint64_t 
 	int rc = check_may_wait(p, err);
 	if (rc != 0)
 		return rc;
+	int64_t since = p->os->now(p->os);
 	bool done = flush_until(p, kl_os_deadline_ms(p->os, timeout_ms));
+	kl_producer_count_time(p, KL_PRODUCER_FLUSH, since);
 	if (failed_out != NULL)
 		*failed_out = atomic_exchange(&p->failed, 0);
 	if (done)
@@ -407,6 +416,13 @@ void klamm_producer_queue(const struct klamm_producer *producer, uint64_t *recor
 		*records_out = forked ? 0 : kl_pbatch_records(p);
 }
 
+int klamm_producer_metrics(struct klamm_producer *p, struct klamm_snapshot **snapshot_out,
+			   struct klamm_error *err)
+{
+	int rc = check_may_wait(p, err);
+	return rc == 0 ? kl_metrics_ask(&p->metrics, p->loop, snapshot_out, err) : rc;
+}
+
 /* --- closing --- */
 
 static void stop_in_loop(void *arg)
@@ -421,6 +437,7 @@ static void stop_in_loop(void *arg)
 		kl_sender_abandon(p);
 		kl_sender_free(p);
 	}
+	kl_reporters_stop(&p->reporters); /* now every record has its outcome */
 	kl_loop_unpost(p->loop, &p->task);
 }
 
@@ -451,6 +468,7 @@ static void tear_down(struct klamm_producer *p)
 		kl_gate_wake(p->os, &p->gate);
 		kl_outcome_tell(p);
 	}
+	kl_reporters_close(&p->reporters);
 	close_plugins(p);
 	if (p->own_loop)
 		klamm_loop_free(p->loop);
@@ -485,6 +503,7 @@ void kl_producer_unref(struct klamm_producer *p)
 		free(kl_list_entry(link, struct kl_pbatch, link));
 	kl_slab_pool_free(p->slabs);
 	kl_slab_pool_free(p->answers);
+	kl_producer_figures_free(p);
 	p->os->fork_page_free(p->os, p->state);
 	kl_gate_destroy(p->os, &p->gate);
 	kl_gate_destroy(p->os, &p->memory_gate);

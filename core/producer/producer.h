@@ -7,6 +7,8 @@
 
 #include "core/broker/cluster.h"
 #include "core/conf/role_plugin.h"
+#include "core/metrics/reporters.h"
+#include "core/producer/figures.h"
 #include "core/producer/identity.h"
 #include "core/producer/outcome.h"
 #include "core/producer/partition.h"
@@ -37,6 +39,10 @@ struct klamm_producer {
 	int64_t (*record_clock)(struct kl_os *os); /* of records without a timestamp */
 	size_t record_max;  /* max.request.size, less what a request adds */
 	uint32_t linger_us;
+
+	struct kl_metrics metrics;
+	struct kl_reporters reporters;
+	struct kl_meter meters[KL_PRODUCER_METERS]; /* under the mutex of metrics */
 
 	/* --- any thread --- */
 	atomic_uint *state; /* in a page that a fork wipes */

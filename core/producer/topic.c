@@ -119,6 +119,7 @@ static void topic_free(struct klamm_topic *topic)
 		free(table);
 	}
 	kl_mutex_destroy(&topic->available_mutex);
+	kl_meters_free(topic->meters, KL_PRODUCER_TOPIC_METERS);
 	free(topic->available);
 	free(topic);
 }
@@ -372,10 +373,12 @@ int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t p
 				topic->name);
 	if (!kl_producer_enter(p))
 		return kl_error(err, KLAMM_ERR_CLOSED, "the producer is closed");
+	int64_t since = p->os->now(p->os);
 	atomic_fetch_add(&topic->waiters, 1);
 	kl_loop_post(p->loop, &topic->want_task);
 	kl_loop_wait(p->loop, &p->gate, topic_ready, &wait, deadline);
 	atomic_fetch_sub(&topic->waiters, 1);
+	kl_producer_count_time(p, KL_PRODUCER_METADATA_WAIT, since);
 	int rc = 0;
 	if (atomic_load(&topic->partition_count) <= partition)
 		rc = explain(p, &wait, err);

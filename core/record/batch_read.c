@@ -73,6 +73,7 @@ int kl_batch_hop(const uint8_t *p, size_t n, struct kl_batch_span *span_out)
 	while ((found = kl_batch_peek(p + span_out->bytes, n - span_out->bytes, &head)) > 0) {
 		span_out->bytes += kl_batch_size(&head);
 		span_out->batches++;
+		span_out->records += (size_t)kl_max(head.record_count, 0);
 		span_out->next_offset = kl_batch_next_offset(&head);
 	}
 	return found;

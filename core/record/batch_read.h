@@ -28,6 +28,7 @@ int kl_batch_peek(const uint8_t *p, size_t n, struct kl_batch_head *head_out);
 struct kl_batch_span {
 	size_t bytes; /* of whole batches; what follows is cut */
 	size_t batches;
+	size_t records; /* as the heads tell: compressed ones of old formats do not */
 	int64_t next_offset; /* to fetch from afterwards; -1 = no whole batch */
 };
 /* 0, or CORRUPT_BATCH; span_out then tells of what lies before the bad one. */

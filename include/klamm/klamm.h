@@ -9,6 +9,7 @@
 #include <klamm/consumer.h>
 #include <klamm/error.h>
 #include <klamm/loop.h>
+#include <klamm/metrics.h>
 #include <klamm/producer.h>
 #include <klamm/types.h>
 

@@ -16,6 +16,7 @@ include tests/unit/net/local.mk
 include tests/unit/cli/local.mk
 include tests/unit/conf/local.mk
 include tests/unit/consumer/local.mk
+include tests/unit/metrics/local.mk
 include tests/unit/os/local.mk
 include tests/unit/plugins/local.mk
 include tests/unit/pressure/local.mk

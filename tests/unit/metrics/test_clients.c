@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What clients count, against the dev broker. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "kit/kit.h"
+#include "tests/client/world.h"
+#include "tests/unit/metrics/reporter.h"
+
+#define PRODUCE 0
+#define FETCH_MANAGER "consumer-fetch-manager-metrics"
+
+static void send_many(struct klamm_producer *producer, const char *topic, int n)
+{
+	for (int i = 0; i < n; i++)
+		world_send(producer, topic, 0, NULL, "0123456789", NULL);
+}
+
+static void up(void)
+{
+	world_up();
+	world_create("t", 1);
+	world_create("u", 1);
+}
+
+START_TEST(a_producer_counts_what_it_sends)
+{
+	struct klamm_producer *producer =
+		world_producer(NULL, "linger.ms=1000", "client.id=me", NULL);
+	send_many(producer, "t", 100);
+	world_send(producer, "u", 0, NULL, "x", NULL);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	struct klamm_snapshot *s = producer_figures(producer);
+	ck_assert_double_eq(figure(s, "producer-metrics", "record-send-total"), 101);
+	ck_assert_double_gt(figure(s, "producer-metrics", "record-send-rate"), 0);
+	ck_assert_double_eq(figure(s, "producer-metrics", "compression-rate-avg"), 1);
+	ck_assert_double_eq(figure(s, "producer-metrics", "record-error-total"), 0);
+	ck_assert_double_eq(figure(s, "producer-metrics", "record-retry-total"), 0);
+	ck_assert_double_gt(figure(s, "producer-metrics", "metadata-wait-time-ns-total"), 0);
+	ck_assert_double_gt(figure(s, "producer-metrics", "flush-time-ns-total"), 0);
+	ck_assert_double_ge(figure(s, "producer-metrics", "request-latency-max"),
+			    figure(s, "producer-metrics", "request-latency-avg"));
+	double t = figure_of(s, "producer-topic-metrics", "byte-total", "topic", "t");
+	double u = figure_of(s, "producer-topic-metrics", "byte-total", "topic", "u");
+	ck_assert_double_ge(t, 1000);
+	ck_assert_double_lt(u, 100);
+	ck_assert_double_eq(figure(s, "producer-metrics", "batch-size-max"), t);
+	ck_assert_double_eq_tol(figure(s, "producer-metrics", "batch-size-avg"), (t + u) / 2,
+				0.01);
+	ck_assert_double_eq_tol(figure(s, "producer-metrics", "record-size-avg"),
+				(t + u - 2 * 61) / 101, 0.01);
+	ck_assert_double_eq(figure_of(s, "producer-topic-metrics", "record-send-total",
+				      "topic", "t"), 100);
+	ck_assert_double_eq(figure(s, "producer-metrics", "buffer-total-bytes"), 33554432);
+	ck_assert_double_eq(figure(s, "producer-metrics", "buffer-available-bytes"),
+			    33554432);
+	ck_assert_double_eq(figure(s, "producer-metrics", "waiting-threads"), 0);
+	const struct klamm_metric *m =
+		klamm_snapshot_find(s, "app-info", "version", NULL, NULL);
+	ck_assert_int_eq(m->type, KLAMM_METRIC_TEXT);
+	ck_assert_str_eq(m->tags[0].name, "client-id");
+	ck_assert_str_eq(m->tags[0].value, "me");
+	ck_assert_double_eq(figure(s, "kafka-metrics-count", "count"),
+			    (double)s->metric_count);
+	world_close(producer);
+	/* It outlives its client. */
+	ck_assert_str_eq(m->tags[0].value, "me");
+	klamm_snapshot_free(s);
+	klamm_snapshot_free(NULL);
+}
+END_TEST
+
+/* All brokers' traffic is the sum of each one's. */
+START_TEST(connections_are_counted)
+{
+	struct klamm_producer *producer = world_producer(NULL, NULL, NULL);
+	send_many(producer, "t", 1);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	struct klamm_snapshot *s = producer_figures(producer);
+	const char *const names[] = {"request-total", "response-total", "outgoing-byte-total",
+				     "incoming-byte-total"};
+	for (size_t i = 0; i < kl_countof(names); i++) {
+		double all = figure(s, "producer-metrics", names[i]);
+		double boot = figure_of(s, "producer-node-metrics", names[i], "node-id",
+					"node--1");
+		double node = figure_of(s, "producer-node-metrics", names[i], "node-id",
+					"node-1");
+		ck_assert_double_gt(boot, 0);
+		ck_assert_double_gt(node, 0);
+		ck_assert_double_eq(all, boot + node);
+	}
+	ck_assert_double_eq(figure(s, "producer-metrics", "requests-in-flight"), 0);
+	ck_assert_double_eq(figure(s, "producer-metrics", "connection-creation-total"), 2);
+	/* The bootstrap server is left when the cluster is known. */
+	ck_assert_double_eq(figure(s, "producer-metrics", "connection-count"), 1);
+	ck_assert_double_eq(figure(s, "producer-metrics", "connection-close-total"), 1);
+	klamm_snapshot_free(s);
+	world_close(producer);
+}
+END_TEST
+
+START_TEST(retries_and_errors_are_counted)
+{
+	struct klamm_producer *producer =
+		world_producer(NULL, "retry.backoff.ms=1", "linger.ms=1000", NULL);
+	world_fault((struct klamm_broker_fault){.api = PRODUCE, .partition = -1, .count = 2,
+						.action = KLAMM_BROKER_ERROR,
+						.error = KLAMM_ERR_NOT_ENOUGH_REPLICAS});
+	send_many(producer, "t", 5);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	world_fault((struct klamm_broker_fault){.api = PRODUCE, .partition = -1,
+						.action = KLAMM_BROKER_ERROR,
+						.error = KLAMM_ERR_INVALID_RECORD});
+	send_many(producer, "t", 3);
+	ck_assert_uint_eq(world_flush(producer), 3);
+	struct klamm_snapshot *s = producer_figures(producer);
+	ck_assert_double_eq(figure(s, "producer-metrics", "record-retry-total"), 10);
+	ck_assert_double_eq(figure(s, "producer-metrics", "record-error-total"), 3);
+	/* As in Java, what is sent again counts again. */
+	ck_assert_double_eq(figure(s, "producer-metrics", "record-send-total"), 18);
+	ck_assert_double_eq(figure_of(s, "producer-topic-metrics", "record-error-total",
+				      "topic", "t"), 3);
+	ck_assert_double_eq(figure_of(s, "producer-topic-metrics", "record-retry-total",
+				      "topic", "t"), 10);
+	klamm_snapshot_free(s);
+	world_close(producer);
+}
+END_TEST
+
+/* Nobody acknowledges, and memory is used up. */
+START_TEST(waiting_for_memory_is_counted)
+{
+	struct klamm_error err;
+	struct klamm_producer *producer = world_producer(
+		NULL, "buffer.memory=32768", "batch.size=16384", "max.block.ms=50", NULL);
+	static char value[12000];
+	struct klamm_record record = KLAMM_RECORD_INIT;
+	int32_t partitions, rc = 0;
+	record.value = (struct klamm_span){value, sizeof(value)};
+	ck_assert_int_eq(klamm_producer_partitions_for(producer, "t", &partitions, NULL), 0);
+	world_fault((struct klamm_broker_fault){.api = PRODUCE, .partition = -1, .count = -1,
+						.action = KLAMM_BROKER_DROP});
+	for (int i = 0; i < 10 && rc == 0; i++)
+		rc = klamm_producer_send_to(producer, "t", &record, NULL, &err);
+	ck_assert_int_eq(rc, KLAMM_ERR_QUEUE_FULL);
+	struct klamm_snapshot *s = producer_figures(producer);
+	ck_assert_double_eq(figure(s, "producer-metrics", "buffer-exhausted-total"), 1);
+	ck_assert_double_ge(figure(s, "producer-metrics", "bufferpool-wait-time-ns-total"),
+			    45e6);
+	ck_assert_double_gt(figure(s, "producer-metrics", "bufferpool-wait-ratio"), 0);
+	ck_assert_double_lt(figure(s, "producer-metrics", "buffer-available-bytes"), 16384);
+	klamm_snapshot_free(s);
+	world_drop(producer);
+}
+END_TEST
+
+START_TEST(a_consumer_counts_what_it_hands_out)
+{
+	struct world_seen seen[60];
+	struct klamm_producer *producer =
+		world_producer(NULL, "linger.ms=1000", "batch.size=200", NULL);
+	send_many(producer, "t", 60);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	struct klamm_consumer *consumer = world_consumer(NULL, NULL, NULL);
+	struct klamm_snapshot *s = consumer_figures(consumer);
+	ck_assert_double_eq(figure(s, "consumer-metrics", "last-poll-seconds-ago"), -1);
+	ck_assert_double_eq(figure(s, FETCH_MANAGER, "records-consumed-total"), 0);
+	klamm_snapshot_free(s);
+	world_assign(consumer, "t", 0, KLAMM_OFFSET_BEGINNING);
+	ck_assert_int_gt(world_read(consumer, 60, seen), 1);
+	s = consumer_figures(consumer);
+	ck_assert_double_eq(figure(s, FETCH_MANAGER, "records-consumed-total"), 60);
+	ck_assert_double_eq(figure_of(s, FETCH_MANAGER, "records-consumed-total", "topic",
+				      "t"), 60);
+	ck_assert_double_ge(figure(s, FETCH_MANAGER, "bytes-consumed-total"), 600);
+	ck_assert_double_ge(figure(s, FETCH_MANAGER, "fetch-total"), 1);
+	ck_assert_double_ge(figure(s, FETCH_MANAGER, "fetch-size-max"), 600);
+	/* After the first batch the rest was still ahead; now nothing is. */
+	ck_assert_double_gt(figure(s, FETCH_MANAGER, "records-lag-max"), 30);
+	ck_assert_double_lt(figure(s, FETCH_MANAGER, "records-lag-max"), 60);
+	ck_assert_double_eq(figure_of(s, FETCH_MANAGER, "records-lag", "partition", "0"), 0);
+	ck_assert_double_eq(figure_of(s, FETCH_MANAGER, "records-lead", "partition", "0"), 60);
+	ck_assert_double_eq(figure(s, "consumer-coordinator-metrics", "assigned-partitions"),
+			    1);
+	ck_assert_double_ge(figure(s, "consumer-metrics", "last-poll-seconds-ago"), 0);
+	klamm_snapshot_free(s);
+	world_close_consumer(consumer);
+	world_close(producer);
+}
+END_TEST
+
+/* How far behind it is does not wait for it to poll. */
+START_TEST(lag_grows_without_a_poll)
+{
+	struct world_seen seen[10];
+	struct klamm_producer *producer = world_producer(NULL, NULL, NULL);
+	struct klamm_consumer *consumer = world_consumer(NULL, NULL, NULL);
+	send_many(producer, "t", 10);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	world_assign(consumer, "t", 0, KLAMM_OFFSET_BEGINNING);
+	world_read(consumer, 10, seen);
+	send_many(producer, "t", 7);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	double lag = 0;
+	for (int64_t end = world_ms() + PATIENCE; lag != 7 && world_ms() < end; usleep(1000)) {
+		struct klamm_snapshot *s = consumer_figures(consumer);
+		lag = figure_of(s, FETCH_MANAGER, "records-lag", "partition", "0");
+		klamm_snapshot_free(s);
+	}
+	ck_assert_double_eq(lag, 7);
+	world_close_consumer(consumer);
+	world_close(producer);
+}
+END_TEST
+
+START_TEST(an_admin_client_counts_too)
+{
+	struct klamm_admin *admin;
+	struct klamm_cluster_description *cluster;
+	struct klamm_snapshot *s;
+	struct klamm_conf *conf = world_conf(NULL, NULL);
+	ck_assert_int_eq(klamm_admin_new(conf, NULL, &admin, NULL), 0);
+	ck_assert_int_eq(klamm_admin_describe_cluster(admin, PATIENCE, &cluster, NULL), 0);
+	klamm_cluster_description_free(cluster);
+	ck_assert_int_eq(klamm_admin_metrics(admin, &s, NULL), 0);
+	ck_assert_double_ge(figure(s, "admin-client-metrics", "request-total"), 2);
+	klamm_snapshot_free(s);
+	klamm_admin_free(admin);
+	klamm_conf_free(conf);
+}
+END_TEST
+
+/* Counters only rise, through lost connections and a broker that goes. */
+START_TEST(counters_do_not_fall)
+{
+	struct klamm_producer *producer =
+		world_producer(NULL, "retry.backoff.ms=1", "reconnect.backoff.ms=1", NULL);
+	struct klamm_snapshot *earlier = NULL;
+	char why[KIT_TEXT];
+	for (int i = 0; i < 20; i++) {
+		if (i % 5 == 0)
+			world_fault((struct klamm_broker_fault){
+				.api = PRODUCE, .partition = -1,
+				.action = KLAMM_BROKER_DROP_AFTER});
+		send_many(producer, i % 2 ? "t" : "u", 10);
+		ck_assert_uint_eq(world_flush(producer), 0);
+		struct klamm_snapshot *later = producer_figures(producer);
+		const char *text = kit_snapshots(earlier, later, why);
+		ck_assert_msg(text == NULL, "%s", text);
+		klamm_snapshot_free(earlier);
+		earlier = later;
+	}
+	ck_assert_double_ge(figure(earlier, "producer-metrics", "connection-close-total"), 4);
+	klamm_snapshot_free(earlier);
+	world_close(producer);
+}
+END_TEST
+
+/* The application's thread is the loop: figures are had all the same. */
+START_TEST(on_a_loop_that_is_driven)
+{
+	struct klamm_loop *loop;
+	ck_assert_int_eq(klamm_loop_new(NULL, &loop, NULL), 0);
+	struct klamm_producer *producer = world_producer(loop, NULL, NULL);
+	send_many(producer, "t", 3);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	struct klamm_snapshot *s = producer_figures(producer);
+	ck_assert_double_eq(figure(s, "producer-metrics", "record-send-total"), 3);
+	klamm_snapshot_free(s);
+	world_close(producer);
+	klamm_loop_free(loop);
+}
+END_TEST
+
+static int asked;
+
+static void ask(void *arg, const struct klamm_delivery *delivery)
+{
+	struct klamm_snapshot *s;
+	asked = klamm_producer_metrics(*(struct klamm_producer **)arg, &s, NULL);
+}
+
+START_TEST(not_from_a_callback)
+{
+	struct klamm_producer *producer = world_producer(NULL, NULL, NULL);
+	ck_assert_int_eq(klamm_producer_on_delivery(producer, ask, &producer, true, NULL), 0);
+	send_many(producer, "t", 1);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	ck_assert_int_eq(asked, KLAMM_ERR_WOULD_BLOCK);
+	world_close(producer);
+}
+END_TEST
+
+UNIT_SUITE(clients)
+{
+	Suite *s = suite_create("clients");
+	unit_add_fixture(s, a_producer_counts_what_it_sends, up, world_down);
+	unit_add_fixture(s, connections_are_counted, up, world_down);
+	unit_add_fixture(s, retries_and_errors_are_counted, up, world_down);
+	unit_add_fixture(s, waiting_for_memory_is_counted, up, world_down);
+	unit_add_fixture(s, a_consumer_counts_what_it_hands_out, up, world_down);
+	unit_add_fixture(s, lag_grows_without_a_poll, up, world_down);
+	unit_add_fixture(s, an_admin_client_counts_too, up, world_down);
+	unit_add_fixture(s, counters_do_not_fall, up, world_down);
+	unit_add_fixture(s, on_a_loop_that_is_driven, up, world_down);
+	unit_add_fixture(s, not_from_a_callback, up, world_down);
+	return s;
+}
