@@ -12,6 +12,7 @@ include plugins/codec_gzip/local.mk
 include plugins/codec_lz4/local.mk
 include plugins/codec_snappy/local.mk
 include plugins/codec_zstd/local.mk
+include plugins/metrics_jsonl/local.mk
 include plugins/partitioner_consistent/local.mk
 include plugins/partitioner_consistent_random/local.mk
 include plugins/partitioner_fnv1a/local.mk

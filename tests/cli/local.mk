@@ -5,6 +5,7 @@ CLI_TESTS = \
 	%D%/config.test \
 	%D%/fault.test \
 	%D%/manual.test \
+	%D%/metrics.test \
 	%D%/plugin.test \
 	%D%/records.test \
 	%D%/removed.test \
