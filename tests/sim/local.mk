@@ -8,6 +8,7 @@ check_LTLIBRARIES += %D%/libcopy.la
 check_PROGRAMS += %D%/sim
 %C%_sim_SOURCES = \
 	%D%/bugs.c %D%/bugs.h \
+	%D%/commits.c \
 	%D%/crash.c \
 	%D%/frames.c \
 	%D%/history.c %D%/history.h \

@@ -15,6 +15,7 @@
 #include "tests/sim/scenario.h"
 
 static const struct scenario *const scenarios[] = {
+	&scenario_commits,
 	&scenario_crash,
 	&scenario_frames,
 	&scenario_records,

@@ -22,7 +22,8 @@ struct scenario {
 	void (*run)(struct scenario_run *run);
 };
 
-extern const struct scenario scenario_crash, scenario_frames, scenario_records;
+extern const struct scenario scenario_commits, scenario_crash, scenario_frames,
+	scenario_records;
 
 /* A world for the run, tracing when asked for. */
 struct kl_sim *scenario_world(struct scenario_run *run);

@@ -7,6 +7,7 @@ TESTS += %D%/test_consumer
 	tests/client/script.c tests/client/script.h \
 	tests/client/world.c tests/client/world.h \
 	%D%/test_commit.c \
+	%D%/test_committed.c \
 	%D%/test_fetch.c \
 	%D%/test_poll.c \
 	%D%/test_seek.c
