@@ -58,8 +58,10 @@ int64_t kl_group_deadline(const struct klamm_consumer *c, int64_t timeout_ms)
 
 void kl_group_tell(struct klamm_consumer *c, const struct klamm_error *err)
 {
-	if (c->group.told_error == err->code)
+	bool refused = kl_auth_is_refusal(err);
+	if (refused ? c->told_refusal : c->group.told_error == err->code)
 		return;
+	c->told_refusal |= refused; /* other brokers will say the same */
 	c->group.told_error = err->code;
 	kl_results_error(c, NULL, err);
 }

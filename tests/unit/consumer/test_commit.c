@@ -857,6 +857,44 @@ START_TEST(a_group_that_may_not_be_read)
 }
 END_TEST
 
+static bool refuse(const struct script_request *request)
+{
+	if (request->header.api != KL_API_SASL_AUTHENTICATE)
+		return answer(request);
+	struct kl_sasl_authenticate_response *body = SCRIPT_BODY(sasl_authenticate, request);
+	body->error_code = KLAMM_ERR_SASL_AUTHENTICATION_FAILED;
+	body->error_message = KL_STR("not you");
+	script_answer(request, body);
+	return true;
+}
+
+/* By whoever asks first, once; and a call does not wait for its time to be over. */
+START_TEST(brokers_that_do_not_let_us_in)
+{
+	struct klamm_error err;
+	struct klamm_batch *batch;
+	const struct klamm_offset one = {"t", 0, -1, 5, NULL};
+	struct klamm_committed entry = {.size = sizeof(entry), .topic = "t"};
+	script.handle = refuse;
+	START("security.protocol=SASL_PLAINTEXT", "sasl.mechanism=PLAIN", "sasl.username=u",
+	      "sasl.password=p", "auto.commit.interval.ms=10", NULL);
+	assign(2);
+	int errors = 0;
+	for (int i = 0; i < 30; i++)
+		errors += klamm_consumer_poll(consumer, 10, &batch, &err) != 0;
+	ck_assert_int_eq(errors, 1);
+	ck_assert_int_eq(err.code, KLAMM_ERR_SASL_AUTHENTICATION_FAILED);
+	int64_t since = world_ms();
+	ck_assert_int_eq(klamm_consumer_commit(consumer, &one, 1, PATIENCE, &err),
+			 KLAMM_ERR_SASL_AUTHENTICATION_FAILED);
+	ck_assert_ptr_nonnull(strstr(err.text, "group g: "));
+	ck_assert_ptr_nonnull(strstr(err.text, "not you"));
+	ck_assert_int_eq(klamm_consumer_committed(consumer, &entry, 1, PATIENCE, &err),
+			 KLAMM_ERR_SASL_AUTHENTICATION_FAILED);
+	ck_assert_int_lt(world_ms() - since, PATIENCE / 2);
+}
+END_TEST
+
 /* --- by themselves --- */
 
 static void poll_for(int ms)
@@ -1009,6 +1047,7 @@ UNIT_SUITE(commit)
 		      partitions_begin_where_the_group_is, set_up, tear_down, 3);
 	unit_add_fixture(s, no_place_to_begin, set_up, tear_down);
 	unit_add_fixture(s, a_group_that_may_not_be_read, set_up, tear_down);
+	unit_add_fixture(s, brokers_that_do_not_let_us_in, set_up, tear_down);
 	unit_add_case(s, "opt_enable_auto_commit", opt_enable_auto_commit, set_up, tear_down,
 		      3);
 	unit_add_fixture(s, auto_commit_needs_a_group, set_up, tear_down);
