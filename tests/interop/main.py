@@ -81,7 +81,7 @@ def main():
         import test_transactions
         if args.version.startswith("4.4."):
             import test_likeness
-        with Kafka(args.version) as context:
+        with Kafka(args.version, config=test_kafka.CONFIG) as context:
             good = frame.run(context, args.patterns)
     sys.exit(0 if good else 1)
 

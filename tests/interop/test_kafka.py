@@ -10,6 +10,8 @@ from frame import each, equal, same, test
 from peers import Confluent, KafkaPython
 
 BOTH = (KafkaPython, Confluent)
+# Compaction need not wait for 15 seconds.
+CONFIG = ("log.cleaner.backoff.ms=200",)
 
 
 @each("klamm produces, kafka-python and librdkafka consume: {}", records.CODECS)
