@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DeleteTopics 1-6 and DeleteRecords 0-2. */
-#include "broker/call.h"
+#include "broker/coordinators.h"
 #include "broker/data.h"
 
 static void delete_one(struct kl_dev_call *call, struct kl_str name,
@@ -68,6 +68,8 @@ static void trim_one(struct kl_dev_call *call, struct kl_str topic,
 	int error;
 	struct kl_dev_partition *partition =
 		kl_dev_call_partition(call, topic, NULL, asked->partition_index, &error);
+	if (error == 0 && kl_dev_topic_is_internal(topic))
+		error = KLAMM_ERR_INVALID_TOPIC_EXCEPTION;
 	/* -1 stands for the high watermark. */
 	int64_t offset =
 		error == 0 && asked->offset == -1 ? partition->log.high : asked->offset;

@@ -13,7 +13,7 @@
 /* What the words fill. */
 struct words {
 	const char *topic, *count, *error;
-	int32_t partition, node, nth, every, drop, throttle, leader, coordinator;
+	int32_t partition, node, nth, every, drop, throttle, leader, coordinator, record;
 	double probability;
 	int64_t seed, delay, cut;
 };
@@ -44,6 +44,7 @@ static const struct klamm_option rows[] = {
 	INT("throttle", throttle, "1.."),
 	INT("leader", leader, "1.."),
 	INT("coordinator", coordinator, "1.."),
+	INT("record", record, "0.."),
 };
 enum {
 	DROP_NOT_SET = -1,
@@ -225,6 +226,8 @@ static int conclude(struct parser *p, struct klamm_error *err)
 		return wrong(err, "leader", "needs a topic");
 	if (w->probability == 0)
 		return wrong(err, "probability", "must be above 0");
+	if (w->record >= 0 && (w->error == NULL || p->spec.api != KL_API_PRODUCE))
+		return wrong(err, "record", "goes with produce and error");
 	spec->node = w->node;
 	spec->topic = w->topic;
 	spec->partition = w->partition;
@@ -238,6 +241,7 @@ static int conclude(struct parser *p, struct klamm_error *err)
 	spec->throttle_ms = w->throttle;
 	spec->leader = w->leader;
 	spec->coordinator = w->coordinator;
+	spec->record = w->record + 1;
 	int rc = take_count(p, err);
 	return rc == 0 ? take_action(p, err) : rc;
 }
@@ -246,7 +250,8 @@ int kl_dev_fault_parse(const char *text, size_t len, struct kl_dev_fault **fault
 		       struct klamm_error *err)
 {
 	struct parser p = {
-		.words = {.partition = -1, .probability = -1, .drop = DROP_NOT_SET, .cut = -1},
+		.words = {.partition = -1, .probability = -1, .drop = DROP_NOT_SET, .cut = -1,
+			  .record = -1},
 		.spec = {.size = sizeof(p.spec)},
 	};
 	char *copy = strndup(text, len);
@@ -327,6 +332,8 @@ void kl_dev_fault_print(const struct klamm_broker_fault *spec, struct kl_buf *ou
 		kl_buf_printf(out, "%s", klamm_err_name(spec->error));
 	else if (spec->action == KLAMM_BROKER_ERROR)
 		kl_buf_printf(out, "%d", spec->error);
+	if (spec->record > 0)
+		kl_buf_printf(out, " record=%d", spec->record - 1);
 	if (spec->action == KLAMM_BROKER_CUT)
 		kl_buf_printf(out, "%lld", (long long)spec->cut);
 	if (spec->reset)

@@ -62,15 +62,34 @@ static int check_codec(struct take *t)
 	return 0;
 }
 
-/* A compacted topic must see keys. A batch whose codec is not here is taken on trust, and no
- * compaction will look into it. */
+static bool is_untimely(const struct take *t, int64_t timestamp)
+{
+	const struct kl_dev_config *config = &t->partition->topic->settings.config;
+	if (timestamp < 0) /* it has none */
+		return false;
+	return timestamp > t->now ? timestamp - t->now > config->after_max
+				  : t->now - timestamp > config->before_max;
+}
+
+/* A time may be out of what the topic takes. */
+static bool has_limits(const struct take *t)
+{
+	const struct kl_dev_config *config = &t->partition->topic->settings.config;
+	return config->timestamp_type == KLAMM_TIMESTAMP_CREATE &&
+	       (config->before_max != INT64_MAX || is_untimely(t, t->head.max_timestamp));
+}
+
+/* What has to be seen of compressed records: keys, where the topic is compacted, and which
+ * times are wrong. A batch whose codec is not here is taken on trust, and no compaction
+ * will look into it. */
 static int open_records(struct take *t)
 {
 	struct klamm_error err;
 	t->records = kl_batch_records(t->p, &t->head);
 	if (kl_batch_codec(&t->head) == 0)
 		return 0;
-	int rc = t->partition->topic->settings.config.compacts
+	const struct kl_dev_config *config = &t->partition->topic->settings.config;
+	int rc = config->compacts || has_limits(t)
 			 ? kl_dev_unpack(t->call->broker, &t->head, t->records, &t->records,
 					 &err)
 			 : KLAMM_ERR_PLUGIN;
@@ -82,15 +101,6 @@ static int open_records(struct take *t)
 }
 
 /* --- times and keys --- */
-
-static bool is_untimely(const struct take *t, int64_t timestamp)
-{
-	const struct kl_dev_config *config = &t->partition->topic->settings.config;
-	if (timestamp < 0) /* it has none */
-		return false;
-	return timestamp > t->now ? timestamp - t->now > config->after_max
-				  : t->now - timestamp > config->before_max;
-}
 
 static void add_record_error(struct take *t, int64_t index, const char *text)
 {
@@ -165,6 +175,9 @@ static int validate(struct take *t, int64_t *newest_out)
 	if (kl_batch_size(&t->head) > (size_t)config->message_max)
 		return refuse(t, KLAMM_ERR_MESSAGE_TOO_LARGE,
 			      "the batch is larger than max.message.bytes");
+	if (kl_batch_size(&t->head) > (size_t)config->segment_bytes)
+		return refuse(t, KLAMM_ERR_RECORD_LIST_TOO_LARGE,
+			      "the batch is larger than segment.bytes");
 	if (!kl_batch_check_crc(t->p, &t->head))
 		return refuse(t, KLAMM_ERR_CORRUPT_MESSAGE, "the batch's CRC is wrong");
 	int rc = check_codec(t);
@@ -253,6 +266,33 @@ static void tell_leader(const struct take *t, struct kl_produce_response *respon
 	endpoint->port = leader->port;
 }
 
+/* A fault says which record is wrong. */
+static void name_record(struct take *t, int error)
+{
+	const struct kl_dev_fault *fault = t->call->fault;
+	if (fault == NULL)
+		return;
+	const struct klamm_broker_fault *spec = kl_dev_fault_spec(fault);
+	if (spec->record > 0 && spec->error == error)
+		add_record_error(t, spec->record - 1, "a fault was set for this record");
+}
+
+/* Where Kafka tells where the log begins all the same. */
+static bool tells_start(int error)
+{
+	switch (error) {
+	case 0:
+	case KLAMM_ERR_INVALID_RECORD:
+	case KLAMM_ERR_INVALID_TIMESTAMP:
+	case KLAMM_ERR_INVALID_PRODUCER_EPOCH:
+	case KLAMM_ERR_INVALID_TXN_STATE:
+	case KLAMM_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void produce_one(struct take *t, const struct kl_produce_request_topic *topic,
 			const struct kl_produce_request_partition *asked, int joined,
 			struct kl_produce_response *response)
@@ -264,6 +304,8 @@ static void produce_one(struct take *t, const struct kl_produce_request_topic *t
 	t->out->base_offset = t->out->log_append_time_ms = -1;
 	t->partition = kl_dev_call_partition(t->call, topic->name, &topic->topic_id,
 					     asked->index, &error);
+	if (error != 0)
+		name_record(t, error);
 	if (error == 0)
 		error = joined;
 	if (error == 0 && (request->acks < -1 || request->acks > 1))
@@ -273,10 +315,10 @@ static void produce_one(struct take *t, const struct kl_produce_request_topic *t
 	if (error == 0)
 		error = take(t, asked->records);
 	t->out->error_code = (int16_t)error;
-	if (error == 0) {
+	if (t->partition != NULL && tells_start(error))
 		t->out->log_start_offset = t->partition->log.start;
+	if (error == 0)
 		return;
-	}
 	t->out->base_offset = -1;
 	if (error == KLAMM_ERR_NOT_LEADER_OR_FOLLOWER && t->partition != NULL &&
 	    t->call->version >= 10)

@@ -406,6 +406,10 @@ int kl_dev_topic_check_growth(struct klamm_broker *broker,
 			      const struct kl_dev_topic *topic, int32_t count,
 			      struct klamm_error *err)
 {
+	/* Each key would belong to another partition than its records. */
+	if (kl_dev_topic_is_internal(kl_dev_topic_name(topic)))
+		return kl_error(err, KLAMM_ERR_INVALID_TOPIC_EXCEPTION,
+				"the partitions of %s cannot become more", topic->name);
 	if (count <= topic->partition_count)
 		return kl_error(
 			err, KLAMM_ERR_INVALID_PARTITIONS,

@@ -12,9 +12,11 @@
 int kl_dev_marker_write(struct klamm_broker *broker, struct kl_dev_partition *partition,
 			const struct kl_dev_marker *marker)
 {
-	int rc = kl_dev_home_ready(broker, partition) != 0
-			 ? KLAMM_ERR_KAFKA_STORAGE_ERROR
-			 : kl_dev_marker_check(&partition->producers, marker);
+	/* Reading transactions again here would take away the one that ends. */
+	bool is_own = kl_str_is(kl_dev_topic_name(partition->topic), "__transaction_state");
+	if (is_own ? partition->log.is_lost : kl_dev_home_ready(broker, partition) != 0)
+		return KLAMM_ERR_KAFKA_STORAGE_ERROR;
+	int rc = kl_dev_marker_check(&partition->producers, marker);
 	if (rc != 0)
 		return rc;
 	struct kl_dev_batch batch;

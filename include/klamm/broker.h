@@ -169,6 +169,9 @@ struct klamm_broker_fault {
 	/* The answer says that the client is throttled, and nothing more is read from it for
 	 * so long (KIP-219). */
 	int32_t throttle_ms;
+	/* KLAMM_BROKER_ERROR of a Produce: the record of each batch that the answer names as
+	 * wrong (KIP-467), counted from 1; 0 = none. */
+	int32_t record;
 };
 
 /* The same in words, as klamm broker --fault and the setting klamm.fault take it:

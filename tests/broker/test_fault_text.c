@@ -70,6 +70,8 @@ START_TEST(says_what_it_understood)
 		{"find_coordinator coordinator=3 error=COORDINATOR_NOT_AVAILABLE",
 		 "FindCoordinator count=1 coordinator=3 error=COORDINATOR_NOT_AVAILABLE"},
 		{"produce error=999", "Produce count=1 error=999"},
+		{"produce topic=t record=0 error=INVALID_RECORD",
+		 "Produce topic=t count=1 error=INVALID_RECORD record=0"},
 	};
 	struct kl_buf out = {0}, again = {0};
 	for (size_t i = 0; i < kl_countof(rows); i++) {
@@ -109,6 +111,8 @@ START_TEST(says_what_is_wrong)
 		{"produce leader=1", "leader: needs a topic"},
 		{"produce leader=first topic=t", "leader = first: must be"},
 		{"produce cut=-1", "cut = -1: must be"},
+		{"produce record=1 silence", "record: goes with produce and error"},
+		{"fetch record=1 error=1", "record: goes with produce and error"},
 	};
 	for (size_t i = 0; i < kl_countof(rows); i++) {
 		struct kl_dev_fault *parsed;
@@ -246,6 +250,22 @@ START_TEST(garbles_the_answer)
 	ask_versions(); /* only once */
 	ck_assert_int_eq(recv(peer->fd, bad, (size_t)n, MSG_WAITALL), n);
 	ck_assert_mem_eq(bad + 8, good + 8, (size_t)n - 8);
+}
+END_TEST
+
+START_TEST(names_records)
+{
+	struct peer_batch b;
+	int32_t partition = own_partition();
+	fault("produce topic=t record=2 error=INVALID_RECORD");
+	peer_batch(&b, 3, 1000);
+	struct kl_produce_response_partition *r =
+		peer_produce(peer, "t", partition, b.data, b.len);
+	ck_assert_int_eq(r->error_code, KLAMM_ERR_INVALID_RECORD);
+	ck_assert_int_eq(r->record_errors_n, 1);
+	ck_assert_int_eq(r->record_errors[0].batch_index, 2);
+	ck_assert_int_gt(r->record_errors[0].batch_index_error_message.len, 0);
+	ck_assert_int_eq(produce(partition), 0);
 }
 END_TEST
 
@@ -452,6 +472,7 @@ UNIT_SUITE(fault_text)
 	unit_add_fixture(s, cuts_the_answer, up, down);
 	unit_add_fixture(s, garbles_the_answer, up, down);
 	unit_add_fixture(s, moves_leaders, up, down);
+	unit_add_fixture(s, names_records, up, down);
 	unit_add_fixture(s, moves_the_coordinator, up, down);
 	unit_add_fixture(s, throttles, up, down);
 	unit_add_fixture(s, drops_after_what_has_no_answer, up, down);

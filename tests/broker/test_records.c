@@ -133,6 +133,7 @@ START_TEST(refuses_bad_batches)
 	ck_assert_int_eq(r->error_code, KLAMM_ERR_INVALID_TIMESTAMP);
 	ck_assert_int_eq(r->record_errors_n, 3);
 	ck_assert_int_eq(r->record_errors[2].batch_index, 2);
+	ck_assert_int_eq(r->log_start_offset, 0);
 	ck_assert_int_eq(r->base_offset, -1);
 	ck_assert_int_eq(put(1, now), 0); /* nothing of it was written */
 }
@@ -188,6 +189,29 @@ START_TEST(takes_no_more_than_allowed)
 	struct kl_produce_response_partition *r =
 		peer_produce(peer, topic, 0, big, n + KL_BATCH_OVERHEAD);
 	ck_assert_int_eq(r->error_code, KLAMM_ERR_MESSAGE_TOO_LARGE);
+	free(big);
+}
+END_TEST
+
+START_TEST(takes_no_batch_beyond_a_segment)
+{
+	const char *const settings[] = {"segment.bytes", "1048576", "max.message.bytes",
+					"2000000", NULL};
+	const char *name = peer_topic();
+	peer_create_with(name, 1, settings);
+	size_t n = 1048577;
+	uint8_t *big = calloc(1, n);
+	kl_batch_head_put(big, &(struct kl_batch_head){
+				       .length = (int32_t)(n - KL_BATCH_OVERHEAD),
+				       .leader_epoch = -1,
+				       .magic = 2,
+				       .producer_id = -1,
+				       .producer_epoch = -1,
+				       .base_sequence = -1,
+				       .record_count = 1,
+			       });
+	ck_assert_int_eq(peer_produce(peer, name, 0, big, n)->error_code,
+			 KLAMM_ERR_RECORD_LIST_TOO_LARGE);
 	free(big);
 }
 END_TEST
@@ -570,6 +594,7 @@ UNIT_SUITE(records)
 	unit_add_fixture(s, corrects_newest_time, up, down);
 	unit_add_fixture(s, puts_append_time_right, up, down);
 	unit_add_fixture(s, takes_no_more_than_allowed, up, down);
+	unit_add_fixture(s, takes_no_batch_beyond_a_segment, up, down);
 	unit_add_fixture(s, obeys_acks, up, down);
 	unit_add_fixture(s, recognises_a_repeated_batch, up, down);
 	unit_add_fixture(s, knows_topic_ids, up, down);

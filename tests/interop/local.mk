@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	%D%/requirements.txt \
 	%D%/run \
 	%D%/test_broker.py \
+	%D%/test_exactly_once.py \
 	%D%/test_kafka.py \
 	%D%/test_likeness.py \
 	%D%/test_nodes.py \

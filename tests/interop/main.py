@@ -54,6 +54,8 @@ def main():
         return
     if args.what == "broker":
         import test_broker
+        import test_exactly_once
+        import test_transactions
         with test_broker.Context() as context:
             good = frame.run(context, args.patterns)
     elif args.what == "nodes":
