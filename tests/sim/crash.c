@@ -3,7 +3,8 @@
  * producer with acks=all and a consumer that follows, on a disk that tears writes, forgets
  * what was not synced and fails now and then. What was acknowledged is there in the end, in
  * order and in its place; what the consumer saw did not change; topics that were made are
- * there. Of a topic that is compacted all the while, the latest of each key is. */
+ * there. Of a topic that is compacted all the while, the latest of each key is. Beside them
+ * transactions are committed and aborted, each in two partitions or in none. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@
 #include "tests/sim/history.h"
 #include "tests/sim/keyed.h"
 #include "tests/sim/scenario.h"
+#include "tests/sim/txn_work.h"
 
 #define TOPIC "crash"
 #define KEYED "crash-keyed"
@@ -33,6 +35,7 @@ struct crash {
 	struct kl_sim_node *client_node, *broker_node;
 	struct history *history;
 	struct keyed *keyed;
+	struct txn_work *work;
 	int64_t storm_end;
 	size_t size_max;      /* of a value, beyond its number */
 	const char *roll_ms;  /* segment.ms of the topics */
@@ -40,7 +43,7 @@ struct crash {
 	unsigned extra;       /* topics made beside it */
 	unsigned kills, lives, cut_power, ends;
 	struct klamm_broker *broker; /* of the life that is now; NULL = it is coming up */
-	bool calm, produced, consumed;
+	bool calm, produced, consumed, ended;
 	uint64_t *seen[PARTITIONS]; /* by offset, as the consumer that followed saw it */
 	int64_t seen_count[PARTITIONS];
 	unsigned complaints;
@@ -149,7 +152,46 @@ static struct klamm_broker *start_broker(struct crash *c, struct klamm_loop *loo
 	}
 	make_until_there(loop, (struct make_topic){c, broker, TOPIC, PARTITIONS, false});
 	make_until_there(loop, (struct make_topic){c, broker, KEYED, 1, true});
+	make_until_there(loop, (struct make_topic){c, broker, TXN_WORK_TOPIC, 2, false});
+	txn_work_life(c->work);
 	return broker;
+}
+
+/* --- transactions, in the broker's loop --- */
+
+struct work_call {
+	struct crash *c;
+	struct klamm_broker *broker;
+	bool ended;
+};
+
+static void work_step(void *arg)
+{
+	struct work_call *call = arg;
+	struct crash *c = call->c;
+	if (c->calm)
+		call->ended = txn_work_end(c->work, call->broker);
+	else
+		txn_work_step(c->work, call->broker);
+}
+
+static void work_check(void *arg)
+{
+	struct work_call *call = arg;
+	txn_work_check(call->c->work, call->broker, &call->c->run->why);
+}
+
+/* What is under way ends, and is as it should be. */
+static void end_work(struct crash *c, struct klamm_loop *loop, struct klamm_broker *broker)
+{
+	struct work_call call = {c, broker, false};
+	for (int i = 0; i < 1000 && !call.ended; i++) {
+		kl_loop_call(loop, work_step, &call);
+		kl_sim_sleep(c->sim, 20 * KL_MS);
+	}
+	if (!call.ended)
+		complain(c, "transactions do not end\n");
+	kl_loop_call(loop, work_check, &call);
 }
 
 static void broker_main(void *arg)
@@ -161,8 +203,11 @@ static void broker_main(void *arg)
 	look_at_topics(c, broker);
 	c->broker = broker;
 	while (!c->consumed) {
-		kl_sim_sleep(c->sim, 100 * KL_MS);
-		if (c->calm || kl_sim_below(c->sim, 40) != 0)
+		struct work_call call = {c, broker, false};
+		kl_sim_sleep(c->sim, 20 * KL_MS);
+		if (!c->calm)
+			kl_loop_call(loop, work_step, &call);
+		if (c->calm || kl_sim_below(c->sim, 200) != 0)
 			continue;
 		/* In peace, for once; a kill may come in the middle of it. */
 		c->broker = NULL;
@@ -171,8 +216,10 @@ static void broker_main(void *arg)
 		c->ends++;
 		c->broker = broker;
 	}
+	end_work(c, loop, broker);
 	klamm_broker_free(broker);
 	klamm_loop_free(loop);
+	c->ended = true;
 }
 
 static void killer_main(void *arg)
@@ -468,6 +515,9 @@ static void check(struct crash *c)
 		      (unsigned long long)n.acked, (unsigned long long)n.duplicates, c->kills,
 		      c->cut_power, c->ends);
 	keyed_note(c->keyed, &c->run->note);
+	txn_work_note(c->work, &c->run->note);
+	if (!c->ended)
+		complain(c, "the broker's transactions were not looked at\n");
 }
 
 static void crash_run(struct scenario_run *run)
@@ -482,6 +532,7 @@ static void crash_run(struct scenario_run *run)
 	kl_sim_node_mortal(c.broker_node);
 	c.history = history_new(PARTITIONS);
 	c.keyed = keyed_new(RECORDS);
+	c.work = txn_work_new(kl_sim_below(c.sim, UINT32_MAX));
 	c.backoff = backoffs[kl_sim_below(c.sim, kl_countof(backoffs))];
 	c.size_max = (size_t[]){0, 100, 1500, 4000}[kl_sim_below(c.sim, 4)];
 	c.roll_ms = rolls[kl_sim_below(c.sim, kl_countof(rolls))];
@@ -501,6 +552,7 @@ static void crash_run(struct scenario_run *run)
 	kl_sim_free(c.sim);
 	history_free(c.history);
 	keyed_free(c.keyed);
+	txn_work_free(c.work);
 	for (int i = 0; i < PARTITIONS; i++)
 		free(c.seen[i]);
 }

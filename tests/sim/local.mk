@@ -20,7 +20,8 @@ check_PROGRAMS += %D%/sim
 	%D%/records_payload.c \
 	%D%/records_plan.c \
 	%D%/records_produce.c \
-	%D%/scenario.c %D%/scenario.h
+	%D%/scenario.c %D%/scenario.h \
+	%D%/txn_work.c %D%/txn_work.h
 %C%_sim_CPPFLAGS = $(AM_CPPFLAGS) -DKL_BUGS \
 	-DSIM_PLUGINS='"$(abs_top_builddir)/plugins/.libs"'
 %C%_sim_LDADD = core/os/libsim.la %D%/libcopy.la
