@@ -2,7 +2,7 @@
 /* Decompression, on the thread that polls, through the codec plugin of the batch's wire id. */
 #include "core/base/error.h"
 #include "core/consumer/consumer.h"
-#include "core/record/legacy_read.h"
+#include "core/record/legacy_lz4.h"
 
 /* A codec's output in a slab, which the batch then keeps. */
 struct slab_out {

@@ -184,38 +184,3 @@ int kl_legacy_next(struct kl_record_iter *iter, struct klamm_record_view *view_o
 	}
 	return iter->error;
 }
-
-/* XXH32 with seed 0 of fewer than 16 bytes, as the LZ4 frame format defines it. */
-static uint32_t xxh32_short(const uint8_t *p, size_t n)
-{
-	static const uint32_t prime[] = {2654435761u, 2246822519u, 3266489917u, 668265263u,
-					 374761393u};
-	uint32_t h = prime[4] + (uint32_t)n;
-	for (; n >= 4; n -= 4, p += 4) {
-		uint32_t word = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-				(uint32_t)p[3] << 24;
-		h += word * prime[2];
-		h = (h << 17 | h >> 15) * prime[3];
-	}
-	for (; n > 0; n--) {
-		h += *p++ * prime[4];
-		h = (h << 11 | h >> 21) * prime[0];
-	}
-	h = (h ^ h >> 15) * prime[1];
-	h = (h ^ h >> 13) * prime[2];
-	return h ^ h >> 16;
-}
-
-void kl_legacy_mend_lz4(uint8_t *frame, size_t n)
-{
-	static const uint8_t magic[4] = {0x04, 0x22, 0x4d, 0x18};
-	if (n < 7 || memcmp(frame, magic, sizeof(magic)) != 0)
-		return;
-	/* The descriptor: flags and block size, then the content size and the id of a
-	 * dictionary if the flags say so. Its checksum is one byte behind it. */
-	uint8_t *descriptor = frame + sizeof(magic);
-	size_t len = 2 + (descriptor[0] & 0x08 ? 8u : 0u) + (descriptor[0] & 0x01 ? 4u : 0u);
-	if (n <= sizeof(magic) + len)
-		return;
-	descriptor[len] = (uint8_t)(xxh32_short(descriptor, len) >> 8);
-}

@@ -4,7 +4,7 @@
  * There are no batches in these formats, so what is peeked at as one is either a run of plain
  * messages, or one compressed message, whose value is such a run. Then a consumer treats
  * them like v2: head, CRC, records, decompress, iterate. batch_read.c and record_iter.c come
- * here by head->magic; nobody else needs these functions, except kl_legacy_mend_lz4().
+ * here by head->magic; nobody else needs these functions.
  *
  * In a head of an old batch record_count is -1 where the messages are compressed, and
  * producer id, epoch, sequence and leader epoch are -1.
@@ -26,10 +26,5 @@ struct klamm_span kl_legacy_records(const uint8_t *p, const struct kl_batch_head
 int kl_legacy_iter_init(struct kl_record_iter *iter, const struct kl_batch_head *head,
 			struct klamm_span records, int64_t start_offset);
 int kl_legacy_next(struct kl_record_iter *iter, struct klamm_record_view *view_out);
-
-/* Clients of v0 computed the header checksum of an LZ4 frame over its magic number as well
- * (KAFKA-3160). Puts in the one that the frame format asks for, so that any LZ4 library reads
- * it. Call after the CRC was checked, on the records of a batch with magic 0 and codec 3. */
-void kl_legacy_mend_lz4(uint8_t *frame, size_t n);
 
 #endif

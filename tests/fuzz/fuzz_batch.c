@@ -7,7 +7,9 @@
 #include "core/base/crc32c.h"
 #include "core/record/batch_read.h"
 #include "core/record/batch_write.h"
-#include "core/record/legacy_read.h"
+#include "core/base/sink.h"
+#include "core/record/legacy_lz4.h"
+#include "core/record/legacy_write.h"
 #include "tests/fuzz/fuzz.h"
 
 static void look_at(struct klamm_span span, const uint8_t *begin, size_t n)
@@ -83,6 +85,52 @@ static void place(const uint8_t *p, const struct kl_batch_head *head)
 	free(copy);
 }
 
+static bool is_same(struct klamm_span a, struct klamm_span b)
+{
+	return (a.data == NULL) == (b.data == NULL) && a.len == b.len &&
+	       (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* The batch as messages, with another one around them, says the same of each record. */
+static void compare_old(const struct kl_batch_head *head, struct klamm_span records,
+			struct klamm_span messages, struct klamm_span wrapper)
+{
+	struct kl_batch_head old;
+	struct kl_record_iter is, was;
+	struct klamm_record_view view, view_was;
+	fuzz_must(kl_batch_peek(wrapper.data, wrapper.len, &old) == KL_BATCH_OLD);
+	fuzz_must(kl_batch_check_crc(wrapper.data, &old));
+	fuzz_must(kl_record_iter_init(&is, &old, messages, 0) == 0);
+	fuzz_must(kl_record_iter_init(&was, head, records, 0) == 0);
+	while (kl_record_next(&was, &view_was) > 0) {
+		fuzz_must(kl_record_next(&is, &view) > 0);
+		fuzz_must(is_same(view.key, view_was.key));
+		fuzz_must(is_same(view.value, view_was.value));
+		fuzz_must(view.offset == view_was.offset);
+		fuzz_must(view.timestamp_ms ==
+			  (old.magic == 0 ? -1 : view_was.timestamp_ms));
+	}
+	fuzz_must(kl_record_next(&is, &view) == 0);
+}
+
+static void write_old(const struct kl_batch_head *head, struct klamm_span records)
+{
+	struct klamm_error err;
+	for (int8_t magic = 0; magic < 2; magic++) {
+		struct kl_sink messages, wrapper;
+		kl_sink_init(&messages, 0, NULL);
+		kl_sink_init(&wrapper, 0, NULL);
+		fuzz_must(kl_legacy_write(head, records, magic, KL_LEGACY_INSIDE,
+					  &messages.out, &err) == 0);
+		struct klamm_span packed = {messages.out.data, messages.out.len};
+		fuzz_must(kl_legacy_wrap(head, magic, 1, packed, &wrapper.out, &err) == 0);
+		compare_old(head, records, packed,
+			    (struct klamm_span){wrapper.out.data, wrapper.out.len});
+		kl_sink_free(&messages);
+		kl_sink_free(&wrapper);
+	}
+}
+
 static void read_batch(const uint8_t *p, const struct kl_batch_head *head, int found,
 		       int64_t start)
 {
@@ -97,6 +145,8 @@ static void read_batch(const uint8_t *p, const struct kl_batch_head *head, int f
 			 ? kl_batch_validate(head, records, &newest, &err)
 			 : 0;
 	fuzz_must(rc == 0 || (rc == KLAMM_ERR_INVALID_RECORD && err.text[0] != '\0'));
+	if (found == KL_BATCH_WHOLE && rc == 0 && head->record_count > 0)
+		write_old(head, records);
 	if (found == KL_BATCH_WHOLE)
 		place(p, head);
 	else if (kl_batch_codec(head) == 3)

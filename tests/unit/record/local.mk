@@ -5,6 +5,7 @@ TESTS += %D%/test_record
 %C%_test_record_SOURCES = \
 	%D%/record.c %D%/record.h \
 	%D%/test_legacy.c \
+	%D%/test_legacy_write.c \
 	%D%/test_read.c \
 	%D%/test_vectors.c \
 	%D%/test_write.c

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/record/legacy_lz4.h"
 #include "core/record/legacy_read.h"
 
 #include <stdlib.h>
