@@ -28,7 +28,8 @@ void kl_quota_give(struct kl_quota *quota, size_t n)
 static int sink_grow(struct klamm_out *out, size_t more)
 {
 	struct kl_sink *sink = kl_container(out, struct kl_sink, out);
-	if (more > out->limit - out->len)
+	/* What is there may be above a limit that came later. */
+	if (out->len > out->limit || more > out->limit - out->len)
 		return KLAMM_ERR_LIMIT;
 	if (out->data != NULL && more <= out->cap - out->len)
 		return 0;

@@ -28,6 +28,26 @@ START_TEST(grows_up_to_its_limit)
 }
 END_TEST
 
+/* Memory that is kept from before has room above a limit that is lower now. */
+START_TEST(a_lower_limit_ends_growth)
+{
+	static const char text[600];
+	struct kl_sink sink;
+	kl_sink_init(&sink, 0, NULL);
+	struct klamm_out *out = &sink.out;
+	ck_assert_int_eq(klamm_out_append(out, text, 600), 0);
+	size_t cap = out->cap;
+	kl_sink_clear(&sink);
+	out->limit = 100;
+	ck_assert_int_eq(klamm_out_append(out, text, cap), 0);
+	ck_assert_int_eq(klamm_out_append(out, text, 1), KLAMM_ERR_LIMIT);
+	ck_assert_ptr_null(klamm_out_reserve(out, 500));
+	ck_assert_uint_eq(out->len, cap);
+	ck_assert_uint_eq(out->cap, cap);
+	kl_sink_free(&sink);
+}
+END_TEST
+
 START_TEST(a_quota_is_shared_and_given_back)
 {
 	struct kl_quota quota = {.max = 100000};
@@ -94,6 +114,7 @@ UNIT_SUITE(sink)
 {
 	Suite *s = suite_create("sink");
 	unit_add(s, grows_up_to_its_limit);
+	unit_add(s, a_lower_limit_ends_growth);
 	unit_add(s, a_quota_is_shared_and_given_back);
 	unit_add(s, an_arena_has_a_limit_of_its_own);
 	unit_add(s, natives_are_dropped_wherever_they_are);
