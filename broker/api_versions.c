@@ -7,7 +7,7 @@ static void put_range(const struct klamm_broker *broker, const struct kl_dev_api
 		      struct kl_api_versions_response *response)
 {
 	int min = broker->served[api->api].min, max = broker->served[api->api].max;
-	int usual = kl_max(api->min, api->advertised);
+	int usual = kl_dev_api_usual(api);
 	if (min > max)
 		return; /* a test took it away */
 	response->api_keys[response->api_keys_n++] =

@@ -343,7 +343,7 @@ static struct klamm_broker *make(struct klamm_error *err)
 		broker->served[i].min = 1; /* above max: not served */
 	for (size_t i = 0; i < kl_dev_api_count; i++) {
 		const struct kl_dev_api *api = &kl_dev_apis[i];
-		broker->served[api->api].min = kl_max(api->min, api->advertised);
+		broker->served[api->api].min = (int16_t)kl_dev_api_usual(api);
 		broker->served[api->api].max = api->max;
 	}
 	return broker;

@@ -24,10 +24,15 @@ struct kl_dev_api {
 	int16_t min, max;   /* versions served: what Kafka 4.4 has, or more */
 	int16_t advertised; /* the lowest that is told, which may be another */
 	void (*fn)(struct kl_dev_call *call);
+	int16_t usual; /* the lowest that is served unless a test wants more; 0: as above */
 };
 extern const struct kl_dev_api kl_dev_apis[];
 extern const size_t kl_dev_api_count;
 const struct kl_dev_api *kl_dev_api_find(int api); /* NULL: not served */
+static inline int kl_dev_api_usual(const struct kl_dev_api *api)
+{
+	return kl_max(api->usual, kl_max(api->min, api->advertised));
+}
 
 struct kl_dev_conn {
 	struct kl_conn conn;

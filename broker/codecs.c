@@ -66,8 +66,9 @@ static int load(struct klamm_broker *broker, struct codec *codec, const char *na
 	codec->plugin = NULL;
 	codec->is_missing = true;
 	kl_log(&broker->loop->log, KL_LOG_WARN, "broker",
-	       "batches of compacted topics that %s has compressed stay whole: %s", name,
-	       err->text);
+	       "batches of compacted topics that %s has compressed stay whole, and old "
+	       "clients cannot use it: %s",
+	       name, err->text);
 	return kl_error(err, KLAMM_ERR_PLUGIN, "the codec %s is not there", name);
 }
 

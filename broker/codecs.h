@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Codecs, for batches that the broker has to look into: those of compacted topics. They are
- * the plugins that clients use, loaded when the first such batch comes. Lives in the broker's
- * loop. */
+/* Codecs, for batches that the broker has to look into: those of compacted topics, and of old
+ * clients. They are the plugins that clients use, loaded when the first such batch comes.
+ * Lives in the broker's loop. */
 #ifndef KL_DEV_CODECS_H
 #define KL_DEV_CODECS_H
 

@@ -2,12 +2,12 @@
 /* From a frame to its handler: which API, which version, which fault. */
 #include "broker/call.h"
 
-/* Versions are those that Apache Kafka 4.4 has, so that clients choose as they would there.
- * Produce is told from 0 although 3 is the lowest: librdkafka before 2.7 wants it so
- * (KAFKA-18659). */
+/* Versions are those that Apache Kafka 4.4 has, so that clients choose as they would there;
+ * some lower ones are for tests that want an older broker. Produce is told from 0 although 3
+ * is the lowest: librdkafka before 2.7 wants it so (KAFKA-18659). */
 const struct kl_dev_api kl_dev_apis[] = {
-	{KL_API_PRODUCE, 3, 13, 0, kl_dev_produce},
-	{KL_API_FETCH, 4, 18, 4, kl_dev_fetch},
+	{KL_API_PRODUCE, 0, 13, 0, kl_dev_produce, .usual = 3},
+	{KL_API_FETCH, 0, 18, 4, kl_dev_fetch},
 	{KL_API_LIST_OFFSETS, 0, 11, 1, kl_dev_list_offsets},
 	{KL_API_METADATA, 0, 13, 0, kl_dev_metadata},
 	{KL_API_OFFSET_COMMIT, 2, 10, 2, kl_dev_offset_commit},
@@ -46,12 +46,19 @@ const struct kl_dev_api *kl_dev_api_find(int api)
 	return NULL;
 }
 
-/* Close a connection that speaks what is not served, as Kafka does. */
+/* Close a connection that speaks what is not served, as Kafka does: what came before, which
+ * Kafka answers before it reads on, has its answer. */
 static void refuse(struct kl_dev_conn *conn, const char *why)
 {
 	kl_log(&conn->conn.loop->log, KL_LOG_WARN, "broker",
 	       "closing a connection to node %d: %s", (int)conn->node->id, why);
-	kl_dev_conn_close(conn, false);
+	if (kl_list_empty(&conn->calls)) {
+		kl_dev_conn_close(conn, false);
+		return;
+	}
+	struct kl_dev_call *last = kl_list_entry(conn->calls.prev, struct kl_dev_call, link);
+	last->closes = true;
+	kl_dev_conn_park(conn, last);
 }
 
 static void run(struct kl_dev_call *call)
@@ -90,7 +97,7 @@ static bool decode(struct kl_dev_call *call, const struct kl_frame_header *heade
 }
 
 /* The API and version that the header names are served. An ApiVersions request whose version
- * is not has no request then (KIP-511). */
+ * is not has no request then (KIP-511), unless there is no such API at all. */
 static const struct kl_dev_api *choose(const struct klamm_broker *broker,
 				       const struct kl_frame_header *header,
 				       bool *known_out)
@@ -100,7 +107,8 @@ static const struct kl_dev_api *choose(const struct klamm_broker *broker,
 		return NULL;
 	int min = broker->served[header->api].min, max = broker->served[header->api].max;
 	*known_out = header->version >= min && header->version <= max;
-	return *known_out || header->api == KL_API_API_VERSIONS ? api : NULL;
+	bool is_explained = header->api == KL_API_API_VERSIONS && min <= max;
+	return *known_out || is_explained ? api : NULL;
 }
 
 void kl_dev_dispatch(struct kl_dev_conn *conn, struct kl_slab *slab, const uint8_t *p,
@@ -139,6 +147,7 @@ void kl_dev_dispatch(struct kl_dev_conn *conn, struct kl_slab *slab, const uint8
 	call->correlation_id = header.correlation_id;
 	call->slab = kl_slab_ref(slab);
 	if (known && !decode(call, &header, &reader, &err)) {
+		kl_dev_call_free(call);
 		refuse(conn, err.text);
 		return;
 	}

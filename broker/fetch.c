@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Fetch 4-18. Sessions (KIP-227) are never made: every answer has session id 0, and a client
- * then asks for everything each time. A fetch that finds less than it wants waits with the
- * partitions that it named. */
+/* Fetch 0-18, those below 4 for tests that pretend to be an old broker: old.c makes messages
+ * of their batches. Sessions (KIP-227) are never made: every answer has session id 0, and a
+ * client then asks for everything each time. A fetch that finds less than it wants waits with
+ * the partitions that it named. */
 #include "broker/call.h"
 #include "broker/null.h"
+#include "broker/old.h"
 #include "core/record/batch_read.h"
 
 /* Kafka's fetch.max.bytes of brokers. */
 #define FETCH_MAX 57671680
 #define READ_COMMITTED 1
+#define FETCH_BATCHES 4 /* the first version that is answered with batches (KIP-98) */
 
 struct fetch {
 	struct kl_dev_call *call;
@@ -147,6 +150,10 @@ static bool read_log(struct fetch *f, struct kl_dev_partition *partition,
 	if (!held)
 		return false;
 	out->records = (struct kl_bytes){read.p, (int32_t)read.n};
+	if (f->call->version < FETCH_BATCHES)
+		out->error_code = (int16_t)kl_dev_old_from_batches(f->call, &out->records);
+	if (out->error_code != 0)
+		out->records.len = 0;
 	f->left -= kl_min(f->left, read.n);
 	f->nothing = false;
 	return true;

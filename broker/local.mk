@@ -47,6 +47,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/offset_fetch.c \
 	%D%/offset_for_leader_epoch.c \
 	%D%/offsets.c %D%/offsets.h \
+	%D%/old.c %D%/old.h \
 	%D%/partitions.c \
 	%D%/pledge.c %D%/pledge.h \
 	%D%/produce.c \

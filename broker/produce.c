@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Produce 3-13: validate a batch as Kafka's LogValidator does, and append it. */
+/* Produce 0-13: validate a batch as Kafka's LogValidator does, and append it. Versions below
+ * 3, for tests that pretend to be an old broker, carry messages: see old.c. */
 #include "broker/codecs.h"
 #include "broker/coordinators.h"
 #include "broker/data.h"
 #include "broker/null.h"
+#include "broker/old.h"
 #include "broker/produce_txn.h"
 #include "core/record/batch_read.h"
 
 #define CODEC_ZSTD 4
 #define PRODUCE_ZSTD 7 /* the first version that may carry it (KIP-110) */
+#define PRODUCE_BATCHES 3 /* the first one that carries batches (KIP-98) */
 /* Records of a batch that are named as wrong. */
 #define RECORD_ERRORS_MAX 100
 
@@ -20,6 +23,7 @@ struct take {
 	const uint8_t *p;
 	struct klamm_span records; /* plain; no data: they are compressed and stay so */
 	int64_t now;
+	struct kl_buf upgraded; /* the batch that an old client's messages became */
 	struct klamm_error err; /* of a refusal, with text */
 };
 
@@ -49,6 +53,16 @@ static int find_batch(struct take *t, struct kl_bytes records)
 		return refuse(t, KLAMM_ERR_INVALID_RECORD,
 			      "more than one batch for a partition");
 	return 0;
+}
+
+static int upgrade(struct take *t, struct kl_bytes records)
+{
+	int rc = kl_dev_old_to_batch(t->call, records,
+				     t->partition->topic->settings.config.message_max,
+				     &t->upgraded, &t->err);
+	if (rc == 0)
+		kl_batch_head_get(t->p = t->upgraded.data, &t->head);
+	return rc;
 }
 
 static int check_codec(struct take *t)
@@ -172,7 +186,8 @@ static int check_records(struct take *t, int64_t newest)
 static int validate(struct take *t, int64_t *newest_out)
 {
 	const struct kl_dev_config *config = &t->partition->topic->settings.config;
-	if (kl_batch_size(&t->head) > (size_t)config->message_max)
+	if (t->call->version >= PRODUCE_BATCHES &&
+	    kl_batch_size(&t->head) > (size_t)config->message_max)
 		return refuse(t, KLAMM_ERR_MESSAGE_TOO_LARGE,
 			      "the batch is larger than max.message.bytes");
 	if (kl_batch_size(&t->head) > (size_t)config->segment_bytes)
@@ -241,7 +256,8 @@ static int take(struct take *t, struct kl_bytes records)
 	if (t->call->broker->null != NULL)
 		return kl_dev_null_produce(t->partition, records, &t->out->base_offset);
 	int64_t newest;
-	int rc = find_batch(t, records);
+	int rc = t->call->version < PRODUCE_BATCHES ? upgrade(t, records)
+						    : find_batch(t, records);
 	if (rc == 0)
 		rc = validate(t, &newest);
 	return rc != 0 ? rc : append(t, newest);
@@ -447,6 +463,7 @@ static void append_all(struct kl_dev_call *call)
 	for (int32_t i = 0; ok && i < request->topic_data_n; i++)
 		ok = produce_topic(&t, &request->topic_data[i], &work->response.responses[i],
 				   work);
+	kl_buf_free(&t.upgraded);
 	if (ok)
 		finish(call, work);
 	else

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
-#include "core/producer/producer.h"
+#include "core/producer/convert.h"
 #include "core/record/batch_write.h"
 
 /* A partition that has not filled a batch yet starts with the smallest slab, and moves up as
@@ -193,9 +193,8 @@ static void put_head(struct kl_pbatch *batch)
 
 /* --- compression: on a worker --- */
 
-/* The worker's own instance of the codec, made when it is first needed. */
-static struct kl_codec_worker *codec_worker(struct klamm_producer *p, unsigned index,
-					    struct klamm_error *err)
+struct kl_codec_worker *kl_codec_worker(struct klamm_producer *p, unsigned index,
+					struct klamm_error *err)
 {
 	struct kl_codec_worker *worker = &p->codecs[index];
 	if (worker->opened)
@@ -242,7 +241,7 @@ static void compress_records(struct klamm_producer *p, struct kl_pbatch *batch,
 {
 	struct klamm_error err;
 	kl_error_clear(&err);
-	struct kl_codec_worker *worker = codec_worker(p, index, &err);
+	struct kl_codec_worker *worker = kl_codec_worker(p, index, &err);
 	size_t plain = batch->size - KL_BATCH_HEAD;
 	int rc = worker != NULL ? 0 : err.code;
 	if (rc == 0) {
@@ -284,7 +283,7 @@ static void mark_ready(struct klamm_producer *p, struct kl_pbatch *batch)
 		kl_loop_post(p->loop, &p->task);
 }
 
-static void compress_done(struct kl_job *job)
+void kl_pbatch_worked(struct kl_job *job)
 {
 	struct kl_pbatch *batch = kl_container(job, struct kl_pbatch, job);
 	struct klamm_producer *p = batch->partition->topic->producer;
@@ -307,7 +306,7 @@ void kl_pbatch_finish(struct klamm_producer *p, struct kl_pbatch *batch)
 	}
 	atomic_fetch_add(&p->compressing, 1);
 	batch->job.run = compress_job;
-	batch->job.done = compress_done;
+	batch->job.done = kl_pbatch_worked;
 	kl_pool_submit(&p->loop->cpu, &batch->job);
 }
 
@@ -381,6 +380,7 @@ void kl_pbatch_end(struct klamm_producer *p, struct kl_pbatch *batch, int error,
 	atomic_fetch_sub_explicit(&batch->partition->queued, 1, memory_order_relaxed);
 	kl_slab_unref(batch->slab);
 	batch->slab = NULL;
+	kl_convert_drop(batch);
 	kl_list_remove(&batch->link);
 	batch_put(p, batch);
 	kl_gate_wake(p->os, &p->gate);

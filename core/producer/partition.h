@@ -18,6 +18,7 @@
 
 struct klamm_producer;
 struct kl_produce;
+struct kl_old_form;
 
 /* From its opening to its outcome. */
 struct kl_pbatch {
@@ -34,6 +35,7 @@ struct kl_pbatch {
 	int64_t opened_at;         /* monotonic */
 	struct kl_outcome *outcome; /* NULL: nobody wants to know */
 	uint32_t body_crc;
+	struct kl_old_form *old; /* for a leader from before 0.11; see convert.h */
 	atomic_bool ready;  /* codec and CRC are done */
 	unsigned attempts;
 	int32_t last_code;          /* of the last attempt */

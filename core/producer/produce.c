@@ -2,12 +2,15 @@
 /* A Produce request: the batches it carries, its versions, its body. Runs in the loop. */
 #include <stdlib.h>
 
+#include "core/producer/convert.h"
 #include "core/producer/sender.h"
 
 /* Header, topic name and the like of a Produce request, beside its batches. */
 #define REQUEST_OVERHEAD 512
-/* Batches are encoded as v2 (KIP-98), which Produce carries from this version on. */
-#define PRODUCE_MIN_VERSION 3
+/* The versions of Produce that carry messages v0, messages v1 and batches v2 (KIP-98). */
+static const struct {
+	int min, max;
+} carries[] = {{0, 1}, {2, 2}, {3, -1}};
 
 static struct kl_produce *get_spare(struct klamm_producer *p)
 {
@@ -48,6 +51,7 @@ struct kl_produce *kl_produce_get(struct klamm_producer *p, struct kl_node *node
 		return NULL;
 	}
 	request->node = node;
+	request->magic = kl_convert_format(node);
 	request->deadline = KL_NEVER;
 	return request;
 }
@@ -73,7 +77,7 @@ bool kl_produce_add(struct kl_produce *request, struct kl_pbatch *batch)
 	if (!make_room(request))
 		return false;
 	request->batches[request->count++] = batch;
-	request->bytes += batch->size;
+	request->bytes += (size_t)kl_convert_bytes(batch, request->magic).len;
 	request->deadline =
 		kl_min(request->deadline, kl_pbatch_expires(request->producer, batch));
 	return true;
@@ -129,7 +133,7 @@ static const void *make_body(struct kl_request *r, int version)
 		struct kl_produce_request_partition *part =
 			&topic->partition_data[topic->partition_data_n++];
 		part->index = batch->partition->index;
-		part->records = (struct kl_bytes){batch->slab->data, (int32_t)batch->size};
+		part->records = kl_convert_bytes(batch, request->magic);
 	}
 	return body;
 }
@@ -137,10 +141,11 @@ static const void *make_body(struct kl_request *r, int version)
 /* Version 13 names topics by id (KIP-516), which old brokers do not tell. */
 static int version_limit(const struct kl_produce *request)
 {
-	for (size_t i = 0; i < request->count; i++)
+	int limit = carries[request->magic].max;
+	for (size_t i = 0; i < request->count && limit < 0; i++)
 		if (kl_uuid_is_zero(&request->batches[i]->topic_id))
-			return 12;
-	return -1;
+			limit = 12;
+	return limit;
 }
 
 void kl_produce_transmit(struct kl_produce *request)
@@ -151,7 +156,7 @@ void kl_produce_transmit(struct kl_produce *request)
 	node->user = NULL;
 	struct kl_request *r = &request->request;
 	r->api = KL_API_PRODUCE;
-	r->min_version = PRODUCE_MIN_VERSION;
+	r->min_version = carries[request->magic].min;
 	r->max_version = version_limit(request);
 	r->prepare = make_body;
 	r->no_answer = p->settings->acks == KL_ACKS_NONE;

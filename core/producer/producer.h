@@ -97,6 +97,7 @@ struct klamm_producer {
 	struct kl_list building;       /* in this round */
 	struct kl_list requests;       /* under way */
 	_Atomic uint64_t flush_id;     /* open batches up to this id are due now */
+	bool told_of_old; /* that a leader is from before 0.11 */
 	bool stopping;
 
 	/* --- by the number of a worker of loop->cpu, and the last for its stand-in --- */
@@ -149,6 +150,11 @@ void kl_pbatch_open(struct kl_partition *part, struct kl_spare *spare, size_t ro
 struct kl_pbatch *kl_pbatch_seal(struct klamm_producer *p, struct kl_partition *part);
 /* Then, without it: CRC, or a worker that compresses first. */
 void kl_pbatch_finish(struct klamm_producer *p, struct kl_pbatch *batch);
+/* A worker is done with the batch: its job's done(). */
+void kl_pbatch_worked(struct kl_job *job);
+/* The worker's own instance of the codec, made when it is first needed. */
+struct kl_codec_worker *kl_codec_worker(struct klamm_producer *p, unsigned index,
+					struct klamm_error *err);
 /* The next round looks at the partition. */
 void kl_partition_dirty(struct klamm_producer *p, struct kl_partition *part);
 /* The same, and the round has to be by then: a batch was opened or sealed. */

@@ -10,6 +10,7 @@
 
 #include "core/base/bug.h"
 #include "core/base/error.h"
+#include "core/producer/convert.h"
 #include "core/producer/sender.h"
 
 /* Nothing will tell when there is memory again. */
@@ -132,7 +133,10 @@ static bool send_batch(struct klamm_producer *p, struct kl_partition *part,
 		*again_out = kl_node_next_time(node);
 		return false;
 	}
-	struct kl_produce *request = request_to(p, node, batch->size, again_out);
+	if (!kl_convert_for(p, batch, node, again_out))
+		return false;
+	size_t size = (size_t)kl_convert_bytes(batch, kl_convert_format(node)).len;
+	struct kl_produce *request = request_to(p, node, size, again_out);
 	if (request == NULL)
 		return false;
 	if (!kl_produce_add(request, batch)) {
@@ -178,6 +182,21 @@ static void end_refused(struct klamm_producer *p, struct kl_partition *part)
 	}
 }
 
+/* What the leader will never take. */
+static void end_unfit(struct klamm_producer *p, struct kl_partition *part)
+{
+	const struct kl_node *node = leader_of(p, part);
+	struct kl_pbatch *batch;
+	char text[KLAMM_ERROR_TEXT];
+	int code;
+	while (node != NULL && (batch = kl_first_batch(part)) != NULL && batch->count > 0 &&
+	       atomic_load_explicit(&batch->ready, memory_order_acquire) &&
+	       (code = kl_convert_refusal(p, batch, node, text)) != 0) {
+		kl_sender_not_sealed(p, batch);
+		kl_pbatch_fail(p, batch, code, text);
+	}
+}
+
 /* Do sequences allow the batch to be sent now? One that has its sequence goes in order, behind
  * nothing that is in flight already. */
 static bool in_sequence(struct klamm_producer *p, struct kl_partition *part,
@@ -210,6 +229,7 @@ static void visit(struct klamm_producer *p, struct kl_partition *part)
 	if (part->sequences.again && kl_list_empty(&part->flying))
 		kl_sequences_restart(p, part);
 	end_refused(p, part);
+	end_unfit(p, part);
 	if (!clear_queue(p, part)) {
 		kl_sender_go_on(p, part);
 		return;

@@ -12,6 +12,7 @@ struct kl_produce {
 	struct kl_list link; /* producer->requests, or spare */
 	struct klamm_producer *producer;
 	struct kl_node *node;
+	int8_t magic; /* of what it carries */
 	struct kl_pbatch **batches;
 	size_t count, cap;
 	size_t bytes;

@@ -124,8 +124,9 @@ int klamm_broker_node_stop(struct klamm_broker *broker, int32_t node, bool reset
 int klamm_broker_node_start(struct klamm_broker *broker, int32_t node,
 			    struct klamm_error *err);
 
-/* Pretend that an API has other versions: min..max, inside what this broker serves.
- * min > max: it does not exist. api is a number of Kafka's. */
+/* Pretend that an API has other versions: min..max, inside what this broker can serve, which
+ * for Produce, Fetch and ListOffsets begins with those of Kafka 0.8. min > max: it does not
+ * exist. api is a number of Kafka's. Clients hear of it when they connect. */
 int klamm_broker_limit_api(struct klamm_broker *broker, int32_t api, int32_t min, int32_t max,
 			   struct klamm_error *err);
 

@@ -13,6 +13,7 @@ TESTS += %D%/test_broker
 	%D%/test_nodes.c \
 	%D%/test_null.c \
 	%D%/test_offsets.c \
+	%D%/test_old.c \
 	%D%/test_producers.c \
 	%D%/test_records.c \
 	%D%/test_refusal.c \

@@ -1,5 +1,6 @@
 """klamm reads what brokers of before 0.11 keep, and what newer ones keep for old clients:
-messages v0 and v1, written by kafka-python and librdkafka with every codec that they know."""
+messages v0 and v1, written by kafka-python and librdkafka with every codec that they know; and
+it produces to such brokers, for them and itself to read."""
 import kafka
 
 import peers
@@ -82,6 +83,55 @@ def by_librdkafka(ctx, codec):
     equal(Confluent.produce(ctx.at, topic, to_send, codec, **librdkafka(ctx)),
           [r.offset for r in want], "offsets")
     same(klamm.consume(ctx.at, topic, *told(ctx)), want, "klamm")
+
+
+def send(ctx, topic, rows, codec, *args, **options):
+    """As klamm produces; on these brokers a topic is there a while after it is asked for."""
+    lines = "".join(records.to_line(row) + "\n" for row in rows)
+    return klamm.run("-b", ctx.at, "produce", topic, "--json", "--keep-partition",
+                     "-X", f"compression.type={codec}", *told(ctx), *args,
+                     stdin=lines.encode(), **options)
+
+
+@each("klamm produces, kafka-python and klamm consume: {}", CODECS)
+def by_klamm(ctx, codec):
+    topic = f"klamm-{codec}"
+    want = samples(ctx, 10)
+    send(ctx, topic, [r._replace(timestamp=1) for r in want] if old(ctx) else want, codec)
+    same(read_by_python(ctx, topic), want, "kafka-python")
+    same(klamm.consume(ctx.at, topic, *told(ctx)), want, "klamm")
+
+
+@each("klamm produces large batches, kafka-python and klamm consume: {}", CODECS)
+def large_by_klamm(ctx, codec):
+    topic = f"klamm-large-{codec}"
+    want = [records.Record(0, i, -1 if old(ctx) else 1700000000000 + i, b"key %d" % (i % 7),
+                           b"value number %d, of many that look alike" % i)
+            for i in range(5000)]
+    send(ctx, topic, [r._replace(timestamp=1) for r in want] if old(ctx) else want, codec,
+         "-X", "linger.ms=100", "-X", "batch.size=200000")
+    same(klamm.consume(ctx.at, topic, *told(ctx)), want, "klamm")
+    same(read_by_python(ctx, topic), want, "kafka-python")
+
+
+@each("klamm produces with acks={}", ("0", "1", "all"))
+def acks(ctx, acks_of):
+    topic = f"acks-{acks_of}"
+    send(ctx, topic, samples(ctx, 11)[:1], "none")  # the topic is there now
+    want = samples(ctx, 11)
+    send(ctx, topic, [r._replace(timestamp=1) for r in want[1:]] if old(ctx) else want[1:],
+         "gzip", "-X", f"acks={acks_of}")
+    same(klamm.consume(ctx.at, topic, *told(ctx)), want, "klamm")
+
+
+@test("what brokers of before 0.11 cannot be told is an error")
+def unspeakable(ctx):
+    row = records.Record(0, 0, 1700000000000, b"k", b"v", (("name", b"value"),))
+    modern = ctx.version.startswith("0.11")
+    text = send(ctx, "headers", [row], "none", status=0 if modern else 1).decode()
+    assert modern or "headers, which need Kafka 0.11 or later" in text, text
+    text = send(ctx, "zstd", [row._replace(headers=())], "zstd", status=1).decode()
+    assert "zstd needs Kafka 2.1 or later" in text, text
 
 
 @each("whose time it is: {}", CODECS)

@@ -9,6 +9,7 @@ TESTS += %D%/test_producer
 	%D%/caught.c %D%/caught.h \
 	%D%/test_batching.c \
 	%D%/test_codecs.c \
+	%D%/test_convert.c \
 	%D%/test_end.c \
 	%D%/test_idempotence.c \
 	%D%/test_limits.c \
