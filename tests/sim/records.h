@@ -15,12 +15,21 @@
 #define RECORDS_PORT 9092
 #define RECORDS_NODES 3
 
+/* Which releases the brokers are of. */
+enum records_age {
+	RECORDS_MODERN,
+	RECORDS_OLD,   /* from before 0.11: they know messages, and no batches */
+	RECORDS_MIXED, /* now this, now that */
+};
+
 struct records_plan {
 	unsigned count, partitions, senders;
 	int64_t storm_us; /* how long things go wrong */
 	size_t size_max;  /* of a value, beyond its number */
 	bool patient;     /* delivery.timeout.ms is longer than anything that goes wrong */
 	bool flush;       /* before close */
+	enum records_age age;
+	int old_produce;  /* the newest version of Produce that old ones have: 0 to 2 */
 	bool tamper;      /* a bit of a value is turned here and there */
 	struct klamm_conf *producer_conf, *consumer_conf;
 };

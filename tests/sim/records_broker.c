@@ -5,6 +5,13 @@
 #include "core/proto/gen/api.h"
 #include "tests/sim/records.h"
 
+/* Clients that are connected hear of it when they use what is gone. */
+static void set_age(struct records *r, bool is_old)
+{
+	int32_t min = is_old ? 0 : 3, max = is_old ? r->plan.old_produce : 13;
+	klamm_broker_limit_api(r->broker, KL_API_PRODUCE, min, max, NULL);
+}
+
 void records_broker_main(void *arg)
 {
 	struct records *r = arg;
@@ -20,6 +27,7 @@ void records_broker_main(void *arg)
 	    klamm_broker_create_topic(r->broker, RECORDS_TOPIC, (int32_t)r->plan.partitions,
 				      &err) != 0)
 		records_give_up(err.text);
+	set_age(r, r->plan.age != RECORDS_MODERN);
 	r->listening = true;
 	records_await(r, &r->consumed);
 	records_await(r, &r->operated);
@@ -55,6 +63,8 @@ static void start_or_stop(struct operator *o)
 	int32_t node = 1 + (int32_t)below(o, RECORDS_NODES);
 	struct klamm_error err;
 	int rc = 0;
+	if (o->r->plan.age == RECORDS_MIXED)
+		set_age(o->r, below(o, 2) == 0);
 	if (o->stopped[node]) {
 		rc = klamm_broker_node_start(o->r->broker, node, &err);
 		o->running++;

@@ -27,9 +27,10 @@ static bool has_key(uint64_t id)
 	return id % 3 == 0;
 }
 
-static bool has_header(uint64_t id)
+/* Messages have no place for them. */
+static bool has_header(const struct records *r, uint64_t id)
 {
-	return id % 7 == 0;
+	return id % 7 == 0 && r->plan.age == RECORDS_MODERN;
 }
 
 void records_fill(struct records *r, uint64_t id, struct records_payload *payload,
@@ -48,7 +49,7 @@ void records_fill(struct records *r, uint64_t id, struct records_payload *payloa
 		record->key = (struct klamm_span){payload->key, 8};
 	else if (id % 3 == 1)
 		record->partition = (int32_t)(mix(id) % r->plan.partitions);
-	if (has_header(id)) {
+	if (has_header(r, id)) {
 		record->headers = &payload->header;
 		record->header_count = 1;
 	}
@@ -62,9 +63,10 @@ static bool is_key(const struct klamm_record_view *view, uint64_t id)
 	       kl_load_u64(view->key.data) == id % KEYS;
 }
 
-static bool is_header(const struct klamm_record_view *view, uint64_t id)
+static bool is_header(const struct records *r, const struct klamm_record_view *view,
+		      uint64_t id)
 {
-	if (!has_header(id))
+	if (!has_header(r, id))
 		return view->header_count == 0;
 	struct klamm_header header;
 	return view->header_count == 1 && klamm_record_header(view, 0, &header) == 0 &&
@@ -79,7 +81,7 @@ uint64_t records_recognize(struct records *r, const struct klamm_record_view *vi
 		return HISTORY_ALIEN;
 	uint64_t id = kl_load_u64(p);
 	if (kl_load_u64(p + 8) != (id ^ MARK) || view->value.len != value_size(r, id) ||
-	    !is_key(view, id) || !is_header(view, id))
+	    !is_key(view, id) || !is_header(r, view, id))
 		return HISTORY_ALIEN;
 	for (size_t i = 16; i < view->value.len; i++)
 		if (p[i] != filler(id, i))

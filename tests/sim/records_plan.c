@@ -69,7 +69,10 @@ static void draw_producer(struct records *r)
 	int64_t timeout = r->plan.patient ? 3600000 : pick(r, 500, 3000, 10000);
 	set_number(conf, "delivery.timeout.ms", timeout + request + 1000);
 	static const char *const codecs[] = {"none", "none", "gzip", "snappy", "lz4", "zstd"};
-	set(conf, "compression.type", codecs[below(r, kl_countof(codecs))]);
+	size_t codec = below(r, kl_countof(codecs));
+	if (r->plan.age != RECORDS_MODERN) /* they have no zstd */
+		codec %= kl_countof(codecs) - 1;
+	set(conf, "compression.type", codecs[codec]);
 }
 
 static void draw_consumer(struct records *r)
@@ -87,6 +90,14 @@ static void draw_consumer(struct records *r)
 	set_number(conf, "fetch.min.bytes", kl_min(most, least));
 }
 
+/* From the seed alone: nothing else that is drawn depends on it. */
+static void draw_age(struct records *r)
+{
+	uint64_t n = r->run->seed * 0x9e3779b97f4a7c15u >> 32;
+	r->plan.age = n % 8 == 0 ? RECORDS_OLD : n % 8 == 1 ? RECORDS_MIXED : RECORDS_MODERN;
+	r->plan.old_produce = (int)(n / 8 % 3);
+}
+
 void records_plan_draw(struct records *r)
 {
 	r->producer_log = (struct records_log){r->sim, "producer"};
@@ -102,6 +113,7 @@ void records_plan_draw(struct records *r)
 		.flush = below(r, 2) == 0,
 		.tamper = !r->run->calm && below(r, 3) == 0,
 	};
+	draw_age(r);
 	draw_producer(r);
 	draw_consumer(r);
 }
