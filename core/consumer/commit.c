@@ -322,6 +322,7 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 	if (response->code != 0) {
 		on_failure(c, response->err);
 	} else {
+		kl_consumer_count_commit(c, response->latency_us);
 		read_codes(c, response);
 		kl_list_for_safe(commit, &g->sending, struct kl_commit, link)
 			if (!judge(c, commit))

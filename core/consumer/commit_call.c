@@ -157,9 +157,11 @@ static int wait_for(struct klamm_consumer *c, struct kl_commit *commit, int64_t 
 {
 	struct leave leave = {c, commit};
 	if (commit->count > 0) {
+		int64_t since = c->os->now(c->os);
 		hand_in(c, commit);
 		if (!kl_loop_wait(c->loop, &c->gate, has_ended, commit, deadline))
 			kl_loop_call(c->loop, leave_in_loop, &leave);
+		kl_consumer_count_wait(c, KL_CONSUMER_COMMIT_SYNC, since);
 	}
 	int rc = commit->err.code == 0 ? 0 : kl_error_copy(err, &commit->err);
 	kl_commit_free(commit);

@@ -126,10 +126,12 @@ int klamm_consumer_committed(struct klamm_consumer *c, struct klamm_committed *e
 	kl_arena_free(&c->group.notes);
 	rc = prepare(&query, err);
 	if (rc == 0) {
+		int64_t since = c->os->now(c->os);
 		kl_loop_call(c->loop, start_query, &query);
 		kl_loop_wait(c->loop, &c->gate, query_ended, &query,
 			     kl_group_deadline(c, timeout_ms));
 		kl_loop_call(c->loop, end_query, &query);
+		kl_consumer_count_wait(c, KL_CONSUMER_COMMITTED, since);
 		rc = query.err.code == 0 ? 0 : kl_error_copy(err, &query.err);
 	}
 	free(query.asks);

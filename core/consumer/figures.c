@@ -16,11 +16,26 @@ static const struct kl_figure poll_figures[] = {
 	 KL_FACE_AVG, METER(IDLE)},
 	{"last-poll-seconds-ago", "s", "Seconds since the last poll; -1 before the first.",
 	 KL_FACE_NOW, METER(LAST_POLL)},
+	{"commit-sync-time-ns-total", "ns", "Nanoseconds that calls waited for commits.",
+	 KL_FACE_TOTAL, METER(COMMIT_SYNC)},
+	{"committed-time-ns-total", "ns",
+	 "Nanoseconds that calls waited for committed offsets.", KL_FACE_TOTAL,
+	 METER(COMMITTED)},
 };
 
 static const struct kl_figure assigned_figures[] = {
 	{"assigned-partitions", "1", "Partitions that are assigned.", KL_FACE_NOW,
 	 METER(ASSIGNED)},
+};
+
+static const struct kl_figure commit_figures[] = {
+	{"commit-total", "1", "OffsetCommits answered.", KL_FACE_COUNT, METER(COMMIT)},
+	{"commit-rate", "1/s", "OffsetCommits answered per second.", KL_FACE_COUNT_RATE,
+	 METER(COMMIT)},
+	{"commit-latency-avg", "ms", "The average time from an OffsetCommit to its answer.",
+	 KL_FACE_AVG, METER(COMMIT)},
+	{"commit-latency-max", "ms", "The longest time from an OffsetCommit to its answer.",
+	 KL_FACE_MAX, METER(COMMIT)},
 };
 
 static const struct kl_figure figures[] = {
@@ -231,6 +246,21 @@ void kl_consumer_count_poll(struct klamm_consumer *c, int64_t before, int64_t be
 	*polled = (struct kl_polled){0};
 }
 
+void kl_consumer_count_commit(struct klamm_consumer *c, int64_t latency_us)
+{
+	kl_metrics_lock(&c->metrics);
+	note(c, KL_CONSUMER_COMMIT, (double)latency_us / KL_MS, c->loop->now);
+	kl_metrics_unlock(&c->metrics);
+}
+
+void kl_consumer_count_wait(struct klamm_consumer *c, unsigned meter, int64_t since)
+{
+	int64_t now = c->os->now(c->os);
+	kl_metrics_lock(&c->metrics);
+	note(c, meter, (double)(now - since) * 1000, now);
+	kl_metrics_unlock(&c->metrics);
+}
+
 /* --- snapshots --- */
 
 static void add_part(struct kl_snapshot *snapshot, struct kl_cpart *part)
@@ -286,6 +316,9 @@ static void fill(void *owner, struct kl_snapshot *snapshot)
 	kl_meter_set(&c->meters[KL_CONSUMER_ASSIGNED], add_parts(c, snapshot));
 	kl_snapshot_add(snapshot, "consumer-coordinator-metrics", assigned_figures,
 			kl_countof(assigned_figures), c->meters, own);
+	if (c->group.id != NULL)
+		kl_snapshot_add(snapshot, "consumer-coordinator-metrics", commit_figures,
+				kl_countof(commit_figures), c->meters, own);
 	kl_metrics_unlock(&c->metrics);
 }
 

@@ -24,6 +24,9 @@ enum {
 	KL_CONSUMER_IDLE,     /* the part of that inside of it */
 	KL_CONSUMER_LAST_POLL, /* seconds */
 	KL_CONSUMER_ASSIGNED,
+	KL_CONSUMER_COMMIT,      /* ms of each OffsetCommit */
+	KL_CONSUMER_COMMIT_SYNC, /* ns that calls waited for commits */
+	KL_CONSUMER_COMMITTED,   /* ns that calls waited for committed offsets */
 	KL_CONSUMER_METERS,
 };
 
@@ -73,5 +76,9 @@ void kl_consumer_count_batch(struct klamm_consumer *consumer, struct kl_cpart *p
 			     const struct klamm_batch *batch, size_t bytes);
 /* The same: a poll is over, which began then; the one before began at `before`. */
 void kl_consumer_count_poll(struct klamm_consumer *consumer, int64_t before, int64_t begun);
+/* The loop: an answer to OffsetCommit. */
+void kl_consumer_count_commit(struct klamm_consumer *consumer, int64_t latency_us);
+/* The application's thread: a call that waited since then, one of the last two meters. */
+void kl_consumer_count_wait(struct klamm_consumer *consumer, unsigned meter, int64_t since);
 
 #endif

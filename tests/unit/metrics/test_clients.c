@@ -189,6 +189,35 @@ START_TEST(a_consumer_counts_what_it_hands_out)
 }
 END_TEST
 
+START_TEST(a_consumer_counts_its_commits)
+{
+	struct klamm_error err;
+	const struct klamm_offset one = {"t", 0, -1, 5, NULL};
+	struct klamm_committed entry = {.size = sizeof(entry), .topic = "t"};
+	struct klamm_consumer *consumer =
+		world_consumer(NULL, "group.id=g", "enable.auto.commit=false", NULL);
+	struct klamm_snapshot *s = consumer_figures(consumer);
+	ck_assert_double_eq(figure(s, "consumer-coordinator-metrics", "commit-total"), 0);
+	ck_assert_double_eq(figure(s, "consumer-metrics", "commit-sync-time-ns-total"), 0);
+	klamm_snapshot_free(s);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(klamm_consumer_commit(consumer, &one, 1, PATIENCE, &err), 0);
+	ck_assert_int_eq(klamm_consumer_committed(consumer, &entry, 1, PATIENCE, &err), 0);
+	s = consumer_figures(consumer);
+	ck_assert_double_eq(figure(s, "consumer-coordinator-metrics", "commit-total"), 2);
+	double most = figure(s, "consumer-coordinator-metrics", "commit-latency-max");
+	double mean = figure(s, "consumer-coordinator-metrics", "commit-latency-avg");
+	ck_assert_double_ge(most, mean);
+	ck_assert_double_ge(figure(s, "consumer-coordinator-metrics", "commit-rate"), 0);
+	/* The calls took at least as long as their answers. */
+	ck_assert_double_ge(figure(s, "consumer-metrics", "commit-sync-time-ns-total"),
+			    mean * 1e6);
+	ck_assert_double_gt(figure(s, "consumer-metrics", "committed-time-ns-total"), 0);
+	klamm_snapshot_free(s);
+	world_close_consumer(consumer);
+}
+END_TEST
+
 /* How far behind it is does not wait for it to poll. */
 START_TEST(lag_grows_without_a_poll)
 {
@@ -299,6 +328,7 @@ UNIT_SUITE(clients)
 	unit_add_fixture(s, retries_and_errors_are_counted, up, world_down);
 	unit_add_fixture(s, waiting_for_memory_is_counted, up, world_down);
 	unit_add_fixture(s, a_consumer_counts_what_it_hands_out, up, world_down);
+	unit_add_fixture(s, a_consumer_counts_its_commits, up, world_down);
 	unit_add_fixture(s, lag_grows_without_a_poll, up, world_down);
 	unit_add_fixture(s, an_admin_client_counts_too, up, world_down);
 	unit_add_fixture(s, counters_do_not_fall, up, world_down);
