@@ -29,6 +29,10 @@ struct kl_nodes {
 	struct kl_metrics *metrics; /* NULL = nobody counts */
 	/* Known once a broker told it, for KIP-1242. */
 	const char *cluster_id;
+	/* The cluster's features as the newest answer to ApiVersions had them (KIP-584): their
+	 * epoch, -1 = none said, and the level of "transaction.version". */
+	int64_t features_epoch;
+	int16_t transaction_version;
 	/* One has answered ApiVersions: none is taken for a broker from before it. */
 	bool modern;
 	/* A connection became ready or was lost; err NULL = ready. May be NULL. */

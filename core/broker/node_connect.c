@@ -67,6 +67,19 @@ void kl_node_send_own(struct kl_node *node, struct kl_request *request, enum kl_
 
 static void ask_versions(struct kl_node *node);
 
+/* Brokers may be behind one another: the highest epoch is the newest word. */
+static void learn_features(struct kl_nodes *nodes, const struct kl_api_versions_response *body)
+{
+	if (body->finalized_features_epoch <= nodes->features_epoch)
+		return;
+	nodes->features_epoch = body->finalized_features_epoch;
+	nodes->transaction_version = 0;
+	for (int32_t i = 0; i < body->finalized_features_n; i++)
+		if (kl_str_is(body->finalized_features[i].name, "transaction.version"))
+			nodes->transaction_version =
+				body->finalized_features[i].max_version_level;
+}
+
 static void on_versions(struct kl_request *request, const struct kl_response *response)
 {
 	struct kl_node *node = kl_container(request, struct kl_node, versions_request);
@@ -91,6 +104,7 @@ static void on_versions(struct kl_request *request, const struct kl_response *re
 		return;
 	}
 	kl_versions_learn(&node->versions, body);
+	learn_features(node->nodes, body);
 	node->nodes->modern = true;
 	kl_node_know_versions(node);
 }

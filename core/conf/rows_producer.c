@@ -204,8 +204,9 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(transactional_id),
 			   .doc = "The name that transactions go by, the same after "
 				  "every restart; setting it makes the producer "
-				  "transactional."},
-		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_NOT_YET,
+				  "transactional (KIP-98), and fences an earlier one of "
+				  "that name."},
+		.roles = KLAMM_ROLE_PRODUCER,
 		.check = kl_check_nonempty,
 	},
 	{
@@ -213,7 +214,7 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(transaction_timeout_ms), .def = "60000",
 			   .doc = "A transaction that is open for longer is aborted by "
 				  "the broker."},
-		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_NOT_YET, .unit = "ms",
+		.roles = KLAMM_ROLE_PRODUCER, .unit = "ms",
 	},
 	{
 		.option = {.name = "transaction.two.phase.commit.enable",

@@ -24,8 +24,11 @@ void kl_pbatch_fail(struct klamm_producer *p, struct kl_pbatch *batch, int error
 		      : batch->maybe_written ? KLAMM_OUTCOME_POSSIBLY_WRITTEN
 					     : KLAMM_OUTCOME_NOT_WRITTEN;
 	kl_partition_moves(batch->partition);
-	if (batch->sequence >= 0)
+	bool stamped = batch->sequence >= 0;
+	if (stamped)
 		kl_sequences_ended(batch, false);
+	if (kl_producer_is_transactional(p))
+		kl_txn_batch_failed(p, batch, stamped, error, text);
 	kl_pbatch_end(p, batch, error, outcome, -1, -1, text);
 }
 

@@ -80,6 +80,8 @@ void kl_spare_put(struct klamm_producer *p, struct kl_spare *spare)
 	if (spare->batch != NULL) {
 		batch_put(p, spare->batch);
 		kl_gate_wake(p->os, &p->gate); /* a flush may have waited for it */
+		if (kl_producer_is_transactional(p)) /* or the end of a transaction */
+			kl_loop_post(p->loop, &p->task);
 	}
 	spare->slab = NULL;
 	spare->batch = NULL;
@@ -173,6 +175,8 @@ void kl_partition_mark(struct klamm_producer *p, struct kl_partition *part, int6
 
 static void put_head(struct kl_pbatch *batch)
 {
+	if (kl_producer_is_transactional(batch->partition->topic->producer))
+		batch->attributes |= KL_ATTR_TRANSACTIONAL;
 	kl_batch_head_put(batch->slab->data, &(struct kl_batch_head){
 		.length = (int32_t)(batch->size - KL_BATCH_OVERHEAD),
 		.leader_epoch = -1,

@@ -14,4 +14,8 @@ libklamm_la_SOURCES += \
 	%D%/sender.c %D%/sender.h \
 	%D%/sequence.c %D%/sequence.h \
 	%D%/serialize.c %D%/serialize.h \
-	%D%/topic.c
+	%D%/topic.c \
+	%D%/txn.c %D%/txn.h \
+	%D%/txn_call.c \
+	%D%/txn_offsets.c \
+	%D%/txn_request.c

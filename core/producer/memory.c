@@ -76,7 +76,7 @@ struct kl_slab *kl_memory_get(struct klamm_producer *p, size_t need)
 static int tell_full(struct klamm_producer *p, struct klamm_error *err)
 {
 	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
-		return kl_error(err, KLAMM_ERR_CLOSED, "the producer was closed");
+		return kl_producer_state_error(p, err);
 	kl_metrics_note(&p->metrics, &p->meters[KL_PRODUCER_EXHAUSTED], 1,
 			kl_loop_lately(p->loop));
 	return kl_error(err, KLAMM_ERR_QUEUE_FULL,

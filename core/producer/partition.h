@@ -79,6 +79,8 @@ struct kl_partition {
 	atomic_uint in_flight;    /* batches; any thread may look */
 	int64_t retry_at;
 	struct kl_sequences sequences;
+	struct kl_list adding;    /* in producer->txn.adding */
+	uint64_t txn_number;      /* of the transaction that it was added to last */
 };
 
 struct klamm_topic {

@@ -11,6 +11,8 @@
 static const struct {
 	int min, max;
 } carries[] = {{0, 1}, {2, 2}, {3, -1}};
+/* The newest version that expects AddPartitionsToTxn to come first (KIP-890). */
+#define PRODUCE_TXN_V1 11
 
 static struct kl_produce *get_spare(struct klamm_producer *p)
 {
@@ -117,7 +119,9 @@ static const void *make_body(struct kl_request *r, int version)
 	if (body == NULL || topics == NULL || partitions == NULL)
 		return NULL;
 	kl_msg_init(&kl_msg_produce_request, body);
-	body->transactional_id = KL_STR_NULL;
+	body->transactional_id = kl_producer_is_transactional(request->producer)
+					 ? kl_str(request->producer->txn.id)
+					 : KL_STR_NULL;
 	body->acks = (int16_t)s->acks;
 	body->timeout_ms = s->request_timeout_ms;
 	body->topic_data = topics;
@@ -158,6 +162,10 @@ void kl_produce_transmit(struct kl_produce *request)
 	r->api = KL_API_PRODUCE;
 	r->min_version = carries[request->magic].min;
 	r->max_version = version_limit(request);
+	if (kl_producer_is_transactional(p) && p->txn.v2)
+		r->min_version = PRODUCE_TXN_V1 + 1;
+	else if (kl_producer_is_transactional(p))
+		r->max_version = PRODUCE_TXN_V1;
 	r->prepare = make_body;
 	r->no_answer = p->settings->acks == KL_ACKS_NONE;
 	r->deadline = request->deadline;

@@ -120,6 +120,8 @@ static void start_in_loop(void *arg)
 	start->rc = kl_cluster_init(&p->cluster, p->loop, p->settings, &p->log, p->answers,
 				    &kl_sender_ops, &start->err);
 	p->cluster_made = start->rc == 0;
+	if (start->rc == 0)
+		start->rc = kl_txn_init(p, &start->err);
 	p->cluster.nodes.sasl = kl_role_instance(&p->sasl);
 	p->cluster.nodes.metrics = &p->metrics;
 	if (start->rc == 0)
@@ -254,7 +256,15 @@ int kl_producer_state_error(const struct klamm_producer *p, struct klamm_error *
 		return kl_error(err, KLAMM_ERR_FORKED,
 				"this producer belongs to the parent process: make a new "
 				"one after fork()");
-	return kl_error(err, KLAMM_ERR_CLOSED, "the producer is closed");
+	if (atomic_load(p->state) != KL_PRODUCER_NO_TXN)
+		return kl_error(err, KLAMM_ERR_CLOSED, "the producer is closed");
+	return kl_txn_explain((struct klamm_producer *)p, err);
+}
+
+bool kl_producer_is_closed(const struct klamm_producer *p)
+{
+	unsigned state = atomic_load(p->state);
+	return state == KL_PRODUCER_CLOSED || state == KL_PRODUCER_FORKED;
 }
 
 /* In a child after a fork nothing may touch threads, sockets or locks of the parent. */
@@ -430,6 +440,7 @@ static void stop_in_loop(void *arg)
 	struct klamm_producer *p = arg;
 	p->stopping = true;
 	kl_topics_stop(p); /* before what the cluster knows about them goes */
+	kl_txn_stop(p);
 	/* Requests end with CLOSED, and their batches with them. */
 	if (p->cluster_made)
 		kl_cluster_free(&p->cluster);
@@ -483,7 +494,11 @@ int klamm_producer_close(struct klamm_producer *p, int64_t timeout_ms,
 	int rc = check_may_wait(p, err);
 	if (rc != 0)
 		return rc;
-	if (!flush_until(p, kl_os_deadline_ms(p->os, timeout_ms)))
+	int64_t deadline = kl_os_deadline_ms(p->os, timeout_ms);
+	/* A transaction that is open is over: its records are not sent any more. */
+	if (kl_producer_is_transactional(p))
+		kl_txn_leave(p, deadline);
+	if (!flush_until(p, deadline))
 		rc = kl_error(err, KLAMM_ERR_TIMED_OUT,
 			      "the producer was closed with records that have no "
 			      "acknowledgement");

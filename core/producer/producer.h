@@ -12,12 +12,14 @@
 #include "core/producer/identity.h"
 #include "core/producer/outcome.h"
 #include "core/producer/partition.h"
+#include "core/producer/txn.h"
 
 /* The word that send() looks at. Zero is what a forked child sees. */
 enum {
 	KL_PRODUCER_FORKED = 0,
 	KL_PRODUCER_OPEN = 1,
 	KL_PRODUCER_CLOSED = 2,
+	KL_PRODUCER_NO_TXN = 3, /* transactional, and no transaction takes records */
 };
 
 struct klamm_producer {
@@ -84,6 +86,7 @@ struct klamm_producer {
 	struct kl_slab_pool *answers;
 	bool idempotent;
 	struct kl_identity identity;
+	struct kl_txn txn;
 	struct kl_list lingering; /* partitions by due time */
 	struct kl_list sendable;  /* to be looked at in this round */
 	struct kl_list more;      /* likewise, for another batch in another request */
@@ -111,7 +114,8 @@ struct klamm_producer {
 /* Around what may wait for the loop: false when the producer is not open. */
 bool kl_producer_enter(struct klamm_producer *p);
 void kl_producer_leave(struct klamm_producer *p);
-/* CLOSED or FORKED. */
+bool kl_producer_is_closed(const struct klamm_producer *p); /* or forked */
+/* Why the producer takes no records: CLOSED, FORKED, or what became of its transaction. */
 int kl_producer_state_error(const struct klamm_producer *p, struct klamm_error *err);
 
 static inline bool kl_producer_is_transactional(const struct klamm_producer *p)

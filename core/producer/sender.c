@@ -222,6 +222,39 @@ static bool try_send(struct klamm_producer *p, struct kl_partition *part,
 	       send_batch(p, part, batch, again_out);
 }
 
+/* Nothing that waits will be sent. */
+static void end_all(struct klamm_producer *p, struct kl_partition *part,
+		    const struct klamm_error *why)
+{
+	struct klamm_error err = *why; /* ending one may change it */
+	struct kl_pbatch *batch;
+	while ((batch = kl_first_batch(part)) != NULL &&
+	       atomic_load_explicit(&batch->ready, memory_order_acquire)) {
+		char text[KLAMM_ERROR_TEXT];
+		snprintf(text, sizeof(text), "topic %s partition %d: %.300s",
+			 part->topic->name, part->index, err.text);
+		kl_sender_not_sealed(p, batch);
+		kl_pbatch_fail(p, batch, err.code, text);
+	}
+	kl_sender_go_on(p, part);
+}
+
+/* false: its transaction does not take it, not yet or not at all. */
+static bool in_transaction(struct klamm_producer *p, struct kl_partition *part)
+{
+	const struct klamm_error *why;
+	switch (kl_txn_gate(p, part, &why)) {
+	case KL_TXN_GATE_OPEN:
+		return true;
+	case KL_TXN_GATE_WAITS:
+		park(p, part, KL_NEVER);
+		return false;
+	default:
+		end_all(p, part, why);
+		return false;
+	}
+}
+
 static void visit(struct klamm_producer *p, struct kl_partition *part)
 {
 	if (!kl_partition_has_place(p, part))
@@ -237,11 +270,15 @@ static void visit(struct klamm_producer *p, struct kl_partition *part)
 	struct kl_pbatch *batch = kl_first_batch(part);
 	if (!atomic_load_explicit(&batch->ready, memory_order_acquire))
 		return; /* its worker marks the partition */
+	if (kl_producer_is_transactional(p) && !in_transaction(p, part))
+		return;
 	int64_t again;
 	if (!try_send(p, part, batch, &again)) {
 		park(p, part, again);
 		return;
 	}
+	if (kl_producer_is_transactional(p))
+		kl_txn_sends(p);
 	part->in_flight += !KL_BUG(TWO_IN_FLIGHT);
 	kl_partition_waits(part, now(p));
 	batch->attempts++;
@@ -269,6 +306,8 @@ void kl_sender_round(struct kl_task *task)
 	do
 		fill_requests(p);
 	while (!kl_list_empty(&p->sendable));
+	if (kl_producer_is_transactional(p))
+		kl_txn_run(p);
 	due = kl_min(due, kl_memory_round(p));
 	kl_timer_set(p->loop, &p->timer, kl_min(due, p->look_at));
 }
@@ -362,4 +401,5 @@ void kl_sender_free(struct klamm_producer *p)
 	kl_list_remove(&p->round_hook.link);
 	kl_produce_free_spare(p);
 	kl_identity_free(p);
+	kl_txn_free(p);
 }

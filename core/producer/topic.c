@@ -130,7 +130,7 @@ int klamm_producer_topic(struct klamm_producer *p, const char *name,
 	int rc = check_name(name, err);
 	if (rc != 0)
 		return rc;
-	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
+	if (kl_producer_is_closed(p))
 		return kl_producer_state_error(p, err);
 	kl_mutex_lock(&p->mutex);
 	struct klamm_topic *topic = NULL;
@@ -198,6 +198,7 @@ static void init_partition(struct kl_partition *part, struct klamm_topic *topic,
 	kl_list_init(&part->flying);
 	kl_list_init(&part->lingering);
 	kl_list_init(&part->sendable);
+	kl_list_init(&part->adding);
 	kl_sequences_init(&part->sequences);
 }
 
@@ -335,7 +336,7 @@ static bool topic_ready(void *arg)
 	       (is_final(atomic_load(&wait->topic->error)) &&
 		atomic_load(&wait->topic->answers) != wait->answers) ||
 	       is_missing(wait) || atomic_load(&wait->p->cluster.refusals) != wait->refusals ||
-	       atomic_load(wait->p->state) != KL_PRODUCER_OPEN;
+	       kl_producer_is_closed(wait->p);
 }
 
 static int explain(struct klamm_producer *p, const struct topic_wait *wait,
@@ -344,7 +345,7 @@ static int explain(struct klamm_producer *p, const struct topic_wait *wait,
 	const char *name = wait->topic->name;
 	int32_t error = atomic_load(&wait->topic->error);
 	int32_t count = atomic_load(&wait->topic->partition_count);
-	if (atomic_load(p->state) != KL_PRODUCER_OPEN)
+	if (kl_producer_is_closed(p))
 		return kl_error(err, KLAMM_ERR_CLOSED, "the producer was closed");
 	/* At the end of the wait the broker's last word is final too. */
 	if (is_final(error) || (error != 0 && count == 0))

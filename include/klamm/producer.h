@@ -149,6 +149,40 @@ int klamm_producer_deliveries(struct klamm_producer *producer, int64_t timeout_m
 int klamm_producer_flush(struct klamm_producer *producer, int64_t timeout_ms,
 			 uint64_t *failed_out, struct klamm_error *err);
 
+/* --- transactions: with transactional.id set (KIP-98, KIP-890) ---
+ *
+ * All that is sent between begin and commit, offsets included, becomes visible to readers with
+ * isolation.level=read_committed together, or never. send() answers STATE outside of a
+ * transaction. The scope of an error says what is left to do: RETRIABLE, the same call again
+ * (and no other); ABORTABLE, klamm_producer_abort_transaction(); FATAL, _close(). timeout_ms:
+ * KLAMM_TIMEOUT_DEFAULT is max.block.ms. Delivery callbacks run while these calls wait. One
+ * thread at a time makes them; others may send meanwhile, but for the end of a transaction. */
+
+/* First of all, once: gets producer id and epoch, which fences earlier producers of this
+ * transactional.id, and ends what they left open. */
+int klamm_producer_init_transactions(struct klamm_producer *producer, int64_t timeout_ms,
+				     struct klamm_error *err);
+
+/* Does not wait for brokers. */
+int klamm_producer_begin_transaction(struct klamm_producer *producer, struct klamm_error *err);
+
+/* Commit offsets[0..count) for the group with the transaction (KIP-447). All of it is copied.
+ * group: of klamm_consumer_group_metadata(), or with group_id alone (member_id "", generation
+ * -1). ABORTABLE: also when the group has another generation by now. */
+int klamm_producer_send_offsets(struct klamm_producer *producer,
+				const struct klamm_offset *offsets, size_t count,
+				const struct klamm_group_metadata *group, int64_t timeout_ms,
+				struct klamm_error *err);
+
+/* Waits for all its records, then commits. ABORTABLE: a record failed, nothing is committed.
+ * Out of time it goes on, and only this call may follow. */
+int klamm_producer_commit_transaction(struct klamm_producer *producer, int64_t timeout_ms,
+				      struct klamm_error *err);
+
+/* Records that were not sent yet end with ABORTED. */
+int klamm_producer_abort_transaction(struct klamm_producer *producer, int64_t timeout_ms,
+				     struct klamm_error *err);
+
 /* Partitions of a topic, waiting for metadata up to max.block.ms. */
 int klamm_producer_partitions_for(struct klamm_producer *producer, const char *topic,
 				  int32_t *count_out, struct klamm_error *err);
@@ -158,10 +192,11 @@ void klamm_producer_queue(const struct klamm_producer *producer, uint64_t *recor
 			  uint64_t *bytes_out);
 
 /* Flush for up to timeout_ms, fail what is left (CLOSED, with its outcome), run its
- * callbacks, and free the producer whatever happens. TIMED_OUT: something was left.
- * Handles of topics and futures stay valid until they are freed. Senders that wait in
- * other threads come back with CLOSED; nobody may begin a call any more. Inside a callback
- * WOULD_BLOCK, and nothing is freed; so in a forked child (FORKED). */
+ * callbacks, and free the producer whatever happens. An open transaction is aborted
+ * first. TIMED_OUT: something was left. Handles of topics and futures stay valid until
+ * they are freed. Senders that wait in other threads come back with CLOSED; nobody may
+ * begin a call any more. Inside a callback WOULD_BLOCK, and nothing is freed; so in a
+ * forked child (FORKED). */
 int klamm_producer_close(struct klamm_producer *producer, int64_t timeout_ms,
 			 struct klamm_error *err);
 

@@ -4,6 +4,9 @@
 
 /* Ascending by code. */
 const struct kl_err_entry kl_err_table[] = {
+	{-1031, 0, "ABORTED",
+	 "The record's transaction was aborted before the record was sent; it is not "
+	 "in the log."},
 	{-1030, KL_ERR_RETRIABLE | KL_ERR_INVALID_METADATA, "NO_BROKER",
 	 "No broker can be reached at the moment; the client goes on trying."},
 	{-1029, 0, "SYSTEM",
@@ -445,4 +448,4 @@ const struct kl_err_entry kl_err_table[] = {
 	{136, 0, "CONTROLLER_ID_NOT_REGISTERED",
 	 "No controller of this id is registered; check the number."},
 };
-const size_t kl_err_table_len = 169;
+const size_t kl_err_table_len = 170;

@@ -16,4 +16,5 @@ TESTS += %D%/test_producer
 	%D%/test_loop.c \
 	%D%/test_place.c \
 	%D%/test_retry.c \
-	%D%/test_send.c
+	%D%/test_send.c \
+	%D%/test_transactions.c
