@@ -2,7 +2,7 @@
 /* DescribeTopicPartitions 0 (KIP-966): topics in the order of their names, page by page. */
 #include <stdlib.h>
 
-#include "broker/call.h"
+#include "broker/coordinators.h"
 
 /* Kafka's max.request.partition.size.limit. */
 #define PAGE_MAX 2000
@@ -100,6 +100,7 @@ static bool put_topic(struct describe *d, struct kl_str name)
 	struct kl_describe_topic_partitions_response_topic *out =
 		&d->response.topics[d->response.topics_n++];
 	out->name = name;
+	out->is_internal = kl_dev_topic_is_internal(name);
 	out->topic_authorized_operations = KL_DEV_TOPIC_OPERATIONS;
 	int error = kl_dev_topic_error(d->call, name, -1);
 	if (error == 0)

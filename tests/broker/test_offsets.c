@@ -265,6 +265,48 @@ START_TEST(forgets_those_of_a_topic)
 }
 END_TEST
 
+/* Its topic is the broker's own. */
+START_TEST(guards_its_topic)
+{
+	const char *name = "__consumer_offsets";
+	struct kl_metadata_request_topic of;
+	struct kl_metadata_request ask;
+	kl_msg_init(&kl_msg_metadata_request, &ask);
+	kl_type_init(&kl_type_metadata_request_topic, &of);
+	of.name = kl_str(name);
+	ask.topics = &of;
+	ask.topics_n = 1;
+	struct kl_metadata_response *m = PEER_CALL(peer, metadata, 9, &ask);
+	ck_assert(m->topics[0].is_internal);
+	ck_assert_int_eq(m->topics[0].partitions_n, 50);
+
+	struct peer_batch b;
+	peer_batch(&b, 1, 1000);
+	ck_assert_int_eq(peer_produce(peer, name, 0, b.data, b.len)->error_code,
+			 KLAMM_ERR_INVALID_TOPIC_EXCEPTION);
+
+	struct kl_create_partitions_request_topic more = {.name = kl_str(name), .count = 60,
+							  .assignments_n = -1};
+	struct kl_create_partitions_request grow;
+	kl_msg_init(&kl_msg_create_partitions_request, &grow);
+	grow.topics = &more;
+	grow.topics_n = 1;
+	ck_assert_int_eq(PEER_CALL(peer, create_partitions, 2, &grow)->results[0].error_code,
+			 KLAMM_ERR_INVALID_TOPIC_EXCEPTION);
+
+	struct kl_delete_records_request_partition part = {.offset = -1};
+	struct kl_delete_records_request_topic at = {
+		.name = kl_str(name), .partitions = &part, .partitions_n = 1};
+	struct kl_delete_records_request trim;
+	kl_msg_init(&kl_msg_delete_records_request, &trim);
+	trim.topics = &at;
+	trim.topics_n = 1;
+	struct kl_delete_records_response *d = PEER_CALL(peer, delete_records, 1, &trim);
+	ck_assert_int_eq(d->topics[0].partitions[0].error_code,
+			 KLAMM_ERR_INVALID_TOPIC_EXCEPTION);
+}
+END_TEST
+
 /* --- in transactions --- */
 
 /* With AddOffsetsToTxn, and with an epoch for each transaction. */
@@ -355,6 +397,7 @@ UNIT_SUITE(offsets)
 	unit_add_fixture(s, deletes_them, up, down);
 	unit_add_fixture(s, forgets_old_ones, NULL, down);
 	unit_add_fixture(s, forgets_those_of_a_topic, up, down);
+	unit_add_fixture(s, guards_its_topic, up, down);
 	unit_add_case(s, "counts_with_the_transaction", counts_with_the_transaction, up, down,
 		      2);
 	unit_add_fixture(s, refuses_in_transactions, up, down);
