@@ -201,7 +201,6 @@ static void unhold(struct klamm_broker *broker, struct kl_dev_offset *offset)
 
 /* --- records --- */
 
-/* Kafka's OffsetCommitKey has version 1 of two of the same shape. */
 #define KEY_VERSION 1
 #define VALUE_WITH_EXPIRY 1
 #define VALUE 4
@@ -210,7 +209,7 @@ void kl_dev_offsets_put(struct kl_dev_batch *batch, struct kl_str group, struct 
 			int32_t index, const struct kl_dev_offset_value *value)
 {
 	struct kl_offset_commit_key id = {.group = group, .topic = topic, .partition = index};
-	struct kl_dev_half k = {KEY_VERSION, 0, &kl_msg_offset_commit_key, &id};
+	struct kl_dev_half k = {KEY_VERSION, KEY_VERSION, &kl_msg_offset_commit_key, &id};
 	if (value == NULL) {
 		kl_dev_batch_add_msgs(batch, &k, NULL);
 		return;
@@ -303,7 +302,7 @@ static int read_record(struct load *load, const struct klamm_record_view *view)
 	void *key, *value = NULL;
 	int16_t kind = kl_read_i16(&k);
 	if (view->key.data == NULL || k.failed || kind < 0 || kind > KEY_VERSION ||
-	    kl_msg_decode(&kl_msg_offset_commit_key, 0, &k, &load->arena, &key, NULL) != 0)
+	    kl_msg_decode(&kl_msg_offset_commit_key, kind, &k, &load->arena, &key, NULL) != 0)
 		return 0;
 	if (view->value.data != NULL) {
 		int16_t version = kl_read_i16(&v);

@@ -5836,11 +5836,11 @@ const struct kl_msg kl_msg_default_principal_data = {
 };
 
 static const struct kl_field offset_commit_key_fields[] = {
-	{"Group", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_offset_commit_key, group)},
-	{"Topic", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_offset_commit_key, topic)},
-	{"Partition", KL_INT32, 0, 0, 0, 1, 0, -1, offsetof(struct kl_offset_commit_key, partition)},
+	{"Group", KL_STRING, 0, 0, 1, 1, 0, -1, offsetof(struct kl_offset_commit_key, group)},
+	{"Topic", KL_STRING, 0, 0, 1, 1, 0, -1, offsetof(struct kl_offset_commit_key, topic)},
+	{"Partition", KL_INT32, 0, 0, 1, 1, 0, -1, offsetof(struct kl_offset_commit_key, partition)},
 };
-static const uint8_t offset_commit_key_sizes[] = {8};
+static const uint8_t offset_commit_key_sizes[] = {8, 8};
 const struct kl_type kl_type_offset_commit_key = {
 	"OffsetCommitKey",
 	offset_commit_key_fields, offset_commit_key_sizes, sizeof(struct kl_offset_commit_key),
@@ -5849,7 +5849,7 @@ const struct kl_type kl_type_offset_commit_key = {
 const struct kl_msg kl_msg_offset_commit_key = {
 	.name = "OffsetCommitKey", .type = &kl_type_offset_commit_key,
 	.api = -1, .kind = KL_MSG_DATA,
-	.min = 0, .max = 0, .stable = 0, .flexible = 255,
+	.min = 0, .max = 1, .stable = 1, .flexible = 255,
 };
 
 static const struct kl_field offset_commit_value_fields[] = {

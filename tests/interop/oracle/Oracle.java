@@ -44,6 +44,10 @@ public final class Oracle {
     private static final String[] OTHERS = {
         "ConsumerProtocolSubscription", "ConsumerProtocolAssignment", "DefaultPrincipalData",
         "AbortedTxn", "EndTxnMarker", "ControlRecordTypeSchema",
+        "org.apache.kafka.coordinator.group.generated.OffsetCommitKey",
+        "org.apache.kafka.coordinator.group.generated.OffsetCommitValue",
+        "org.apache.kafka.coordinator.transaction.generated.TransactionLogKey",
+        "org.apache.kafka.coordinator.transaction.generated.TransactionLogValue",
     };
     private static final String LETTERS = "abcXYZ019.-_ \"\\\n\u0001\u00e4\u20ac";
 
@@ -88,7 +92,8 @@ public final class Oracle {
         found.put("ResponseHeader", ResponseHeaderData.class);
         for (String name : OTHERS) {
             try {
-                found.put(name, Class.forName(PACKAGE + name));
+                Class<?> type = Class.forName(name.contains(".") ? name : PACKAGE + name);
+                found.put(type.getSimpleName(), type);
             } catch (ClassNotFoundException e) {
                 System.err.println("oracle: this release has no " + name);
             }
