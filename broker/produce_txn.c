@@ -208,8 +208,9 @@ void kl_dev_produce_join(struct kl_dev_call *call, struct kl_dev_join *join,
 	const struct kl_produce_request *request = call->request;
 	bool any = false;
 	*join = (struct kl_dev_join){.then = then};
-	join->total = count_partitions(request, &any);
-	if (!any || call->broker->null != NULL) {
+	if (call->broker->null == NULL)
+		join->total = count_partitions(request, &any);
+	if (!any) {
 		then(call);
 		return;
 	}

@@ -166,7 +166,9 @@ struct klamm_broker_fault {
 	int64_t cut; /* CUT: bytes, the four of the frame's size included */
 	/* Beside any action, and before it: */
 	int32_t leader;      /* this node leads what is named; -1 = the next replica */
-	int32_t coordinator; /* FindCoordinator names this node from now on; -1 = the next */
+	/* This node coordinates the groups and transactional ids that the request names, all
+	 * of them if it names none; -1 = the next. */
+	int32_t coordinator;
 	/* The answer says that the client is throttled, and nothing more is read from it for
 	 * so long (KIP-219). */
 	int32_t throttle_ms;

@@ -301,6 +301,79 @@ START_TEST(checks_what_it_is_given)
 }
 END_TEST
 
+/* From version 4 on brokers ask, for several transactions at once, or only to know. */
+START_TEST(answers_brokers)
+{
+	struct txn_producer p, q;
+	txn_begin(peer, &p, "t1");
+	txn_begin(peer, &q, "t2");
+	static const struct {
+		int version;
+		bool verify;
+		int epoch; /* other than it should be, by so much */
+		int errors[2];
+	} rows[] = {
+		{4, true, 0,
+		 {KLAMM_ERR_TRANSACTION_ABORTABLE, KLAMM_ERR_TRANSACTION_ABORTABLE}},
+		{4, false, 1, {FENCED, 0}},
+		{4, true, 0, {KLAMM_ERR_TRANSACTION_ABORTABLE, 0}},
+		{5, false, 0, {0, 0}},
+		{5, true, 0, {0, 0}},
+		{5, true, 1, {FENCED, 0}},
+	};
+	for (size_t i = 0; i < kl_countof(rows); i++) {
+		int32_t partition = 1;
+		struct kl_add_partitions_to_txn_request_topic at = {
+			.name = kl_str(topic), .partitions = &partition, .partitions_n = 1};
+		struct kl_add_partitions_to_txn_request_transaction both[2] = {
+			{.transactional_id = kl_str("t1"),
+			 .producer_id = p.producer_id,
+			 .producer_epoch = (int16_t)(p.epoch + rows[i].epoch)},
+			{.transactional_id = kl_str("t2"),
+			 .producer_id = q.producer_id,
+			 .producer_epoch = q.epoch},
+		};
+		struct kl_add_partitions_to_txn_request request;
+		kl_msg_init(&kl_msg_add_partitions_to_txn_request, &request);
+		request.transactions = both;
+		request.transactions_n = 2;
+		for (int k = 0; k < 2; k++) {
+			both[k].verify_only = rows[i].verify;
+			both[k].topics = &at;
+			both[k].topics_n = 1;
+		}
+		struct kl_add_partitions_to_txn_response *r =
+			PEER_CALL(peer, add_partitions_to_txn, rows[i].version, &request);
+		ck_assert_int_eq(r->results_by_transaction_n, 2);
+		for (int k = 0; k < 2; k++) {
+			int error = r->results_by_transaction[k]
+					    .topic_results[0]
+					    .results_by_partition[0]
+					    .partition_error_code;
+			ck_assert_msg(error == rows[i].errors[k], "row %zu, %d: %s", i, k,
+				      klamm_err_name(error));
+		}
+	}
+	/* One partition that is not there, and none is added. */
+	int32_t partitions[] = {0, 9};
+	struct kl_add_partitions_to_txn_request_topic at = {
+		.name = kl_str(topic), .partitions = partitions, .partitions_n = 2};
+	struct kl_add_partitions_to_txn_request request;
+	kl_msg_init(&kl_msg_add_partitions_to_txn_request, &request);
+	request.v3_and_below_transactional_id = kl_str("t1");
+	request.v3_and_below_producer_id = p.producer_id;
+	request.v3_and_below_producer_epoch = p.epoch;
+	request.v3_and_below_topics = &at;
+	request.v3_and_below_topics_n = 1;
+	struct kl_add_partitions_to_txn_response_partition *told =
+		PEER_CALL(peer, add_partitions_to_txn, 3, &request)
+			->results_by_topic_v3_and_below[0]
+			.results_by_partition;
+	ck_assert_int_eq(told[0].partition_error_code, KLAMM_ERR_OPERATION_NOT_ATTEMPTED);
+	ck_assert_int_eq(told[1].partition_error_code, KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION);
+}
+END_TEST
+
 /* --- between PREPARE and COMPLETE --- */
 
 START_TEST(takes_its_time)
@@ -622,6 +695,7 @@ UNIT_SUITE(txns)
 	unit_add_fixture(s, holds_readers_back, up, down);
 	unit_add_case(s, "refuses", refuses, up, down, 3);
 	unit_add_fixture(s, checks_what_it_is_given, up, down);
+	unit_add_fixture(s, answers_brokers, up, down);
 	unit_add_fixture(s, takes_its_time, up, down);
 	unit_add_fixture(s, sends_markers_again, up, down);
 	unit_add_fixture(s, ends_without_a_topic, up, down);
