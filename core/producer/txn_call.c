@@ -51,6 +51,11 @@ static int begin_abort(struct waiting *w)
 	struct kl_txn *txn = &w->p->txn;
 	if (txn->state != KL_TXN_OPEN && txn->state != KL_TXN_ABORTABLE)
 		return refuse(w, "no transaction is open");
+	/* A request that waits for its connection would be made of what goes now. */
+	if (txn->asked != NULL && txn->request.version < 0) {
+		kl_node_cancel(txn->asked, &txn->request);
+		txn->asked = NULL;
+	}
 	kl_txn_offsets_free(txn->offsets);
 	txn->offsets = NULL;
 	kl_txn_set_state(w->p, KL_TXN_ABORTING);
