@@ -150,6 +150,9 @@ struct kl_sim_rule {
 	bool answer; /* false: in the bytes of the connecting side */
 	uint64_t after_bytes;
 	enum kl_sim_cut cut;
+	/* after_bytes counts those of all connections that match, also of older ones, and
+	 * skip does not count. */
+	bool of_all;
 };
 void kl_sim_rule(struct kl_sim *sim, const struct kl_sim_rule *rule);
 

@@ -30,7 +30,7 @@ static bool matches(const struct kl_sim_rule *what, const struct conn *conn)
 void kl_sim_rules_take(struct conn *conn)
 {
 	kl_list_for_safe(rule, &conn->sim->rules, struct rule, link) {
-		if (!matches(&rule->what, conn))
+		if (rule->what.of_all || !matches(&rule->what, conn))
 			continue;
 		if (rule->what.skip > 0) {
 			rule->what.skip--;
@@ -64,6 +64,25 @@ static int by_chance(struct kl_sim *sim)
 	return -1;
 }
 
+/* A rule for the bytes of all connections, which these n are some of. */
+static bool strikes(struct rule *rule, const struct pipe *pipe, size_t n, size_t *at_out)
+{
+	const struct kl_sim_rule *what = &rule->what;
+	if (!what->of_all || what->answer != (pipe->from == 1) || !matches(what, pipe->conn))
+		return false;
+	*at_out = what->after_bytes - rule->seen;
+	rule->seen += n;
+	return *at_out < n;
+}
+
+static int end_rule(struct rule *rule)
+{
+	int cut = (int)rule->what.cut;
+	kl_list_remove(&rule->link);
+	free(rule);
+	return cut;
+}
+
 int kl_sim_fault_next(struct pipe *pipe, size_t n, size_t *at_out)
 {
 	struct conn *conn = pipe->conn;
@@ -72,12 +91,12 @@ int kl_sim_fault_next(struct pipe *pipe, size_t n, size_t *at_out)
 		if (what->answer != (pipe->from == 1) || what->after_bytes < pipe->sent ||
 		    what->after_bytes - pipe->sent >= n)
 			continue;
-		int cut = (int)what->cut;
 		*at_out = what->after_bytes - pipe->sent;
-		kl_list_remove(&rule->link);
-		free(rule);
-		return cut;
+		return end_rule(rule);
 	}
+	kl_list_for_safe(rule, &conn->sim->rules, struct rule, link)
+		if (strikes(rule, pipe, n, at_out))
+			return end_rule(rule);
 	int cut = by_chance(conn->sim);
 	if (cut >= 0)
 		*at_out = kl_sim_draw(conn->sim, KL_SIM_NET, n);

@@ -124,6 +124,7 @@ void kl_sim_pipe_release(struct pipe *pipe);
 struct rule {
 	struct kl_list link;
 	struct kl_sim_rule what;
+	uint64_t seen; /* of_all: bytes so far */
 };
 void kl_sim_rules_take(struct conn *conn);
 /* The fault that strikes in the next n bytes of a pipe, if any: -1, or an enum kl_sim_cut;
