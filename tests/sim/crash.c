@@ -506,7 +506,7 @@ static void consumer_main(void *arg)
 
 static void check(struct crash *c)
 {
-	struct history_want want = {.all_acked = true};
+	struct history_want want = {.all_acked = true, .told_in_order = true};
 	history_check(c->history, &want, &c->run->why);
 	keyed_check(c->keyed, &c->run->why);
 	struct history_counts n = history_count(c->history);

@@ -6,11 +6,14 @@
 #include <stdlib.h>
 
 #define NOWHERE (-1)
+#define GAP (UINT64_MAX - 1) /* in a log: an offset without a record for us */
+#define LIVES_MAX 64
 #define TOLD_MAX 8 /* complaints in one report; the first ones say most */
 
 struct record {
 	uint64_t order; /* of sending, from 1; 0 = not sent */
-	bool refused;
+	unsigned life; /* of its producer */
+	bool refused, hidden, killed;
 	unsigned outcomes;
 	int error, outcome;
 	int32_t partition; /* by the outcome */
@@ -23,7 +26,7 @@ struct record {
 struct partition {
 	uint64_t *log; /* record ids by offset, as read */
 	size_t len, cap;
-	uint64_t last_done; /* order of the record told last */
+	uint64_t last_done; /* order of the record told last, in this life */
 };
 
 struct history {
@@ -32,7 +35,11 @@ struct history {
 	struct partition *partitions;
 	unsigned partition_count;
 	uint64_t sends;
+	unsigned life;
+	bool gaps;
 	struct kl_buf early; /* complaints from before the check */
+	struct kl_buf late;  /* of the order of outcomes */
+	unsigned late_count;
 	unsigned told;
 };
 
@@ -58,6 +65,7 @@ void history_free(struct history *h)
 	free(h->partitions);
 	free(h->records);
 	kl_buf_free(&h->early);
+	kl_buf_free(&h->late);
 	free(h);
 }
 
@@ -82,6 +90,7 @@ void history_sent(struct history *h, uint64_t id, int error)
 {
 	struct record *r = &h->records[id];
 	r->order = ++h->sends;
+	r->life = h->life;
 	r->refused = error != 0;
 }
 
@@ -102,13 +111,37 @@ void history_done(struct history *h, uint64_t id, int error, int outcome, int32_
 	if (partition < 0 || (unsigned)partition >= h->partition_count)
 		return;
 	struct partition *p = &h->partitions[partition];
-	if (r->order != 0 && r->order <= p->last_done)
-		complain(h, &h->early,
-			 "record %" PRIu64
-			 ": its outcome was told after that of a later one of "
-			 "partition %d\n",
-			 id, partition);
+	if (r->order != 0 && r->order <= p->last_done && h->late_count++ < TOLD_MAX)
+		kl_buf_printf(&h->late,
+			      "record %" PRIu64
+			      ": its outcome was told after that of a later one of "
+			      "partition %d\n",
+			      id, partition);
 	p->last_done = kl_max(p->last_done, r->order);
+}
+
+void history_killed(struct history *h)
+{
+	for (uint64_t id = 0; id < h->count; id++)
+		h->records[id].killed |= h->records[id].outcomes == 0;
+	for (unsigned i = 0; i < h->partition_count; i++)
+		h->partitions[i].last_done = 0;
+	if (++h->life == LIVES_MAX)
+		abort();
+}
+
+void history_allow_gaps(struct history *h)
+{
+	h->gaps = true;
+}
+
+static void append(struct partition *p, uint64_t id)
+{
+	if (p->len == p->cap) {
+		p->cap = kl_max(p->cap * 2, (size_t)1024);
+		p->log = need(reallocarray(p->log, p->cap, sizeof(*p->log)));
+	}
+	p->log[p->len++] = id;
 }
 
 void history_read(struct history *h, int32_t partition, int64_t offset, uint64_t id)
@@ -119,17 +152,15 @@ void history_read(struct history *h, int32_t partition, int64_t offset, uint64_t
 		return;
 	}
 	struct partition *p = &h->partitions[partition];
+	while (h->gaps && offset > (int64_t)p->len)
+		append(p, GAP);
 	if (offset != (int64_t)p->len) {
 		complain(h, &h->early,
 			 "partition %d: offset %" PRId64 " was read when %zu was next\n",
 			 partition, offset, p->len);
 		return;
 	}
-	if (p->len == p->cap) {
-		p->cap = kl_max(p->cap * 2, (size_t)1024);
-		p->log = need(reallocarray(p->log, p->cap, sizeof(*p->log)));
-	}
-	p->log[p->len++] = id;
+	append(p, id);
 	if (id >= h->count) {
 		complain(h, &h->early,
 			 "%d/%" PRId64 ": a record that nobody sent, or damaged\n",
@@ -191,52 +222,68 @@ static void check_record(struct history *h, uint64_t id, const struct history_wa
 				 "record %" PRIu64 ": not sent, yet told of or read\n", id);
 		return;
 	}
+	if (want->no_duplicates && r->reads > 1)
+		complain(h, why, "record %" PRIu64 ": %u times in the log\n", id, r->reads);
+	if (r->killed && r->outcomes == 0)
+		return; /* there or not */
 	if (r->outcomes != 1) {
 		complain(h, why, "record %" PRIu64 ": %u outcomes\n", id, r->outcomes);
 		return;
 	}
-	if (r->error == 0)
+	if (r->error == 0 && !r->hidden)
 		check_acked(h, id, r, why);
-	else if (want->all_acked)
+	else if (r->error != 0 && want->all_acked)
 		complain(h, why, "record %" PRIu64 ": failed with %s\n", id,
 			 klamm_err_name(r->error));
 	if (r->error != 0 && r->outcome == KLAMM_OUTCOME_NOT_WRITTEN && r->reads > 0)
 		complain(h, why,
 			 "record %" PRIu64 ": surely not written, yet at %d/%" PRId64 "\n",
 			 id, r->read_partition, r->read_offset);
-	if (want->no_duplicates && r->reads > 1)
-		complain(h, why, "record %" PRIu64 ": %u times in the log\n", id, r->reads);
 }
 
 /* First occurrences of acknowledged records are in the order of sending. What failed, but may
- * have been written, can come late: its connection was given up, its bytes were not. */
-static void check_order(struct history *h, unsigned partition, struct kl_buf *why)
+ * have been written, can come late: its connection was given up, its bytes were not. Of an
+ * idempotent producer the broker does not take those any more. */
+static bool has_place(const struct record *r, bool all)
+{
+	return all || (r->outcomes > 0 && r->error == 0);
+}
+
+static void check_order(struct history *h, unsigned partition, bool all, struct kl_buf *why)
 {
 	const struct partition *p = &h->partitions[partition];
-	uint64_t last = 0, last_id = 0;
+	struct {
+		uint64_t order, id;
+	} last[LIVES_MAX] = {0};
 	for (size_t offset = 0; offset < p->len; offset++) {
 		uint64_t id = p->log[offset];
 		const struct record *r = id < h->count ? &h->records[id] : NULL;
-		if (r == NULL || r->error != 0 || r->read_offset != (int64_t)offset ||
+		if (r == NULL || !has_place(r, all) || r->read_offset != (int64_t)offset ||
 		    r->read_partition != (int32_t)partition)
 			continue;
-		if (r->order < last)
+		if (r->order < last[r->life].order) {
 			complain(h, why,
 				 "record %" PRIu64 ": at %u/%zu, behind record %" PRIu64
 				 ", which was sent later\n",
-				 id, partition, offset, last_id);
-		last = kl_max(last, r->order);
-		last_id = last == r->order ? id : last_id;
+				 id, partition, offset, last[r->life].id);
+			continue;
+		}
+		last[r->life].order = r->order;
+		last[r->life].id = id;
 	}
 }
 
 bool history_check(struct history *h, const struct history_want *want, struct kl_buf *why)
 {
 	kl_buf_put(why, h->early.data, h->early.len);
+	if (want->told_in_order) {
+		kl_buf_put(why, h->late.data, h->late.len);
+		h->told += h->late_count;
+	}
 	for (uint64_t id = 0; id < h->count; id++)
 		check_record(h, id, want, why);
 	for (unsigned i = 0; i < h->partition_count; i++)
-		check_order(h, i, why);
+		check_order(h, i, want->in_order, why);
 	if (h->told > TOLD_MAX)
 		kl_buf_printf(why, "and %u more\n", h->told - TOLD_MAX);
 	return h->told == 0;
@@ -255,6 +302,26 @@ struct history_counts history_count(const struct history *h)
 		c.duplicates += r->reads > 1 ? r->reads - 1 : 0;
 	}
 	return c;
+}
+
+unsigned history_reads(const struct history *h, uint64_t id)
+{
+	return h->records[id].reads;
+}
+
+bool history_is_acked(const struct history *h, uint64_t id)
+{
+	return h->records[id].outcomes > 0 && h->records[id].error == 0;
+}
+
+bool history_was_taken(const struct history *h, uint64_t id)
+{
+	return h->records[id].order != 0 && !h->records[id].refused;
+}
+
+void history_hide(struct history *h, uint64_t id)
+{
+	h->records[id].hidden = true;
 }
 
 uint64_t history_open(const struct history *h)

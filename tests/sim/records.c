@@ -60,6 +60,7 @@ static void check(struct records *r)
 	struct history_want want = {
 		.all_acked = r->plan.patient,
 		.no_duplicates = r->run->calm,
+		.told_in_order = true,
 	};
 	if (r->produced_at > r->storm_end + SETTLED)
 		records_complain(r, "the producer was not through %lld s after the storm\n",

@@ -3,5 +3,9 @@ TESTS += %D%/test_sim
 %C%_test_sim_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_sim_LDADD = $(UNIT_LIBS)
 %C%_test_sim_SOURCES = \
+	%D%/test_copies.c \
 	%D%/test_history.c \
-	tests/sim/history.c tests/sim/history.h
+	%D%/test_txns.c \
+	tests/sim/copies.c tests/sim/copies.h \
+	tests/sim/history.c tests/sim/history.h \
+	tests/sim/txns.c tests/sim/txns.h
