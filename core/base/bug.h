@@ -25,8 +25,50 @@ enum kl_bug {
 	KL_BUG_SKIPPED_CRC,
 	/* one that cannot be read moves the position all the same; */
 	KL_BUG_ADVANCED_ON_ERROR,
-	/* the answer to a Fetch from before a seek is taken for a new one. */
+	/* the answer to a Fetch from before a seek is taken for a new one; */
 	KL_BUG_OLD_ANSWER,
+	/* it reads beyond the last stable offset; */
+	KL_BUG_LSO_IGNORED,
+	/* what was aborted is handed out; */
+	KL_BUG_ABORTED_SHOWN,
+	/* it begins elsewhere than at the committed offset. */
+	KL_BUG_COMMITTED_IGNORED,
+	/* Idempotence: a batch that is sent again gets another sequence; */
+	KL_BUG_RESTAMPED_RETRY,
+	/* the gap that a failed batch leaves is not closed by a new epoch; */
+	KL_BUG_GAP_LEFT,
+	/* what may have been written is sent again under a new epoch; */
+	KL_BUG_DOUBT_FORGOTTEN,
+	/* sequences begin anew in the old epoch; */
+	KL_BUG_EPOCH_NOT_BUMPED,
+	/* they count batches, not records. */
+	KL_BUG_BATCHES_COUNTED,
+	/* Transactions: the end is asked for before all is acknowledged; */
+	KL_BUG_EARLY_END,
+	/* and told before it is answered; */
+	KL_BUG_EARLY_SUCCESS,
+	/* partitions are not added, */
+	KL_BUG_PARTITION_NOT_ADDED,
+	/* or only to the first transaction that they are part of; */
+	KL_BUG_PARTITION_STAYS,
+	/* a commit comes behind a record that failed; */
+	KL_BUG_FAILURE_COMMITTED,
+	/* the coordinator is not told of an abort, */
+	KL_BUG_ABORT_NOT_TOLD,
+	/* or told to commit; */
+	KL_BUG_ABORT_COMMITS,
+	/* a commit is sent as an abort; */
+	KL_BUG_COMMIT_ABORTS,
+	/* one that was refused for good counts as done; */
+	KL_BUG_FENCED_COMMIT,
+	/* after an EndTxn of unknown end the epoch is used on; */
+	KL_BUG_DOUBTFUL_END,
+	/* the coordinator that was is asked for ever; */
+	KL_BUG_STALE_COORDINATOR,
+	/* offsets are not sent, */
+	KL_BUG_OFFSETS_DROPPED,
+	/* or to the wrong group. */
+	KL_BUG_WRONG_GROUP,
 	KL_BUG_COUNT,
 };
 extern enum kl_bug kl_bug_planted;

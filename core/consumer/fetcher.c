@@ -141,7 +141,7 @@ static int by_first_offset(const void *a, const void *b)
 static bool copy_aborted(struct klamm_consumer *c, struct kl_chunk *chunk,
 			 const struct kl_fetch_response_partition *told)
 {
-	if (c->settings->isolation_level != KL_READ_COMMITTED ||
+	if (c->settings->isolation_level != KL_READ_COMMITTED || KL_BUG(ABORTED_SHOWN) ||
 	    told->aborted_transactions_n <= 0)
 		return true;
 	size_t n = (size_t)told->aborted_transactions_n;
@@ -397,7 +397,7 @@ static const void *make_body(struct kl_request *r, int version)
 	body->max_wait_ms = (int32_t)(fetch->max_wait / KL_MS);
 	body->min_bytes = s->fetch_min_bytes;
 	body->max_bytes = fetch->max_bytes;
-	body->isolation_level = (int8_t)s->isolation_level;
+	body->isolation_level = KL_BUG(LSO_IGNORED) ? 0 : (int8_t)s->isolation_level;
 	body->session_id = 0; /* KIP-227: no session */
 	body->session_epoch = -1;
 	body->rack_id = kl_str(s->client_rack);

@@ -2,6 +2,7 @@
 /* Which partitions are assigned, and where each stands. */
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "core/base/error.h"
 #include "core/consumer/consumer.h"
 
@@ -134,7 +135,7 @@ static void take_part(struct klamm_consumer *c, struct kl_cpart *part)
 	part->assigned = true;
 	kl_ctopic_want(c, part->topic);
 	kl_list_push(&c->parts, &part->link);
-	if (c->group.id != NULL)
+	if (c->group.id != NULL && !KL_BUG(COMMITTED_IGNORED))
 		part->state = KL_CPART_COMMITTED;
 	else
 		kl_fetcher_reset(c, part);

@@ -75,6 +75,8 @@ static bool may_retry(const struct klamm_producer *p, const struct kl_pbatch *ba
 static void retry_later(struct klamm_producer *p, struct kl_partition *part,
 			struct kl_pbatch *batch)
 {
+	if (KL_BUG(RESTAMPED_RETRY) && batch->sequence >= 0)
+		kl_sequences_ended(batch, true);
 	if (KL_BUG(REORDERED_RETRY))
 		kl_list_push(&part->queue, &batch->link);
 	else if (!KL_BUG(LOST_RETRY))

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/base/bug.h"
 #include "core/base/error.h"
 #include "core/producer/sender.h"
 #include "core/record/batch_write.h"
@@ -58,7 +59,7 @@ static void adopt(struct klamm_producer *p, struct kl_sequences *self)
 static void close_gap(struct klamm_producer *p, struct kl_sequences *self)
 {
 	self->gap = false;
-	if (self->next == expected(self) || !is_current(p, self))
+	if (self->next == expected(self) || !is_current(p, self) || KL_BUG(GAP_LEFT))
 		return;
 	if (kl_producer_is_transactional(p))
 		self->next = expected(self);
@@ -90,7 +91,7 @@ void kl_sequences_stamp(struct klamm_producer *p, struct kl_pbatch *batch)
 	batch->sequence = self->next;
 	kl_batch_stamp(batch->slab->data, self->producer_id, self->epoch, batch->sequence,
 		       batch->body_crc);
-	self->next = add(self->next, (int32_t)batch->count);
+	self->next = add(self->next, KL_BUG(BATCHES_COUNTED) ? 1 : (int32_t)batch->count);
 	self->stamped++;
 }
 
@@ -168,13 +169,14 @@ void kl_sequences_restart(struct klamm_producer *p, struct kl_partition *part)
 	kl_list_for_safe(batch, &part->queue, struct kl_pbatch, link) {
 		if (batch->sequence < 0)
 			continue;
-		if (batch->maybe_written)
+		if (batch->maybe_written && !KL_BUG(DOUBT_FORGOTTEN))
 			end_doubtful(p, batch, batch->last_code);
 		else
 			kl_sequences_ended(batch, true);
 	}
 	self->gap = false;
-	if (!kl_producer_is_transactional(p) && is_current(p, self))
+	if (!kl_producer_is_transactional(p) && is_current(p, self) &&
+	    !KL_BUG(EPOCH_NOT_BUMPED))
 		kl_identity_bump(p);
 	self->producer_id = -1; /* the next batch begins with sequence 0 */
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "core/base/error.h"
 #include "core/producer/sender.h"
 
@@ -99,7 +100,8 @@ enum kl_txn_gate kl_txn_gate(struct klamm_producer *p, struct kl_partition *part
 	switch (txn->state) {
 	case KL_TXN_OPEN:
 	case KL_TXN_COMMITTING:
-		if (txn->v2 || part->txn_number == txn->number)
+		if (txn->v2 || part->txn_number == txn->number ||
+		    KL_BUG(PARTITION_NOT_ADDED))
 			return KL_TXN_GATE_OPEN;
 		want_partition(p, part);
 		return KL_TXN_GATE_WAITS;
@@ -143,7 +145,8 @@ void kl_txn_batch_failed(struct klamm_producer *p, const struct kl_pbatch *batch
 	struct kl_txn *txn = &p->txn;
 	txn->bump |= stamped;
 	txn->doubt |= stamped && batch->maybe_written;
-	if (txn->state != KL_TXN_OPEN && txn->state != KL_TXN_COMMITTING)
+	if ((txn->state != KL_TXN_OPEN && txn->state != KL_TXN_COMMITTING) ||
+	    KL_BUG(FAILURE_COMMITTED))
 		return;
 	struct klamm_error err;
 	kl_error(&err, code, "a record of the transaction failed: %s", text);
@@ -157,7 +160,7 @@ void kl_txn_batch_failed(struct klamm_producer *p, const struct kl_pbatch *batch
 static bool is_drained(struct klamm_producer *p)
 {
 	kl_mutex_lock(&p->mutex);
-	bool drained = kl_list_empty(&p->live);
+	bool drained = kl_list_empty(&p->live) || KL_BUG(EARLY_END);
 	uint64_t id = p->next_id;
 	kl_mutex_unlock(&p->mutex);
 	if (!drained && atomic_load(&p->flush_id) < id) {
@@ -188,7 +191,7 @@ static void end_or_skip(struct klamm_producer *p)
 	if (txn->state == KL_TXN_COMMITTING && !kl_list_empty(&txn->adding))
 		return;
 	txn->committed = txn->state == KL_TXN_COMMITTING;
-	if (txn->started)
+	if (txn->started && !(KL_BUG(ABORT_NOT_TOLD) && !txn->committed))
 		kl_txn_ask_end(p);
 	else
 		kl_txn_over(p); /* the coordinator knows nothing of it */

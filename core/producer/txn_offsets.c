@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "core/base/error.h"
 #include "core/producer/producer.h"
 #include "core/producer/txn.h"
@@ -125,7 +126,7 @@ static const void *commit_body(struct kl_request *request, int version)
 		return NULL;
 	kl_msg_init(&kl_msg_txn_offset_commit_request, body);
 	body->transactional_id = kl_str(p->txn.id);
-	body->group_id = kl_str(offsets->group_id);
+	body->group_id = kl_str(KL_BUG(WRONG_GROUP) ? p->txn.id : offsets->group_id);
 	body->producer_id = p->identity.id;
 	body->producer_epoch = p->identity.epoch;
 	body->topics = topics;
@@ -234,6 +235,12 @@ void kl_txn_ask_offsets(struct klamm_producer *p)
 {
 	struct kl_txn *txn = &p->txn;
 	struct kl_node *node;
+	if (KL_BUG(OFFSETS_DROPPED)) {
+		kl_txn_offsets_free(txn->offsets);
+		txn->offsets = NULL;
+		kl_txn_call_end(p, NULL);
+		return;
+	}
 	if (!txn->v2 && !txn->offsets_added) {
 		node = kl_coordinator_node(&txn->coordinator);
 		if (node != NULL)

@@ -3,6 +3,7 @@
  * judged as Kafka's TransactionManager does, but where its comments here say otherwise. */
 #include <stdio.h>
 
+#include "core/base/bug.h"
 #include "core/base/error.h"
 #include "core/broker/backoff.h"
 #include "core/producer/sender.h"
@@ -81,7 +82,7 @@ static void not_served(struct klamm_producer *p, const struct klamm_error *why)
 
 void kl_txn_in_doubt(struct klamm_producer *p, const struct kl_response *response)
 {
-	if (p->txn.v2 || !response->maybe_applied)
+	if (p->txn.v2 || !response->maybe_applied || KL_BUG(DOUBTFUL_END))
 		return;
 	p->txn.bump = p->txn.doubt = true;
 }
@@ -131,7 +132,8 @@ void kl_txn_refused(struct klamm_producer *p, struct kl_coordinator *coordinator
 		return; /* that is under way */
 	switch (verdict) {
 	case KL_TXN_FIND:
-		kl_coordinator_lost(coordinator, &err);
+		if (!KL_BUG(STALE_COORDINATOR))
+			kl_coordinator_lost(coordinator, &err);
 		kl_txn_back_off(p);
 		break;
 	case KL_TXN_RETRY:
@@ -386,7 +388,8 @@ static const void *end_body(struct kl_request *request, int version)
 	body->transactional_id = kl_str(p->txn.id);
 	body->producer_id = p->identity.id;
 	body->producer_epoch = p->identity.epoch;
-	body->committed = p->txn.committed;
+	body->committed = (p->txn.committed || KL_BUG(ABORT_COMMITS)) &&
+			  !KL_BUG(COMMIT_ABORTS);
 	return body;
 }
 
@@ -405,6 +408,8 @@ static void on_end_answer(struct kl_request *request, const struct kl_response *
 	txn->asked = NULL;
 	int code = body->error_code;
 	enum kl_txn_verdict verdict = kl_txn_judge(code);
+	if (KL_BUG(FENCED_COMMIT) && verdict == KL_TXN_DIE)
+		verdict = KL_TXN_DONE;
 	if (verdict == KL_TXN_DONE) {
 		if (response->version >= END_TXN_V2 && body->producer_id >= 0)
 			take_identity(p, body->producer_id, body->producer_epoch);
@@ -426,4 +431,6 @@ void kl_txn_ask_end(struct klamm_producer *p)
 		return;
 	kl_txn_send(p, node, KL_API_END_TXN, txn->v2 ? END_TXN_V2 : 0,
 		    txn->v2 ? END_TXN_V2 : END_TXN_V1, end_body, on_end_answer);
+	if (KL_BUG(EARLY_SUCCESS))
+		kl_txn_call_end(p, NULL);
 }

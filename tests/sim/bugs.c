@@ -17,6 +17,27 @@ const char *const bug_names[KL_BUG_COUNT + 1] = {
 	[KL_BUG_SKIPPED_CRC] = "skipped_crc",
 	[KL_BUG_ADVANCED_ON_ERROR] = "advanced_on_error",
 	[KL_BUG_OLD_ANSWER] = "old_answer",
+	[KL_BUG_LSO_IGNORED] = "lso_ignored",
+	[KL_BUG_ABORTED_SHOWN] = "aborted_shown",
+	[KL_BUG_COMMITTED_IGNORED] = "committed_ignored",
+	[KL_BUG_RESTAMPED_RETRY] = "restamped_retry",
+	[KL_BUG_GAP_LEFT] = "gap_left",
+	[KL_BUG_DOUBT_FORGOTTEN] = "doubt_forgotten",
+	[KL_BUG_EPOCH_NOT_BUMPED] = "epoch_not_bumped",
+	[KL_BUG_BATCHES_COUNTED] = "batches_counted",
+	[KL_BUG_EARLY_END] = "early_end",
+	[KL_BUG_EARLY_SUCCESS] = "early_success",
+	[KL_BUG_PARTITION_NOT_ADDED] = "partition_not_added",
+	[KL_BUG_PARTITION_STAYS] = "partition_stays",
+	[KL_BUG_FAILURE_COMMITTED] = "failure_committed",
+	[KL_BUG_ABORT_NOT_TOLD] = "abort_not_told",
+	[KL_BUG_ABORT_COMMITS] = "abort_commits",
+	[KL_BUG_COMMIT_ABORTS] = "commit_aborts",
+	[KL_BUG_FENCED_COMMIT] = "fenced_commit",
+	[KL_BUG_DOUBTFUL_END] = "doubtful_end",
+	[KL_BUG_STALE_COORDINATOR] = "stale_coordinator",
+	[KL_BUG_OFFSETS_DROPPED] = "offsets_dropped",
+	[KL_BUG_WRONG_GROUP] = "wrong_group",
 };
 
 enum kl_bug bug_find(const char *name)
@@ -25,4 +46,33 @@ enum kl_bug bug_find(const char *name)
 		if (strcmp(bug_names[i], name) == 0)
 			return (enum kl_bug)i;
 	return KL_BUG_NONE;
+}
+
+static const char *const scenarios[KL_BUG_COUNT] = {
+	[KL_BUG_LSO_IGNORED] = "transactional",
+	[KL_BUG_ABORTED_SHOWN] = "transactional",
+	[KL_BUG_COMMITTED_IGNORED] = "ctp:kill",
+	[KL_BUG_RESTAMPED_RETRY] = "idempotent",
+	[KL_BUG_GAP_LEFT] = "idempotent",
+	[KL_BUG_DOUBT_FORGOTTEN] = "idempotent:forgets",
+	[KL_BUG_EPOCH_NOT_BUMPED] = "idempotent:forgets",
+	[KL_BUG_BATCHES_COUNTED] = "idempotent",
+	[KL_BUG_EARLY_END] = "transactional",
+	[KL_BUG_EARLY_SUCCESS] = "transactional",
+	[KL_BUG_PARTITION_NOT_ADDED] = "transactional",
+	[KL_BUG_PARTITION_STAYS] = "transactional",
+	[KL_BUG_FAILURE_COMMITTED] = "transactional",
+	[KL_BUG_ABORT_NOT_TOLD] = "transactional",
+	[KL_BUG_ABORT_COMMITS] = "transactional",
+	[KL_BUG_COMMIT_ABORTS] = "transactional",
+	[KL_BUG_FENCED_COMMIT] = "transactional:garbage",
+	[KL_BUG_DOUBTFUL_END] = "transactional:slow",
+	[KL_BUG_STALE_COORDINATOR] = "transactional",
+	[KL_BUG_OFFSETS_DROPPED] = "ctp",
+	[KL_BUG_WRONG_GROUP] = "ctp",
+};
+
+const char *bug_shows_in(enum kl_bug bug)
+{
+	return scenarios[bug] != NULL ? scenarios[bug] : "records";
 }

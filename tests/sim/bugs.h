@@ -9,5 +9,7 @@
 extern const char *const bug_names[KL_BUG_COUNT + 1];
 /* KL_BUG_NONE: no such name. */
 enum kl_bug bug_find(const char *name);
+/* The scenario that finds it, "records" or "transactional:kill". */
+const char *bug_shows_in(enum kl_bug bug);
 
 #endif

@@ -9,7 +9,15 @@ check_PROGRAMS += %D%/sim
 %C%_sim_SOURCES = \
 	%D%/bugs.c %D%/bugs.h \
 	%D%/commits.c \
+	%D%/copies.c %D%/copies.h \
 	%D%/crash.c \
+	%D%/cuts.c \
+	%D%/exact.c %D%/exact.h \
+	%D%/exact_copy.c \
+	%D%/exact_read.c \
+	%D%/exact_send.c \
+	%D%/exact_trouble.c \
+	%D%/exact_txn.c \
 	%D%/frames.c \
 	%D%/history.c %D%/history.h \
 	%D%/keyed.c %D%/keyed.h \
@@ -21,7 +29,8 @@ check_PROGRAMS += %D%/sim
 	%D%/records_plan.c \
 	%D%/records_produce.c \
 	%D%/scenario.c %D%/scenario.h \
-	%D%/txn_work.c %D%/txn_work.h
+	%D%/txn_work.c %D%/txn_work.h \
+	%D%/txns.c %D%/txns.h
 %C%_sim_CPPFLAGS = $(AM_CPPFLAGS) -DKL_BUGS \
 	-DSIM_PLUGINS='"$(abs_top_builddir)/plugins/.libs"'
 %C%_sim_LDADD = core/os/libsim.la %D%/libcopy.la

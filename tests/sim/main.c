@@ -19,6 +19,10 @@ static const struct scenario *const scenarios[] = {
 	&scenario_crash,
 	&scenario_frames,
 	&scenario_records,
+	&scenario_idempotent,
+	&scenario_transactional,
+	&scenario_ctp,
+	&scenario_cuts,
 };
 
 #define SEEDS 200         /* of each scenario, where nothing else is said */
@@ -27,7 +31,7 @@ static const struct scenario *const scenarios[] = {
 #define TEXT_MAX 8192
 
 static const char usage[] =
-	"usage: sim [OPTION...] [SCENARIO...]\n"
+	"usage: sim [OPTION...] [SCENARIO[:KIND]...]\n"
 	"  -s, --seed N     this seed alone\n"
 	"  -f, --from N     the first seed (1)\n"
 	"  -n, --count N    so many seeds (200, or KLAMM_SIM_SEEDS)\n"
@@ -45,6 +49,13 @@ struct options {
 	int hunted; /* so many bugs in turn */
 };
 
+/* A scenario, and of its kinds one, or NULL: each seed has one. */
+struct choice {
+	const struct scenario *scenario;
+	const char *kind;
+	char name[48]; /* as it was asked for */
+};
+
 /* What a child tells of its seed. */
 struct verdict {
 	bool good;
@@ -56,11 +67,23 @@ struct verdict {
 
 /* --- in the child --- */
 
-static void run_once(const struct scenario *s, uint64_t seed, const struct options *o,
+/* The kind that was asked for, or the seed's. */
+static const char *kind_of(const struct choice *c, uint64_t seed)
+{
+	size_t n = 0;
+	if (c->kind != NULL || c->scenario->kinds == NULL)
+		return c->kind;
+	while (c->scenario->kinds[n] != NULL)
+		n++;
+	return c->scenario->kinds[seed % n];
+}
+
+static void run_once(const struct choice *s, uint64_t seed, const struct options *o,
 		     struct verdict *v)
 {
-	struct scenario_run run = {.seed = seed, .calm = o->calm, .trace = o->trace};
-	s->run(&run);
+	struct scenario_run run = {
+		.seed = seed, .calm = o->calm, .trace = o->trace, .kind = kind_of(s, seed)};
+	s->scenario->run(&run);
 	v->good = run.why.len == 0;
 	v->hash = run.hash;
 	v->events = run.events;
@@ -72,7 +95,7 @@ static void run_once(const struct scenario *s, uint64_t seed, const struct optio
 	kl_buf_free(&run.note);
 }
 
-static void run_seed(const struct scenario *s, uint64_t seed, const struct options *o,
+static void run_seed(const struct choice *s, uint64_t seed, const struct options *o,
 		     struct verdict *v)
 {
 	run_once(s, seed, o, v);
@@ -108,7 +131,7 @@ static void read_all(int fd, void *p, size_t n, size_t *got_out)
 	}
 }
 
-static _Noreturn void child(const struct scenario *s, uint64_t seed, const struct options *o,
+static _Noreturn void child(const struct choice *s, uint64_t seed, const struct options *o,
 			    int fd)
 {
 	struct verdict *v = calloc(1, sizeof(*v));
@@ -123,7 +146,7 @@ static _Noreturn void child(const struct scenario *s, uint64_t seed, const struc
 	exit(good ? 0 : 1); /* a leak makes it another number */
 }
 
-static void in_child(const struct scenario *s, uint64_t seed, const struct options *o,
+static void in_child(const struct choice *s, uint64_t seed, const struct options *o,
 		     struct verdict *v)
 {
 	int fds[2];
@@ -154,7 +177,7 @@ static void in_child(const struct scenario *s, uint64_t seed, const struct optio
 		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-static void print_failure(const struct scenario *s, uint64_t seed, const struct options *o,
+static void print_failure(const struct choice *s, uint64_t seed, const struct options *o,
 			  const struct verdict *v)
 {
 	printf("# %s, seed %" PRIu64 ":\n", s->name, seed);
@@ -177,7 +200,7 @@ static void print_verdict(uint64_t seed, const struct verdict *v)
 }
 
 /* Seeds [from, from + count) as one line of TAP. */
-static bool run_block(const struct scenario *s, uint64_t from, uint64_t count,
+static bool run_block(const struct choice *s, uint64_t from, uint64_t count,
 		      const struct options *o, int number)
 {
 	uint64_t failed = 0;
@@ -201,7 +224,7 @@ static bool run_block(const struct scenario *s, uint64_t from, uint64_t count,
 }
 
 /* The bug that is planted must be found. */
-static bool hunt(const struct scenario *s, const struct options *o, int number)
+static bool hunt(const struct choice *s, const struct options *o, int number)
 {
 	const char *name = bug_names[kl_bug_planted];
 	bool found = false;
@@ -223,52 +246,76 @@ static bool hunt(const struct scenario *s, const struct options *o, int number)
 	return found;
 }
 
+static const struct scenario *find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < kl_countof(scenarios); i++)
+		if (strlen(scenarios[i]->name) == len &&
+		    memcmp(scenarios[i]->name, name, len) == 0)
+			return scenarios[i];
+	return NULL;
+}
+
+static const char *find_kind(const struct scenario *s, const char *name)
+{
+	for (const char *const *kind = s->kinds; kind != NULL && *kind != NULL; kind++)
+		if (strcmp(*kind, name) == 0)
+			return *kind;
+	return NULL;
+}
+
+/* "crash", "transactional:kill" */
+static struct choice choose(const char *name)
+{
+	struct choice c = {0};
+	size_t len = strcspn(name, ":");
+	c.scenario = find(name, len);
+	if (c.scenario != NULL && name[len] == ':')
+		c.kind = find_kind(c.scenario, name + len + 1);
+	if (c.scenario == NULL || (name[len] == ':' && c.kind == NULL)) {
+		fprintf(stderr, "sim: no scenario \"%s\"; see --list\n", name);
+		exit(2);
+	}
+	snprintf(c.name, sizeof(c.name), "%s", name);
+	return c;
+}
+
 static int hunt_all(struct options *o)
 {
 	o->once = true;
 	bool good = true;
 	for (int bug = KL_BUG_NONE + 1; bug <= o->hunted; bug++) {
 		kl_bug_planted = (enum kl_bug)bug;
-		good &= hunt(&scenario_records, o, bug);
+		struct choice c = choose(bug_shows_in((enum kl_bug)bug));
+		good &= hunt(&c, o, bug);
 	}
 	printf("1..%d\n", o->hunted);
 	return good ? 0 : 1;
 }
 
-static bool wanted(const struct scenario *s, char **names, int count)
+static bool run_choice(const struct choice *c, const struct options *o, int *number)
 {
-	for (int i = 0; i < count; i++)
-		if (strcmp(names[i], s->name) == 0)
-			return true;
-	return count == 0;
-}
-
-static const struct scenario *find(const char *name)
-{
-	for (size_t i = 0; i < kl_countof(scenarios); i++)
-		if (strcmp(scenarios[i]->name, name) == 0)
-			return scenarios[i];
-	return NULL;
+	bool good = true;
+	for (uint64_t done = 0; done < o->count;) {
+		uint64_t n = kl_min(o->count - done, (uint64_t)SEEDS_PER_TEST);
+		good &= run_block(c, o->from + done, n, o, ++*number);
+		done += n;
+	}
+	return good;
 }
 
 static int run_all(const struct options *o, char **names, int count)
 {
-	for (int i = 0; i < count; i++) {
-		if (find(names[i]) == NULL) {
-			fprintf(stderr, "sim: no scenario \"%s\"; see --list\n", names[i]);
-			return 2;
-		}
-	}
 	int number = 0;
 	bool good = true;
-	for (size_t i = 0; i < kl_countof(scenarios); i++) {
-		if (!wanted(scenarios[i], names, count))
-			continue;
-		for (uint64_t done = 0; done < o->count;) {
-			uint64_t n = kl_min(o->count - done, (uint64_t)SEEDS_PER_TEST);
-			good &= run_block(scenarios[i], o->from + done, n, o, ++number);
-			done += n;
-		}
+	for (int i = 0; i < count; i++)
+		choose(names[i]); /* before anything runs */
+	for (int i = 0; i < count; i++) {
+		struct choice c = choose(names[i]);
+		good &= run_choice(&c, o, &number);
+	}
+	for (size_t i = 0; count == 0 && i < kl_countof(scenarios); i++) {
+		struct choice c = choose(scenarios[i]->name);
+		good &= run_choice(&c, o, &number);
 	}
 	printf("1..%d\n", number);
 	return good ? 0 : 1;
@@ -276,8 +323,13 @@ static int run_all(const struct options *o, char **names, int count)
 
 static int list(void)
 {
-	for (size_t i = 0; i < kl_countof(scenarios); i++)
-		printf("%-10s %s\n", scenarios[i]->name, scenarios[i]->summary);
+	for (size_t i = 0; i < kl_countof(scenarios); i++) {
+		const struct scenario *s = scenarios[i];
+		printf("%-14s %s\n", s->name, s->summary);
+		for (const char *const *kind = s->kinds; kind != NULL && *kind != NULL; kind++)
+			printf("%s%s%s", kind == s->kinds ? "               :" : ", :", *kind,
+			       kind[1] == NULL ? "\n" : "");
+	}
 	for (int bug = KL_BUG_NONE + 1; bug < KL_BUG_COUNT; bug++)
 		printf("%s%s", bug == KL_BUG_NONE + 1 ? "bugs: " : ", ", bug_names[bug]);
 	puts("");

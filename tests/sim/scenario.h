@@ -11,6 +11,7 @@ struct scenario_run {
 	uint64_t seed;
 	bool calm;     /* nothing goes wrong but what the scenario is about */
 	bool trace;    /* events to stdout */
+	const char *kind; /* of the scenario's kinds */
 	struct kl_buf why; /* what was wrong, a sentence a line; empty = all was well */
 	uint64_t hash, events;
 	int64_t took_us; /* virtual */
@@ -19,11 +20,12 @@ struct scenario_run {
 
 struct scenario {
 	const char *name, *summary;
+	const char *const *kinds; /* NULL at the end; NULL = it has none */
 	void (*run)(struct scenario_run *run);
 };
 
-extern const struct scenario scenario_commits, scenario_crash, scenario_frames,
-	scenario_records;
+extern const struct scenario scenario_commits, scenario_crash, scenario_ctp, scenario_cuts,
+	scenario_frames, scenario_idempotent, scenario_records, scenario_transactional;
 
 /* A world for the run, tracing when asked for. */
 struct kl_sim *scenario_world(struct scenario_run *run);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The world of the scenarios in which records are written exactly once: three broker nodes, a
+ * client that works through trouble of one kind, and a reader that follows with
+ * isolation.level=read_committed. */
+#ifndef EXACT_H
+#define EXACT_H
+
+#include <klamm/broker.h>
+#include <klamm/consumer.h>
+#include <klamm/producer.h>
+
+#include "core/net/loop.h"
+#include "tests/sim/copies.h"
+#include "tests/sim/history.h"
+#include "tests/sim/scenario.h"
+#include "tests/sim/txns.h"
+
+#define EXACT_TOPIC "exact"
+#define EXACT_INPUT "input"
+#define EXACT_GROUP "copiers"
+#define EXACT_PORT 9092
+#define EXACT_NODES 3
+#define EXACT_PARTITIONS_MAX 3
+#define EXACT_COMPLAINTS 10
+
+struct exact;
+
+/* What the client does. */
+struct exact_role {
+	/* One incarnation, from its start until all is done; true = it is. false: it met an
+	 * error that another one has to get over. */
+	bool (*live)(struct exact *e, struct klamm_loop *loop);
+	/* Before the trouble begins, on the reader's node; may be NULL. */
+	void (*prepare)(struct exact *e, struct klamm_loop *loop);
+	/* A record that the reader was given. */
+	void (*saw)(struct exact *e, int32_t partition, const struct klamm_record_view *view);
+	/* When all is read, on the reader's node; may be NULL. */
+	void (*settle)(struct exact *e, struct klamm_loop *loop);
+	void (*check)(struct exact *e);
+};
+
+struct exact {
+	struct scenario_run *run;
+	const struct exact_role *role;
+	struct kl_sim *sim;
+	struct kl_sim_node *client_node, *broker_node, *reader_node;
+	struct klamm_broker *broker;
+	struct history *history;
+	struct txns *txns;
+	struct copies *copies;
+
+	/* Drawn from the seed. */
+	unsigned partitions, total;
+	bool patient; /* delivery.timeout.ms is longer than anything that goes wrong */
+	int64_t storm_us, gap_us;
+	const char *request_timeout, *linger, *batch_size, *in_flight, *delivery_timeout,
+		*transaction_timeout, *transaction_version, *retry_backoff;
+
+	int64_t storm_end, done_at;
+	unsigned sent, lives, strikes;
+	bool listening, over; /* the broker is there; the trouble has ended, */
+	bool quiet;           /* some time ago */
+	bool done, read;      /* the client is through; the reader is */
+	unsigned complaints;
+};
+
+#define exact_complain(e, ...)                                                           \
+	do {                                                                             \
+		if ((e)->complaints++ < EXACT_COMPLAINTS)                                \
+			kl_buf_printf(&(e)->run->why, __VA_ARGS__);                      \
+	} while (0)
+
+/* --- exact.c --- */
+extern const char *const exact_kinds[];
+void exact_run(struct exact *e);
+_Noreturn void exact_give_up(const char *text);
+uint64_t exact_below(struct exact *e, uint64_t n);
+/* An error that the trouble explains: who is answered with garbage may say so, and where the
+ * broker has forgotten a producer, what is in doubt stays so. */
+bool exact_allows(const struct exact *e, int error);
+/* Settings of all clients, and pairs, NULL at the end. */
+struct klamm_conf *exact_conf(struct exact *e, const char *const *pairs);
+/* Of a producer; id NULL: one without transactions. */
+struct klamm_producer *exact_producer(struct exact *e, struct klamm_loop *loop,
+				      const char *id);
+struct klamm_consumer *exact_consumer(struct exact *e, struct klamm_loop *loop,
+				      const char *topic, const char *group);
+
+/* Until nothing has gone wrong for a while: what comes then must work at once. */
+void exact_wait_for_quiet(struct exact *e);
+
+/* --- exact_trouble.c: a fiber of the broker's node --- */
+void exact_trouble_main(void *arg);
+
+/* --- exact_read.c: one of the reader's --- */
+void exact_reader_main(void *arg);
+
+/* --- exact_txn.c: how the calls of a transactional producer go on after errors --- */
+enum exact_step {
+	EXACT_DONE,
+	EXACT_ABORT, /* the transaction must be aborted */
+	EXACT_FATAL, /* the producer must be closed */
+};
+enum exact_step exact_init(struct exact *e, struct klamm_producer *producer);
+enum exact_step exact_begin(struct exact *e, struct klamm_producer *producer);
+enum exact_step exact_send_offsets(struct exact *e, struct klamm_producer *producer,
+				   const struct klamm_offset *offsets, size_t count,
+				   const struct klamm_group_metadata *group);
+enum exact_step exact_commit(struct exact *e, struct klamm_producer *producer);
+enum exact_step exact_abort(struct exact *e, struct klamm_producer *producer);
+
+/* --- exact_send.c: records that history knows --- */
+/* The producer's delivery callback; arg is the world. */
+void exact_delivered(void *arg, const struct klamm_delivery *d);
+/* Sends record number id; the answer of send(), which the history knows. */
+int exact_send(struct exact *e, struct klamm_producer *producer, struct klamm_topic *topic,
+		    uint64_t id, struct klamm_error *err);
+/* The number in a value; HISTORY_ALIEN = not one of ours. */
+uint64_t exact_number(const struct klamm_record_view *view);
+
+#endif
