@@ -130,7 +130,8 @@ void kl_pbatch_open(struct kl_partition *part, struct kl_spare *spare, size_t ro
 	part->count = 0;
 	part->p = batch->slab->data + KL_BATCH_HEAD;
 	part->end = batch->slab->data + kl_min(batch->slab->cap, room);
-	part->slots = part->slots_end = NULL;
+	part->slots = NULL;
+	part->slot_count = 0;
 	part->base_timestamp = part->max_timestamp = timestamp;
 }
 
@@ -148,7 +149,8 @@ struct kl_pbatch *kl_pbatch_seal(struct klamm_producer *p, struct kl_partition *
 	part->last_count = part->count;
 	part->batch = NULL;
 	part->p = part->end = NULL;
-	part->slots = part->slots_end = NULL;
+	part->slots = NULL;
+	part->slot_count = 0;
 	part->count = 0;
 	kl_list_push(&part->sealed, &batch->link);
 	atomic_fetch_add_explicit(&part->queued, 1, memory_order_relaxed);

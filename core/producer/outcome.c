@@ -128,10 +128,13 @@ static inline void describe_slot(const struct kl_outcome *o, uint32_t i,
 				 struct klamm_delivery *d)
 {
 	const struct kl_slot *slot = &o->slots[i];
-	d->opaque = slot->kind == KL_SLOT_PLAIN ? slot->opaque : NULL;
+	d->opaque = kl_slot_is_future(slot) ? NULL : slot->opaque;
 	d->offset = o->error == 0 && o->base_offset >= 0 ? o->base_offset + i : -1;
 	d->timestamp_ms = o->append_time >= 0 ? o->append_time
 					      : o->base_timestamp + slot->time_delta;
+	d->key_size = slot->key_size;
+	d->value_size = slot->value_size;
+	d->headers_size = (int32_t)(slot->headers & ~KL_SLOT_FUTURE) - 1;
 }
 
 static void describe(const struct kl_outcome *o, uint32_t i, struct klamm_delivery *d)
@@ -319,7 +322,12 @@ int klamm_future_then(struct klamm_future *future, klamm_delivery_fn on_success,
 
 static bool is_plain(const struct klamm_producer *p, const struct kl_slot *slot)
 {
-	return slot->kind == KL_SLOT_PLAIN && (slot->opaque != NULL || p->deliver_all);
+	return !kl_slot_is_future(slot) && (slot->opaque != NULL || p->deliver_all);
+}
+
+static struct klamm_future *untold_future(const struct kl_slot *slot)
+{
+	return kl_slot_is_future(slot) ? slot->opaque : NULL;
 }
 
 /* Futures hear of it now; those that wait for nothing else are done with. */
@@ -329,12 +337,12 @@ static void complete_futures(struct klamm_producer *p, struct kl_outcome *o)
 	for (uint32_t i = 0; i < o->count; i++) {
 		struct kl_slot *slot = &o->slots[i];
 		o->plain |= is_plain(p, slot);
-		if (slot->kind != KL_SLOT_FUTURE)
+		struct klamm_future *future = untold_future(slot);
+		if (future == NULL)
 			continue;
-		struct klamm_future *future = slot->opaque;
 		future_complete(future, o, i);
 		if (future_settle(future))
-			*slot = (struct kl_slot){.kind = KL_SLOT_TOLD};
+			slot->opaque = NULL;
 		else
 			o->futures = true;
 	}
@@ -388,9 +396,10 @@ static size_t tell_block(struct klamm_producer *p, struct kl_outcome *o)
 	describe_batch(o, &d);
 	for (uint32_t i = 0; i < o->count; i++) {
 		struct kl_slot *slot = &o->slots[i];
-		if (slot->kind == KL_SLOT_FUTURE) {
-			future_tell(slot->opaque);
-			*slot = (struct kl_slot){.kind = KL_SLOT_TOLD};
+		struct klamm_future *future = untold_future(slot);
+		if (future != NULL) {
+			future_tell(future);
+			slot->opaque = NULL;
 			told++;
 		} else if (p->on_delivery != NULL && is_plain(p, slot)) {
 			describe_slot(o, i, &d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What became of the records of a batch, for those who want to know.
  *
- * One block per batch, with 16 bytes per record, apart from the payload, which goes back at
+ * One block per batch, with 24 bytes per record, apart from the payload, which goes back at
  * the acknowledgement even if nobody ever polls. Filled by send() under the partition's
  * lock, completed by the loop, read by whoever polls.
  */
@@ -15,17 +15,20 @@
 struct klamm_producer;
 struct klamm_topic;
 
-enum kl_slot_kind {
-	KL_SLOT_PLAIN = 0,
-	KL_SLOT_FUTURE = 1,
-	KL_SLOT_TOLD = 2, /* was a future */
-};
-
 struct kl_slot {
-	void *opaque;      /* or a struct klamm_future */
+	void *opaque;       /* or a struct klamm_future, NULL when that was told */
 	int32_t time_delta; /* record's timestamp - base_timestamp */
-	uint32_t kind;      /* enum kl_slot_kind */
+	int32_t key_size, value_size; /* -1 = null */
+	/* 1 + bytes of the headers' names and values, 0 = there are none; and KL_SLOT_FUTURE:
+	 * one word, because send() writes it. */
+	uint32_t headers;
 };
+#define KL_SLOT_FUTURE (UINT32_C(1) << 31)
+
+static inline bool kl_slot_is_future(const struct kl_slot *slot)
+{
+	return (slot->headers & KL_SLOT_FUTURE) != 0;
+}
 
 struct kl_outcome {
 	struct kl_list link; /* in a queue, or spare */

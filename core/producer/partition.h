@@ -50,7 +50,8 @@ struct kl_partition {
 	_Alignas(KL_CACHE_LINE) atomic_uint lock;
 	uint32_t count;  /* records in the open batch */
 	uint8_t *p, *end; /* where the next record goes; both NULL = no batch is open */
-	struct kl_slot *slots, *slots_end; /* outcome of record i; NULL = none wanted so far */
+	struct kl_slot *slots; /* outcome of record i; NULL = none wanted so far */
+	uint32_t slot_count;   /* so many there is room for */
 	int64_t base_timestamp, max_timestamp;
 	struct kl_pbatch *batch;
 

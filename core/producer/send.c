@@ -19,10 +19,11 @@ struct item {
 	struct klamm_span key, value;
 	const struct klamm_header *headers;
 	size_t header_count, headers_size;
+	uint32_t headers_told; /* as in struct kl_slot */
 	int64_t timestamp; /* KLAMM_TIMESTAMP_NOW, or the record's own */
 	size_t bound;
 	void *told; /* opaque or future */
-	bool wanted, is_future;
+	bool wanted;
 	bool picked; /* the partitioner chose its partition, */
 	bool sticky; /* or said that any will do */
 };
@@ -124,8 +125,13 @@ static KL_COLD enum put add_slots(struct klamm_producer *p, struct kl_partition 
 	if (part->slots == NULL)
 		memset(o->slots, 0, part->count * sizeof(*o->slots));
 	part->slots = o->slots;
-	part->slots_end = o->slots + o->cap;
+	part->slot_count = o->cap;
 	return PUT_DONE;
+}
+
+static inline int32_t size_of(struct klamm_span span)
+{
+	return span.data != NULL ? (int32_t)span.len : -1;
 }
 
 /* With the lock held. */
@@ -140,15 +146,19 @@ static KL_HOT enum put put_record(struct klamm_producer *p, struct kl_partition 
 		return PUT_FAR_TIME;
 	uint32_t i = part->count;
 	if (item->wanted || part->slots != NULL) {
-		if (kl_unlikely(i >= (size_t)(part->slots_end - part->slots))) {
+		if (kl_unlikely(i >= part->slot_count)) {
 			enum put put = add_slots(p, part);
 			if (put != PUT_DONE)
 				return put;
 		}
 		part->slots[i] = (struct kl_slot){
-			item->told, (int32_t)delta,
-			item->is_future ? KL_SLOT_FUTURE : KL_SLOT_PLAIN};
-		if (kl_unlikely(item->is_future))
+			.opaque = item->told,
+			.time_delta = (int32_t)delta,
+			.key_size = size_of(item->key),
+			.value_size = size_of(item->value),
+			.headers = item->headers_told,
+		};
+		if (kl_unlikely(item->headers_told >= KL_SLOT_FUTURE))
 			part->batch->outcome->futures = true;
 	}
 	part->p = kl_record_put(part->p, i, delta, item->key, item->value, item->headers,
@@ -438,6 +448,20 @@ static inline bool needs_serializer(const struct klamm_producer *p,
 	return p->serializes || record->key_value != NULL || record->value_value != NULL;
 }
 
+static void measure_headers(struct item *item)
+{
+	item->headers_size = kl_headers_size(item->headers, item->header_count);
+	if (item->header_count == 0 || item->headers_size == SIZE_MAX)
+		return; /* none, or too long for the format */
+	size_t told = 1;
+	for (size_t i = 0; i < item->header_count; i++) {
+		const struct klamm_header *header = &item->headers[i];
+		told += header->name.len;
+		told += header->value.data != NULL ? header->value.len : 0;
+	}
+	item->headers_told |= (uint32_t)told & ~KL_SLOT_FUTURE;
+}
+
 static KL_HOT void fill_item(const struct klamm_producer *p, const struct klamm_record *record,
 			     void *told, bool is_future, struct item *item)
 {
@@ -449,11 +473,11 @@ static KL_HOT void fill_item(const struct klamm_producer *p, const struct klamm_
 		.headers_size = 1,
 		.timestamp = record->timestamp_ms,
 		.told = told,
+		.headers_told = is_future ? KL_SLOT_FUTURE : 0,
 		.wanted = is_future || is_wanted(p, told),
-		.is_future = is_future,
 	};
 	if (kl_unlikely(record->header_count > 0))
-		item->headers_size = kl_headers_size(record->headers, record->header_count);
+		measure_headers(item);
 }
 
 static int serialize_item(struct klamm_producer *p, const struct klamm_topic *topic,
@@ -467,7 +491,7 @@ static int serialize_item(struct klamm_producer *p, const struct klamm_topic *to
 	item->value = serialized->value;
 	item->headers = serialized->headers;
 	item->header_count = serialized->header_count;
-	item->headers_size = kl_headers_size(item->headers, item->header_count);
+	measure_headers(item);
 	return 0;
 }
 

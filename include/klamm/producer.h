@@ -50,7 +50,8 @@ struct klamm_record {
 	}
 void klamm_record_init(struct klamm_record *record);
 
-/* What became of one record. */
+/* What became of one record. There is no checksum of a record in it: since Kafka 0.11 the
+ * format has one per batch alone, which the broker may write anew. */
 struct klamm_delivery {
 	size_t size;
 	void *opaque;      /* what was given to send() */
@@ -62,6 +63,10 @@ struct klamm_delivery {
 	int64_t offset;       /* -1 unknown (acks=0, or failed) */
 	int64_t timestamp_ms; /* the record's, or the broker's append time */
 	const char *text;     /* what happened, "" when delivered; borrowed likewise */
+	int32_t key_size;     /* bytes of the key, serialized; -1 = null */
+	int32_t value_size;   /* likewise */
+	int32_t headers_size; /* of the headers' names and values; -1 = there were none */
+	int32_t reserved;
 };
 
 /* Runs inside klamm_producer_poll(), _flush() and _close(), in send order per

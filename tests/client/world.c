@@ -211,6 +211,9 @@ void world_told(void *arg, const struct klamm_delivery *d)
 	end->retriable = d->retriable;
 	end->offset = d->offset;
 	end->timestamp_ms = d->timestamp_ms;
+	end->key_size = d->key_size;
+	end->value_size = d->value_size;
+	end->headers_size = d->headers_size;
 	end->at_ms = world_ms();
 	snprintf(end->topic, sizeof(end->topic), "%s", d->topic);
 	snprintf(end->text, sizeof(end->text), "%s", d->text);

@@ -57,6 +57,7 @@ struct world_end {
 	int told;
 	int32_t partition, error, outcome, retriable;
 	int64_t offset, timestamp_ms;
+	int32_t key_size, value_size, headers_size;
 	int64_t at_ms; /* when it was told */
 	char topic[64], text[512];
 };

@@ -245,9 +245,13 @@ static void check_encoding(const char *pair, bool of_keys, bool of_values)
 	struct klamm_producer *p = world_producer(NULL, "key.serializer=string",
 						  "value.serializer=string", pair, NULL);
 	struct klamm_record record = KLAMM_RECORD_INIT;
+	struct world_end end = {0};
 	record.key_value = record.value_value = &text;
-	ck_assert_int_eq(klamm_producer_send_to(p, "t", &record, NULL, NULL), 0);
+	ck_assert_int_eq(klamm_producer_on_delivery(p, world_told, NULL, false, NULL), 0);
+	ck_assert_int_eq(klamm_producer_send_to(p, "t", &record, &end, NULL), 0);
 	ck_assert_uint_eq(world_flush(p), 0);
+	ck_assert_int_eq(end.key_size, of_keys ? 1 : 2); /* of what was made of it */
+	ck_assert_int_eq(end.value_size, of_values ? 1 : 2);
 	struct klamm_consumer *consumer = world_consumer(NULL, NULL, NULL);
 	world_assign(consumer, "t", 0, KLAMM_OFFSET_BEGINNING);
 	world_read(consumer, 1, seen);

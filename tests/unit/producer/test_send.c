@@ -150,6 +150,87 @@ START_TEST(a_future)
 }
 END_TEST
 
+/* Null, empty and long ones, with and without headers, as kafka-python's RecordMetadata tells
+ * them: by the callback, by deliveries and by futures; of serialized bytes. */
+static const struct sized {
+	const char *key, *value;
+	size_t headers;
+	int32_t key_size, value_size, headers_size;
+} sized[] = {
+	{NULL, NULL, 0, -1, -1, -1},
+	{"", "", 0, 0, 0, -1},
+	{"key", NULL, 0, 3, -1, -1},
+	{NULL, "a value", 1, -1, 7, 3},
+	{"k", "v", 3, 1, 1, 14},
+};
+
+static const struct klamm_header some_headers[] = {
+	{{"abc", 3}, {NULL, 77}}, /* null */
+	{{"", 0}, {"", 0}},
+	{{"name", 4}, {"content", 7}},
+};
+
+static struct klamm_record sized_record(size_t i)
+{
+	struct klamm_record record = world_record(sized[i].key, sized[i].value);
+	record.headers = some_headers;
+	record.header_count = sized[i].headers;
+	return record;
+}
+
+static void check_sizes(size_t i, int32_t key, int32_t value, int32_t headers_size)
+{
+	ck_assert_int_eq(key, sized[i].key_size);
+	ck_assert_int_eq(value, sized[i].value_size);
+	ck_assert_int_eq(headers_size, sized[i].headers_size);
+}
+
+START_TEST(sizes_are_told)
+{
+	struct world_end ends[kl_countof(sized)] = {0};
+	struct klamm_future *futures[kl_countof(sized)];
+	struct klamm_record record;
+	for (size_t i = 0; i < kl_countof(sized); i++) {
+		record = sized_record(i);
+		ck_assert_int_eq(klamm_producer_send(producer, topic, &record, NULL, NULL), 0);
+		ck_assert_int_eq(klamm_producer_send(producer, topic, &record, &ends[i], NULL),
+				 0);
+		ck_assert_int_eq(klamm_producer_send_future(producer, topic, &record,
+							    &futures[i], NULL), 0);
+	}
+	world_flush(producer);
+	for (size_t i = 0; i < kl_countof(sized); i++) {
+		struct klamm_delivery d;
+		ck_assert_int_eq(ends[i].told, 1);
+		check_sizes(i, ends[i].key_size, ends[i].value_size, ends[i].headers_size);
+		ck_assert_int_eq(klamm_future_get(futures[i], PATIENCE, &d, NULL), 0);
+		check_sizes(i, d.key_size, d.value_size, d.headers_size);
+		klamm_future_free(futures[i]);
+	}
+}
+END_TEST
+
+START_TEST(sizes_among_deliveries)
+{
+	struct klamm_producer *p = world_producer(NULL, "compression.type=gzip", NULL);
+	struct klamm_delivery d[kl_countof(sized)];
+	size_t have = 0, n;
+	int id = 0;
+	for (size_t i = 0; i < kl_countof(sized); i++) {
+		struct klamm_record record = sized_record(i);
+		ck_assert_int_eq(klamm_producer_send_to(p, "t", &record, &id, NULL), 0);
+	}
+	for (; have < kl_countof(sized); have += n) {
+		ck_assert_int_eq(klamm_producer_deliveries(p, PATIENCE, d, kl_countof(d), &n,
+							   NULL), 0);
+		for (size_t i = 0; i < n; i++)
+			check_sizes(have + i, d[i].key_size, d[i].value_size,
+				    d[i].headers_size);
+	}
+	world_close(p);
+}
+END_TEST
+
 START_TEST(a_future_that_fails)
 {
 	world_fault((struct klamm_broker_fault){.api = 0, .action = KLAMM_BROKER_ERROR,
@@ -528,6 +609,8 @@ UNIT_SUITE(send)
 		      the_callback_is_for_opaques_or_all, set_up, tear_down, 2);
 	unit_add_fixture(s, deliveries_without_a_callback, set_up, tear_down);
 	unit_add_fixture(s, a_future, set_up, tear_down);
+	unit_add_fixture(s, sizes_are_told, set_up, tear_down);
+	unit_add_fixture(s, sizes_among_deliveries, set_up, tear_down);
 	unit_add_fixture(s, a_future_that_fails, set_up, tear_down);
 	unit_add_case(s, "a_future_is_waited_for_so_long", a_future_is_waited_for_so_long,
 		      set_up, tear_down, 2);
