@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/broker/backoff.h"
 #include "core/producer/sender.h"
+#include "core/producer/split.h"
 
 static int64_t now(const struct klamm_producer *p)
 {
@@ -135,6 +136,47 @@ static void take_hint(struct klamm_producer *p, struct kl_partition *part,
 		part->retry_at = now(p);
 }
 
+/* KIP-467: the broker may say which records it is about. */
+static void note_faults(struct kl_pbatch *batch,
+			const struct kl_produce_response_partition *told)
+{
+	const struct kl_partition *part = batch->partition;
+	for (int32_t i = 0; batch->outcome != NULL && i < told->record_errors_n; i++) {
+		const struct kl_produce_response_record_error *error =
+			&told->record_errors[i];
+		struct kl_str words = error->batch_index_error_message.len > 0
+					      ? error->batch_index_error_message
+					      : told->error_message;
+		const struct kl_outcome *o = batch->outcome;
+		uint32_t record = (uint32_t)error->batch_index;
+		if (record >= batch->count ||
+		    (o->fault_count > 0 && record <= o->faults[o->fault_count - 1].record))
+			continue; /* no such record, or out of order */
+		char text[KLAMM_ERROR_TEXT];
+		int n = snprintf(text, sizeof(text), "topic %s partition %d: %s: %.*s",
+				 part->topic->name, part->index,
+				 klamm_err_name(told->error_code),
+				 (int)kl_min(kl_max(words.len, 0), 250),
+				 words.len > 0 ? words.p : "");
+		kl_outcome_fault(batch->outcome, record, text, (size_t)n);
+	}
+}
+
+/* One that may be written already must stay what it is: its parts would be no repetition. */
+static bool split(struct klamm_producer *p, struct kl_pbatch *batch)
+{
+	struct kl_partition *part = batch->partition;
+	if (batch->maybe_written)
+		return false;
+	kl_list_remove(&batch->link); /* it is not in flight any more */
+	if (!kl_split_begin(p, batch))
+		return false;
+	batch->attempts--; /* the size of a batch is no failure of its records */
+	part->retry_at = now(p);
+	release(p, part);
+	return true;
+}
+
 static void on_partition(struct klamm_producer *p, struct kl_pbatch *batch,
 			 const struct kl_produce_response_partition *told)
 {
@@ -151,15 +193,19 @@ static void on_partition(struct klamm_producer *p, struct kl_pbatch *batch,
 	}
 	if (leaves_doubt(code))
 		batch->maybe_written = true;
+	if (code == KLAMM_ERR_MESSAGE_TOO_LARGE && split(p, batch))
+		return;
 	char text[KLAMM_ERROR_TEXT];
 	snprintf(text, sizeof(text), "topic %s partition %d: %s: %.*s%s%s", part->topic->name,
 		 part->index, klamm_err_name(code),
 		 told->error_message.len > 0 ? (int)kl_min(told->error_message.len, 160) : 0,
 		 told->error_message.len > 0 ? told->error_message.p : "",
 		 told->error_message.len > 0 ? "; " : "", klamm_err_text(code));
-	retry_or_fail(p, batch, verdict == KL_SEQUENCE_RETRY ||
-		      (verdict == KL_SEQUENCE_AS_SAID && klamm_err_retriable(code)),
-		      code, text);
+	bool retriable = verdict == KL_SEQUENCE_RETRY ||
+			 (verdict == KL_SEQUENCE_AS_SAID && klamm_err_retriable(code));
+	if (!retriable)
+		note_faults(batch, told);
+	retry_or_fail(p, batch, retriable, code, text);
 	take_hint(p, part, told);
 }
 

@@ -13,7 +13,7 @@
 
 /* --- what opening one needs --- */
 
-static struct kl_pbatch *batch_get(struct klamm_producer *p)
+struct kl_pbatch *kl_pbatch_get(struct klamm_producer *p)
 {
 	kl_mutex_lock(&p->mutex);
 	struct kl_list *link = kl_list_pop(&p->spare_batches);
@@ -24,13 +24,23 @@ static struct kl_pbatch *batch_get(struct klamm_producer *p)
 	if (batch != NULL) {
 		kl_list_init(&batch->link);
 		kl_list_init(&batch->live);
+		kl_list_init(&batch->parts);
 	}
 	return batch;
 }
 
-/* A struct that is not needed: most recent first, it is warm. */
-static void batch_put(struct klamm_producer *p, struct kl_pbatch *batch)
+/* Most recent first: it is warm. */
+void kl_pbatch_put(struct klamm_producer *p, struct kl_pbatch *batch)
 {
+	struct kl_list *link;
+	while ((link = kl_list_pop(&batch->parts)) != NULL)
+		kl_pbatch_put(p, kl_list_entry(link, struct kl_pbatch, link));
+	if (batch->outcome != NULL)
+		kl_outcome_put(p, batch->outcome);
+	batch->outcome = NULL;
+	kl_slab_unref(batch->slab);
+	batch->slab = NULL;
+	kl_convert_drop(batch);
 	kl_mutex_lock(&p->mutex);
 	kl_list_remove(&batch->live);
 	batch->id = 0; /* a flush may be reading it until now */
@@ -61,7 +71,7 @@ int kl_spare_get(struct klamm_producer *p, struct kl_spare *spare, size_t need,
 			return rc;
 	}
 	if (spare->batch == NULL)
-		spare->batch = batch_get(p);
+		spare->batch = kl_pbatch_get(p);
 	if (spare->batch == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a batch");
 	/* Known to flush() before a record can be in it. */
@@ -78,7 +88,7 @@ void kl_spare_put(struct klamm_producer *p, struct kl_spare *spare)
 {
 	kl_slab_unref(spare->slab);
 	if (spare->batch != NULL) {
-		batch_put(p, spare->batch);
+		kl_pbatch_put(p, spare->batch);
 		kl_gate_wake(p->os, &p->gate); /* a flush may have waited for it */
 		if (kl_producer_is_transactional(p)) /* or the end of a transaction */
 			kl_loop_post(p->loop, &p->task);
@@ -107,22 +117,28 @@ void kl_partition_wait(struct kl_partition *part)
 
 /* --- opening and sealing: with the partition's lock --- */
 
-void kl_pbatch_open(struct kl_partition *part, struct kl_spare *spare, size_t room,
-		    int64_t opened_at, int64_t timestamp)
+void kl_pbatch_clear(struct kl_pbatch *batch, struct kl_partition *part)
 {
-	struct kl_pbatch *batch = spare->batch;
 	batch->partition = part;
-	batch->slab = spare->slab;
-	batch->base_timestamp = timestamp;
-	batch->opened_at = opened_at;
 	batch->outcome = NULL;
 	batch->count = 0;
 	batch->attributes = 0;
 	batch->attempts = 0;
 	batch->maybe_written = false;
 	batch->sequence = -1;
+	batch->first = 0;
 	batch->last_code = 0;
 	atomic_store_explicit(&batch->ready, false, memory_order_relaxed);
+}
+
+void kl_pbatch_open(struct kl_partition *part, struct kl_spare *spare, size_t room,
+		    int64_t opened_at, int64_t timestamp)
+{
+	struct kl_pbatch *batch = spare->batch;
+	kl_pbatch_clear(batch, part);
+	batch->slab = spare->slab;
+	batch->base_timestamp = timestamp;
+	batch->opened_at = opened_at;
 	spare->slab = NULL;
 	spare->batch = NULL;
 
@@ -145,6 +161,9 @@ struct kl_pbatch *kl_pbatch_seal(struct klamm_producer *p, struct kl_partition *
 		batch->outcome->count = part->count;
 		batch->outcome->base_timestamp = part->base_timestamp;
 	}
+	if (atomic_load_explicit(&part->topic->sticky, memory_order_relaxed) == part->index)
+		atomic_fetch_add_explicit(&part->topic->sticky_bytes, batch->size,
+					  memory_order_relaxed);
 	part->last_size = batch->slab->cap;
 	part->last_count = part->count;
 	part->batch = NULL;
@@ -194,7 +213,6 @@ static void put_head(struct kl_pbatch *batch)
 	});
 	batch->body_crc = kl_batch_body_crc(batch->slab->data + KL_BATCH_HEAD,
 					    batch->size - KL_BATCH_HEAD);
-	kl_batch_stamp(batch->slab->data, -1, -1, -1, batch->body_crc);
 }
 
 /* --- compression: on a worker --- */
@@ -270,11 +288,17 @@ static void compress_records(struct klamm_producer *p, struct kl_pbatch *batch,
 		       err.text);
 }
 
-static void compress_job(struct kl_job *job, unsigned index)
+void kl_pbatch_pack(struct klamm_producer *p, struct kl_pbatch *batch, unsigned index)
+{
+	if (p->codec_plugin != NULL)
+		compress_records(p, batch, index);
+	put_head(batch);
+}
+
+static void pack_job(struct kl_job *job, unsigned index)
 {
 	struct kl_pbatch *batch = kl_container(job, struct kl_pbatch, job);
-	compress_records(batch->partition->topic->producer, batch, index);
-	put_head(batch);
+	kl_pbatch_pack(batch->partition->topic->producer, batch, index);
 }
 
 static void mark_ready(struct klamm_producer *p, struct kl_pbatch *batch)
@@ -289,13 +313,30 @@ static void mark_ready(struct klamm_producer *p, struct kl_pbatch *batch)
 		kl_loop_post(p->loop, &p->task);
 }
 
-void kl_pbatch_worked(struct kl_job *job)
+/* A worker is done with the batch. */
+static void worked(struct kl_job *job)
 {
 	struct kl_pbatch *batch = kl_container(job, struct kl_pbatch, job);
 	struct klamm_producer *p = batch->partition->topic->producer;
 	mark_ready(p, batch);
 	atomic_fetch_sub(&p->compressing, 1);
 	kl_gate_wake(p->os, &p->gate);
+}
+
+/* A producer that is closed waits for its workers once: false when that may be over. */
+bool kl_pbatch_work(struct klamm_producer *p, struct kl_pbatch *batch,
+		    void (*run)(struct kl_job *job, unsigned index))
+{
+	atomic_fetch_add(&p->compressing, 1);
+	if (kl_producer_is_closed(p)) {
+		atomic_fetch_sub(&p->compressing, 1);
+		return false;
+	}
+	atomic_store_explicit(&batch->ready, false, memory_order_relaxed);
+	batch->job.run = run;
+	batch->job.done = worked;
+	kl_pool_submit(&p->loop->cpu, &batch->job);
+	return true;
 }
 
 void kl_pbatch_finish(struct klamm_producer *p, struct kl_pbatch *batch)
@@ -311,8 +352,8 @@ void kl_pbatch_finish(struct klamm_producer *p, struct kl_pbatch *batch)
 		return;
 	}
 	atomic_fetch_add(&p->compressing, 1);
-	batch->job.run = compress_job;
-	batch->job.done = kl_pbatch_worked;
+	batch->job.run = pack_job;
+	batch->job.done = worked;
 	kl_pool_submit(&p->loop->cpu, &batch->job);
 }
 
@@ -384,10 +425,7 @@ void kl_pbatch_end(struct klamm_producer *p, struct kl_pbatch *batch, int error,
 		batch->outcome = NULL;
 	}
 	atomic_fetch_sub_explicit(&batch->partition->queued, 1, memory_order_relaxed);
-	kl_slab_unref(batch->slab);
-	batch->slab = NULL;
-	kl_convert_drop(batch);
 	kl_list_remove(&batch->link);
-	batch_put(p, batch);
+	kl_pbatch_put(p, batch);
 	kl_gate_wake(p->os, &p->gate);
 }

@@ -12,17 +12,16 @@
 /* The first versions of Produce that carry messages v1 (0.10), batches v2 (0.11) and zstd in
  * these (2.1, KIP-110). */
 #define PRODUCE_V1 2
-#define PRODUCE_V2 3
 #define PRODUCE_ZSTD 7
 /* A request has to be able to hold the set. */
 #define SET_MAX (INT32_MAX - 65536)
 /* Nothing will tell when there is memory again. */
 #define LOOK_AGAIN (100 * KL_MS)
 
-int8_t kl_convert_format(const struct kl_node *node)
+int8_t kl_convert_old_format(const struct kl_node *node)
 {
 	int version = kl_node_version(node, KL_API_PRODUCE, -1);
-	return version < 0 || version >= PRODUCE_V2 ? 2 : version >= PRODUCE_V1 ? 1 : 0;
+	return version < 0 || version >= KL_PRODUCE_V2 ? 2 : version >= PRODUCE_V1 ? 1 : 0;
 }
 
 struct kl_bytes kl_convert_bytes(const struct kl_pbatch *batch, int8_t magic)
@@ -142,29 +141,15 @@ static void convert_job(struct kl_job *job, unsigned index)
 
 /* --- in the loop --- */
 
-/* A producer that is closed waits for its workers once: false when that may be over. */
-static bool may_submit(struct klamm_producer *p)
-{
-	atomic_fetch_add(&p->compressing, 1);
-	if (atomic_load(p->state) == KL_PRODUCER_OPEN)
-		return true;
-	atomic_fetch_sub(&p->compressing, 1);
-	return false;
-}
-
 /* false: out of memory, or too late. */
 static bool begin(struct klamm_producer *p, struct kl_pbatch *batch, int8_t magic)
 {
 	batch->old = calloc(1, sizeof(*batch->old));
-	if (batch->old == NULL || !may_submit(p))
+	if (batch->old == NULL)
 		return false;
 	batch->old->magic = magic;
 	kl_sink_init(&batch->old->set, SET_MAX, &p->host.quota);
-	atomic_store_explicit(&batch->ready, false, memory_order_relaxed);
-	batch->job.run = convert_job;
-	batch->job.done = kl_pbatch_worked;
-	kl_pool_submit(&p->loop->cpu, &batch->job);
-	return true;
+	return kl_pbatch_work(p, batch, convert_job);
 }
 
 static bool lacks_zstd(const struct klamm_producer *p, const struct kl_node *node)

@@ -17,8 +17,16 @@ struct kl_old_form {
 	struct kl_sink set;
 };
 
+/* The first version of Produce that carries batches v2 (0.11). */
+#define KL_PRODUCE_V2 3
 /* The format that a ready node takes: 2, 1 or 0. */
-int8_t kl_convert_format(const struct kl_node *node);
+int8_t kl_convert_old_format(const struct kl_node *node);
+static inline int8_t kl_convert_format(const struct kl_node *node)
+{
+	return kl_likely(node->versions.api[KL_API_PRODUCE].max >= KL_PRODUCE_V2)
+		       ? 2
+		       : kl_convert_old_format(node);
+}
 
 /* The loop: can the batch, which is ready, go to this node now? false: a worker is at it and
  * marks the partition, or look again at *again_out. */

@@ -14,6 +14,7 @@ libklamm_la_SOURCES += \
 	%D%/sender.c %D%/sender.h \
 	%D%/sequence.c %D%/sequence.h \
 	%D%/serialize.c %D%/serialize.h \
+	%D%/split.c %D%/split.h \
 	%D%/topic.c \
 	%D%/txn.c %D%/txn.h \
 	%D%/txn_call.c \

@@ -81,10 +81,18 @@ bool kl_outcome_grow(struct klamm_producer *p, struct kl_outcome *o)
 	return true;
 }
 
+static void free_texts(struct kl_outcome *o)
+{
+	for (uint32_t i = 0; i < o->fault_count; i++)
+		free(o->faults[i].text);
+	free(o->faults);
+	free(o->text);
+}
+
 static void outcome_free(struct kl_outcome *o)
 {
+	free_texts(o);
 	free(o->slots);
-	free(o->text);
 	free(o);
 }
 
@@ -94,7 +102,7 @@ void kl_outcome_put(struct klamm_producer *p, struct kl_outcome *o)
 	bool keep = o->cap <= KEEP_SLOTS &&
 		    bytes_of(o) <= (size_t)p->settings->buffer_memory / KEEP_SHARE;
 	if (keep) {
-		free(o->text);
+		free_texts(o);
 		*o = (struct kl_outcome){.slots = o->slots, .cap = o->cap};
 	} else {
 		outcome_free(o);
@@ -105,6 +113,46 @@ void kl_outcome_put(struct klamm_producer *p, struct kl_outcome *o)
 		kl_list_push_front(&p->spare_outcomes, &o->link);
 	kl_mutex_unlock(&p->mutex);
 	kl_gate_wake(p->os, &p->gate);
+}
+
+void kl_outcome_fault(struct kl_outcome *o, uint32_t record, const char *text, size_t len)
+{
+	struct kl_record_fault *faults = reallocarray(o->faults, o->fault_count + (size_t)1,
+						      sizeof(*faults));
+	char *copy = strndup(text, len);
+	if (faults != NULL)
+		o->faults = faults;
+	if (faults == NULL || copy == NULL) {
+		free(copy);
+		return;
+	}
+	faults[o->fault_count++] = (struct kl_record_fault){record, copy};
+}
+
+static const struct kl_record_fault *fault_of(const struct kl_outcome *o, uint32_t record)
+{
+	uint32_t low = 0, high = o->fault_count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (o->faults[middle].record == record)
+			return &o->faults[middle];
+		if (o->faults[middle].record < record)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* Others of the batch are at fault, or this one is (KIP-467). */
+static void describe_fault(const struct kl_outcome *o, uint32_t record,
+			   struct klamm_delivery *d)
+{
+	const struct kl_record_fault *fault = fault_of(o, record);
+	d->retriable = fault == NULL;
+	d->text = fault != NULL ? fault->text
+				: "the broker refused other records of its batch; it may be "
+				  "sent again";
 }
 
 /* What the records of a batch have in common, */
@@ -129,7 +177,11 @@ static inline void describe_slot(const struct kl_outcome *o, uint32_t i,
 {
 	const struct kl_slot *slot = &o->slots[i];
 	d->opaque = kl_slot_is_future(slot) ? NULL : slot->opaque;
-	d->offset = o->error == 0 && o->base_offset >= 0 ? o->base_offset + i : -1;
+	d->offset = -1;
+	if (kl_likely(o->error == 0))
+		d->offset = o->base_offset >= 0 ? o->base_offset + i : -1;
+	else if (o->fault_count > 0)
+		describe_fault(o, i, d);
 	d->timestamp_ms = o->append_time >= 0 ? o->append_time
 					      : o->base_timestamp + slot->time_delta;
 	d->key_size = slot->key_size;

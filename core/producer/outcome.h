@@ -30,6 +30,12 @@ static inline bool kl_slot_is_future(const struct kl_slot *slot)
 	return (slot->headers & KL_SLOT_FUTURE) != 0;
 }
 
+/* What is wrong with one record of a batch that was refused (KIP-467). */
+struct kl_record_fault {
+	uint32_t record; /* its number in the batch */
+	char *text;
+};
+
 struct kl_outcome {
 	struct kl_list link; /* in a queue, or spare */
 	struct klamm_topic *topic;
@@ -45,6 +51,9 @@ struct kl_outcome {
 	int64_t base_timestamp;
 	int64_t append_time; /* -1 = the records' own timestamps hold */
 	struct kl_slot *slots;
+	/* In order of records; none: the error is about the whole batch. */
+	struct kl_record_fault *faults;
+	uint32_t fault_count;
 	char *text; /* NULL: there is nothing to say, or no memory to say it */
 };
 
@@ -58,6 +67,11 @@ struct kl_outcome *kl_outcome_get(struct klamm_producer *producer, uint32_t slot
 void kl_outcome_put(struct klamm_producer *producer, struct kl_outcome *outcome);
 /* Room for twice as many. false: out of memory. */
 bool kl_outcome_grow(struct klamm_producer *producer, struct kl_outcome *outcome);
+
+/* The loop: the record, which comes behind those told so far, is at fault. Out of memory it
+ * shares the batch's text. */
+void kl_outcome_fault(struct kl_outcome *outcome, uint32_t record, const char *text,
+		      size_t len);
 
 /* The loop: everything in it is set; futures hear of it now, the rest when polled. */
 void kl_outcome_complete(struct klamm_producer *producer, struct kl_outcome *outcome);

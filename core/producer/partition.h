@@ -42,6 +42,8 @@ struct kl_pbatch {
 	struct klamm_uuid topic_id; /* that its request names */
 	bool maybe_written; /* some attempt's answer was lost */
 	int32_t sequence;   /* of its first record, since it was sent first; -1 = none */
+	uint32_t first;     /* of a part: its first record's number in what was split */
+	struct kl_list parts; /* of one that was split, until they take its place */
 	struct kl_job job;
 };
 
@@ -94,6 +96,7 @@ struct klamm_topic {
 	_Atomic int32_t table_count; /* of the table: the topic may have fewer by now */
 	_Atomic int32_t error; /* the broker's word on the topic, 0 = fine */
 	_Atomic int32_t sticky;
+	_Atomic uint64_t sticky_bytes; /* that went there since it was chosen */
 	_Atomic uint64_t random;
 	_Atomic uint32_t ratio; /* plain / compressed, times 256, as seen of late */
 	uint64_t slot;          /* the partitioner's */
@@ -110,6 +113,12 @@ struct klamm_topic {
 	struct kl_meter meters[KL_PRODUCER_TOPIC_METERS];
 	char name[];
 };
+
+/* In the order of their records? */
+static inline bool kl_pbatch_is_older(const struct kl_pbatch *a, const struct kl_pbatch *b)
+{
+	return a->id != b->id ? a->id < b->id : a->first < b->first;
+}
 
 /* The loop: the first of its batches is sent, or cannot be. Until that has its end, the time
  * from now on counts as the broker's (partitioner.availability.timeout.ms). */

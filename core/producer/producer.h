@@ -147,6 +147,12 @@ int kl_spare_get(struct klamm_producer *p, struct kl_spare *spare, size_t need,
 		 struct klamm_error *err);
 void kl_spare_put(struct klamm_producer *p, struct kl_spare *spare);
 
+/* A batch and nothing in it; NULL: out of memory. [any thread] */
+struct kl_pbatch *kl_pbatch_get(struct klamm_producer *p);
+void kl_pbatch_clear(struct kl_pbatch *batch, struct kl_partition *part);
+/* It is in no list but, may be, among the living ones; goes with all that it holds. */
+void kl_pbatch_put(struct klamm_producer *p, struct kl_pbatch *batch);
+
 /* With the partition's lock held: */
 void kl_pbatch_open(struct kl_partition *part, struct kl_spare *spare, size_t room,
 		    int64_t opened_at, int64_t timestamp);
@@ -154,8 +160,12 @@ void kl_pbatch_open(struct kl_partition *part, struct kl_spare *spare, size_t ro
 struct kl_pbatch *kl_pbatch_seal(struct klamm_producer *p, struct kl_partition *part);
 /* Then, without it: CRC, or a worker that compresses first. */
 void kl_pbatch_finish(struct klamm_producer *p, struct kl_pbatch *batch);
-/* A worker is done with the batch: its job's done(). */
-void kl_pbatch_worked(struct kl_job *job);
+/* A worker: compress the records, and write the head before them. */
+void kl_pbatch_pack(struct klamm_producer *p, struct kl_pbatch *batch, unsigned index);
+/* The loop: have a worker do this to a batch, which is not ready meanwhile. false: the
+ * producer is closed. */
+bool kl_pbatch_work(struct klamm_producer *p, struct kl_pbatch *batch,
+		    void (*run)(struct kl_job *job, unsigned index));
 /* The worker's own instance of the codec, made when it is first needed. */
 struct kl_codec_worker *kl_codec_worker(struct klamm_producer *p, unsigned index,
 					struct klamm_error *err);
@@ -189,6 +199,10 @@ int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t p
 void kl_topic_update(struct klamm_producer *p, struct kl_topic_info *info);
 void kl_topics_stop(struct klamm_producer *p);
 void kl_topics_free(struct klamm_producer *p);
+/* KIP-794: until batch.size bytes went to a partition, records that may go anywhere stay with
+ * it, in however many batches: else slow brokers, whose batches are larger, would get more of
+ * them. need: bytes of the next record. */
+bool kl_topic_stays(const struct klamm_topic *topic, int32_t index, size_t need);
 /* A partition for a record that may go anywhere; not the one given, if there is another. */
 int32_t kl_topic_pick_sticky(struct klamm_topic *topic, int32_t count);
 

@@ -316,6 +316,8 @@ static int pick_again(struct klamm_producer *p, struct klamm_topic *topic, struc
 	int32_t count = atomic_load(&topic->partition_count);
 	if (count == 0) /* metadata was let go of, or the topic is gone */
 		return 0;
+	if (item->sticky && kl_topic_stays(topic, *index, item->bound))
+		return 0;
 	int32_t choice = item->sticky ? KLAMM_PARTITION_ANY
 				      : pick_partition(p, topic, item, count, *index);
 	if (choice == KLAMM_PARTITION_ANY)

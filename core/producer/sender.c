@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/producer/convert.h"
 #include "core/producer/sender.h"
+#include "core/producer/split.h"
 
 /* Nothing will tell when there is memory again. */
 #define LOOK_AGAIN (100 * KL_MS)
@@ -144,7 +145,7 @@ static bool send_batch(struct klamm_producer *p, struct kl_partition *part,
 		return false;
 	}
 	batch->topic_id = part->topic->info->id;
-	if (p->idempotent && batch->sequence < 0)
+	if (batch->sequence < 0)
 		kl_sequences_stamp(p, batch);
 	kl_list_remove(&batch->link); /* it belongs to the request now */
 	kl_pbatch_insert(&part->flying, batch);
@@ -210,7 +211,7 @@ static bool in_sequence(struct klamm_producer *p, struct kl_partition *part,
 	const struct kl_pbatch *oldest =
 		kl_list_first(&part->flying, struct kl_pbatch, link);
 	if (batch->sequence >= 0)
-		return oldest == NULL || oldest->id > batch->id;
+		return oldest == NULL || kl_pbatch_is_older(batch, oldest);
 	return kl_sequences_ready(p, part, again_out);
 }
 
@@ -270,6 +271,8 @@ static void visit(struct klamm_producer *p, struct kl_partition *part)
 	struct kl_pbatch *batch = kl_first_batch(part);
 	if (!atomic_load_explicit(&batch->ready, memory_order_acquire))
 		return; /* its worker marks the partition */
+	kl_split_end(p, batch);
+	batch = kl_first_batch(part);
 	if (kl_producer_is_transactional(p) && !in_transaction(p, part))
 		return;
 	int64_t again;

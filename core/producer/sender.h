@@ -36,7 +36,7 @@ static inline void kl_pbatch_insert(struct kl_list *list, struct kl_pbatch *batc
 {
 	struct kl_list *next = list; /* most are the youngest */
 	while (next->prev != list &&
-	       kl_list_entry(next->prev, struct kl_pbatch, link)->id > batch->id)
+	       kl_pbatch_is_older(batch, kl_list_entry(next->prev, struct kl_pbatch, link)))
 		next = next->prev;
 	kl_list_push(next, &batch->link);
 }

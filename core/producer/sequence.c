@@ -88,10 +88,23 @@ bool kl_sequences_ready(struct klamm_producer *p, struct kl_partition *part,
 void kl_sequences_stamp(struct klamm_producer *p, struct kl_pbatch *batch)
 {
 	struct kl_sequences *self = &batch->partition->sequences;
+	if (!p->idempotent) {
+		kl_batch_stamp(batch->slab->data, -1, -1, -1, batch->body_crc);
+		return;
+	}
 	batch->sequence = self->next;
 	kl_batch_stamp(batch->slab->data, self->producer_id, self->epoch, batch->sequence,
 		       batch->body_crc);
 	self->next = add(self->next, KL_BUG(BATCHES_COUNTED) ? 1 : (int32_t)batch->count);
+	self->stamped++;
+}
+
+void kl_sequences_inherit(const struct kl_pbatch *whole, struct kl_pbatch *part)
+{
+	struct kl_sequences *self = &whole->partition->sequences;
+	part->sequence = add(whole->sequence, (int32_t)(part->first - whole->first));
+	kl_batch_stamp(part->slab->data, self->producer_id, self->epoch, part->sequence,
+		       part->body_crc);
 	self->stamped++;
 }
 

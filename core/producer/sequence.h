@@ -42,8 +42,10 @@ void kl_sequences_init(struct kl_sequences *self);
  * to ask again, should nothing happen. */
 bool kl_sequences_ready(struct klamm_producer *p, struct kl_partition *part,
 			int64_t *again_out);
-/* Give the batch who it is from and its sequence. */
+/* Give the batch who it is from and its sequence, or with neither its checksum. */
 void kl_sequences_stamp(struct klamm_producer *p, struct kl_pbatch *batch);
+/* A part of a batch that has a sequence gets its share of the range. */
+void kl_sequences_inherit(const struct kl_pbatch *whole, struct kl_pbatch *part);
 /* The broker acknowledged it; offset -1 = without saying where. */
 void kl_sequences_acked(struct kl_pbatch *batch, int64_t base_offset);
 /* Any end of a batch that has a sequence. */

@@ -439,6 +439,18 @@ static unsigned longest_queue(struct kl_partition **table, int32_t count)
 	return longest;
 }
 
+bool kl_topic_stays(const struct klamm_topic *topic, int32_t index, size_t need)
+{
+	const struct klamm_producer *p = topic->producer;
+	struct kl_partition **table = atomic_load(&topic->partitions);
+	int64_t patience = p->settings->partitioner_availability_timeout_ms;
+	int64_t stuck_before = patience > 0 ? p->os->now(p->os) - patience * KL_MS : 0;
+	return atomic_load_explicit(&topic->sticky, memory_order_relaxed) == index &&
+	       weight(p, table[index], 0, stuck_before) > 0 &&
+	       atomic_load_explicit(&topic->sticky_bytes, memory_order_relaxed) + need <
+		       (uint64_t)p->settings->batch_size;
+}
+
 int32_t kl_topic_pick_sticky(struct klamm_topic *topic, int32_t count)
 {
 	const struct klamm_producer *p = topic->producer;
@@ -470,5 +482,6 @@ int32_t kl_topic_pick_sticky(struct klamm_topic *topic, int32_t count)
 		}
 	}
 	atomic_store_explicit(&topic->sticky, choice, memory_order_relaxed);
+	atomic_store_explicit(&topic->sticky_bytes, 0, memory_order_relaxed);
 	return choice;
 }

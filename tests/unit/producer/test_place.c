@@ -51,8 +51,9 @@ START_TEST(opt_partitioner_ignore_keys)
 {
 	static const char *const pairs[] = {"partitioner.ignore.keys=false",
 					    "partitioner.ignore.keys=true"};
-	struct klamm_producer *producer = world_producer(NULL, pairs[_i], NULL);
-	send_each(producer, 40, "the same key");
+	struct klamm_producer *producer =
+		world_producer(NULL, "batch.size=1000", pairs[_i], NULL);
+	send_each(producer, 400, "the same key");
 	if (_i == 0)
 		ck_assert_int_eq(used(), 1);
 	else
@@ -86,16 +87,21 @@ START_TEST(keys_land_where_java_puts_them)
 }
 END_TEST
 
-/* Records without a key stay together until their batch is full, then move on. */
+/* Records without a key stay with a partition until it had batch.size bytes, in however many
+ * batches (KIP-794), then move on. */
 START_TEST(keyless_records_stick_together)
 {
-	struct klamm_producer *producer = world_producer(
-		NULL, "linger.ms=60000", "delivery.timeout.ms=200000", NULL);
+	struct klamm_producer *producer =
+		world_producer(NULL, "linger.ms=60000", "delivery.timeout.ms=200000",
+			       "batch.size=4000", NULL);
 	for (int i = 0; i < 50; i++)
 		world_send(producer, "t", -1, NULL, "v", NULL);
 	ck_assert_uint_eq(world_flush(producer), 0);
 	ck_assert_int_eq(caught()->batches, 1);
-	send_each(producer, 40, NULL);
+	send_each(producer, 10, NULL);
+	ck_assert_int_eq(caught()->batches, 11);
+	ck_assert_int_eq(used(), 1);
+	send_each(producer, 1000, NULL); /* 20 times as much as makes a partition full */
 	ck_assert_int_eq(used(), 4);
 	world_close(producer);
 }
