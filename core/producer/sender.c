@@ -251,7 +251,9 @@ static bool in_transaction(struct klamm_producer *p, struct kl_partition *part)
 		park(p, part, KL_NEVER);
 		return false;
 	default:
-		end_all(p, part, why);
+		/* Behind those that are in flight: outcomes come in the order of sending. */
+		if (part->in_flight == 0)
+			end_all(p, part, why);
 		return false;
 	}
 }

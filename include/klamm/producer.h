@@ -69,10 +69,11 @@ struct klamm_delivery {
 	int32_t reserved;
 };
 
-/* Runs inside klamm_producer_poll(), _flush() and _close(), in send order per
- * partition, in one thread at a time. It may call send() (which then answers QUEUE_FULL
- * instead of waiting) but nothing that waits: such calls answer WOULD_BLOCK and do
- * nothing. What takes longer than 100 ms is logged. */
+/* Runs inside klamm_producer_poll(), _flush(), _close() and the calls about transactions, in
+ * one thread at a time, in send order per partition; but where the first attempt of a batch
+ * got no answer, or an error after it was written, later ones may be told before it. It may
+ * call send() (which then answers QUEUE_FULL instead of waiting) but nothing that waits: such
+ * calls answer WOULD_BLOCK and do nothing. What takes longer than 100 ms is logged. */
 typedef void (*klamm_delivery_fn)(void *arg, const struct klamm_delivery *delivery);
 
 /* loop: shared by the caller and outliving the producer; NULL = one of its own, with
@@ -159,7 +160,8 @@ int klamm_producer_flush(struct klamm_producer *producer, int64_t timeout_ms,
  * All that is sent between begin and commit, offsets included, becomes visible to readers with
  * isolation.level=read_committed together, or never. send() answers STATE outside of a
  * transaction. The scope of an error says what is left to do: RETRIABLE, the same call again
- * (and no other); ABORTABLE, klamm_producer_abort_transaction(); FATAL, _close(). timeout_ms:
+ * (and no other); ABORTABLE, klamm_producer_abort_transaction(); FATAL, _close(); FINAL, what
+ * the text says: nothing has begun, as when init_transactions() is not authorized. timeout_ms:
  * KLAMM_TIMEOUT_DEFAULT is max.block.ms. Delivery callbacks run while these calls wait. One
  * thread at a time makes them; others may send meanwhile, but for the end of a transaction. */
 

@@ -7,7 +7,7 @@
 #include "tests/client/script.h"
 #include "tests/client/world.h"
 
-#define CAUGHT_MAX 4096
+#define CAUGHT_MAX 16384
 
 struct caught {
 	int16_t acks;
