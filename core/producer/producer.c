@@ -285,7 +285,7 @@ bool kl_producer_enter(struct klamm_producer *p)
 {
 	atomic_fetch_add(&p->refs, 1);
 	atomic_fetch_add(&p->inside, 1);
-	if (kl_likely(atomic_load(p->state) == KL_PRODUCER_OPEN))
+	if (kl_likely(!kl_producer_is_closed(p)))
 		return true;
 	kl_producer_leave(p);
 	return false;

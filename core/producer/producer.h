@@ -111,7 +111,7 @@ struct klamm_producer {
 	} codecs[KL_POOL_MAX + 1];
 };
 
-/* Around what may wait for the loop: false when the producer is not open. */
+/* Around what may wait for the loop: false when the producer is closed. */
 bool kl_producer_enter(struct klamm_producer *p);
 void kl_producer_leave(struct klamm_producer *p);
 bool kl_producer_is_closed(const struct klamm_producer *p); /* or forked */

@@ -52,6 +52,16 @@ void kl_txn_call_end(struct klamm_producer *p, const struct klamm_error *err)
 	kl_gate_wake(p->os, &p->gate);
 }
 
+/* Of the transaction, for whoever waits for its commit. */
+static int32_t outcome_of(const struct kl_txn *txn)
+{
+	if (txn->call.kind != KL_TXN_CALL_COMMIT)
+		return KLAMM_OUTCOME_NONE;
+	if (txn->state == KL_TXN_BUMPING)
+		return KLAMM_OUTCOME_DELIVERED;
+	return txn->maybe_ended ? KLAMM_OUTCOME_POSSIBLY_WRITTEN : KLAMM_OUTCOME_NOT_WRITTEN;
+}
+
 void kl_txn_spoil(struct klamm_producer *p, bool fatal, const struct klamm_error *why)
 {
 	struct kl_txn *txn = &p->txn;
@@ -59,6 +69,7 @@ void kl_txn_spoil(struct klamm_producer *p, bool fatal, const struct klamm_error
 		return;
 	struct klamm_error err = *why;
 	err.scope = fatal ? KLAMM_SCOPE_FATAL : KLAMM_SCOPE_ABORTABLE;
+	err.outcome = outcome_of(txn);
 	kl_log(&p->log, KL_LOG_WARN, "producer", "transactional id %s: %s%s", txn->id,
 	       err.text, fatal ? "; this producer can only be closed" : "");
 	kl_mutex_lock(&p->mutex);
@@ -200,7 +211,7 @@ static void end_or_skip(struct klamm_producer *p)
 void kl_txn_over(struct klamm_producer *p)
 {
 	struct kl_txn *txn = &p->txn;
-	txn->started = txn->offsets_added = txn->added_some = false;
+	txn->started = txn->offsets_added = txn->added_some = txn->maybe_ended = false;
 	struct kl_list *link;
 	while ((link = kl_list_pop(&txn->adding)) != NULL)
 		;

@@ -74,6 +74,7 @@ struct kl_txn {
 	bool bump;       /* it needs another epoch when this one has ended, */
 	bool doubt;      /* because something may have been done that was not answered */
 	bool committed;  /* what the coordinator was asked for: to commit, not to abort */
+	bool maybe_ended; /* and may have done, though it did not answer */
 	struct kl_list adding; /* partitions that the coordinator must hear of first */
 	size_t asked_count;    /* of them, how many the request names */
 	bool added_some;

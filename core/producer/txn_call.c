@@ -143,6 +143,8 @@ static void explain(struct waiting *w)
 	else
 		kl_coordinator_timed_out(&txn->coordinator, &w->err, doing[w->kind]);
 	w->err.scope = KLAMM_SCOPE_RETRIABLE; /* the same call again */
+	if (w->kind == KL_TXN_CALL_COMMIT)
+		w->err.outcome = KLAMM_OUTCOME_POSSIBLY_WRITTEN;
 }
 
 static void end_in_loop(void *arg)

@@ -401,6 +401,7 @@ static void on_end_answer(struct kl_request *request, const struct kl_response *
 	if (response->code != 0) {
 		/* A request that is still on its way somewhere must not end the next
 		 * transaction; with version 2 its epoch is an old one by then. */
+		txn->maybe_ended |= response->maybe_applied;
 		kl_txn_in_doubt(p, response);
 		kl_txn_unanswered(p, &txn->coordinator, response);
 		return;

@@ -182,7 +182,8 @@ int klamm_producer_send_offsets(struct klamm_producer *producer,
 				struct klamm_error *err);
 
 /* Waits for all its records, then commits. ABORTABLE: a record failed, nothing is committed.
- * Out of time it goes on, and only this call may follow. */
+ * Out of time it goes on, and only this call may follow. The outcome of a FATAL error tells of
+ * the transaction: POSSIBLY_WRITTEN, it may have been committed; DELIVERED, it is. */
 int klamm_producer_commit_transaction(struct klamm_producer *producer, int64_t timeout_ms,
 				      struct klamm_error *err);
 

@@ -156,6 +156,9 @@ START_TEST(records_belong_into_a_transaction)
 	ck_assert_int_eq(klamm_producer_begin_transaction(producer, &err), KLAMM_ERR_STATE);
 	ck_assert_int_eq(klamm_producer_commit_transaction(producer, PATIENCE, &err),
 			 KLAMM_ERR_STATE);
+	int32_t count; /* a topic may be looked at all the same */
+	ok(klamm_producer_partitions_for(producer, "t", &count, &err));
+	ck_assert_int_eq(count, 3);
 	ok(klamm_producer_init_transactions(producer, PATIENCE, &err));
 	ck_assert_int_eq(klamm_producer_init_transactions(producer, PATIENCE, &err),
 			 KLAMM_ERR_STATE);
@@ -200,6 +203,7 @@ START_TEST(a_second_producer_fences_the_first)
 	ck_assert_int_ne(rc, 0);
 	ck_assert_int_eq(err.scope, KLAMM_SCOPE_FATAL);
 	ck_assert_int_eq(rc, KLAMM_ERR_PRODUCER_FENCED);
+	ck_assert_int_eq(err.outcome, KLAMM_OUTCOME_NOT_WRITTEN);
 	ck_assert_ptr_nonnull(strstr(err.text, "transactional id x: "));
 	ck_assert_int_eq(klamm_producer_abort_transaction(first, PATIENCE, &err), rc);
 	ck_assert_int_eq(klamm_producer_begin_transaction(first, &err), rc);
@@ -207,6 +211,26 @@ START_TEST(a_second_producer_fences_the_first)
 	ck_assert_int_eq(klamm_producer_send_to(first, "t", &record, NULL, &err), rc);
 	klamm_producer_close(first, 1000, NULL);
 	ck_assert_int_eq(seen(COMMITTED), 4);
+}
+END_TEST
+
+/* The first answer is lost, the second says that it is over. */
+START_TEST(a_commit_may_be_in_doubt)
+{
+	up(1 + _i);
+	producer = begin_one(NULL);
+	begin();
+	send_some(3, NULL);
+	world_fault((struct klamm_broker_fault){
+		.api = END_TXN, .count = 1, .action = KLAMM_BROKER_DROP_AFTER, .reset = 1});
+	world_fault((struct klamm_broker_fault){
+		.api = END_TXN, .count = -1, .action = KLAMM_BROKER_ERROR,
+		.error = KLAMM_ERR_PRODUCER_FENCED});
+	int rc = klamm_producer_commit_transaction(producer, PATIENCE, &err);
+	ck_assert_int_eq(rc, KLAMM_ERR_PRODUCER_FENCED);
+	ck_assert_int_eq(err.scope, KLAMM_SCOPE_FATAL);
+	ck_assert_int_eq(err.outcome, KLAMM_OUTCOME_POSSIBLY_WRITTEN);
+	ck_assert_int_eq(seen(COMMITTED), 3);
 }
 END_TEST
 
@@ -538,6 +562,7 @@ UNIT_SUITE(transactions)
 	BOTH(records_belong_into_a_transaction);
 	unit_add_fixture(s, without_an_id_there_are_none, NULL, end);
 	BOTH(a_second_producer_fences_the_first);
+	BOTH(a_commit_may_be_in_doubt);
 	unit_add_case(s, "errors_that_pass_are_waited_out", errors_that_pass_are_waited_out,
 		      NULL, end, 2 * kl_countof(passing));
 	unit_add_case(s, "some_errors_can_be_aborted", some_errors_can_be_aborted, NULL, end,
