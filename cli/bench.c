@@ -67,6 +67,8 @@ void cli_bench_print(struct cli_bench *b, bool json)
 	put(json, "user_ns_per_record", 2, user);
 	put(json, "system_ns_per_record", 2, system);
 	put(json, "context_switches", 0, (double)(b->end.switches - b->begin.switches));
+	if (b->transactions > 0)
+		put(json, "transactions", 0, (double)b->transactions);
 	if (b->latency_count > 0) {
 		qsort(b->latencies, b->latency_count, sizeof(*b->latencies), ascending);
 		put(json, "samples", 0, (double)b->latency_count);

@@ -14,6 +14,7 @@ struct cli_usage_now {
 struct cli_bench {
 	const char *name; /* "produce" */
 	uint64_t records, bytes;
+	uint64_t transactions; /* 0 = there are none */
 	struct cli_usage_now begin, end;
 	int64_t *latencies; /* sampled, in ns; NULL = there are none */
 	size_t latency_count;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "cli/bench.h"
+#include "cli/txn.h"
 
 #define SAMPLE_EVERY 1000
 /* Different values, so that a codec has something to do, and few, so that they stay in
@@ -22,8 +23,8 @@
 #define ANY_SIZE (-1)
 
 struct options {
-	const char *topic;
-	int64_t records, warmup;
+	const char *topic, *transactional_id;
+	int64_t records, warmup, transaction_ms;
 	int32_t size, keys, partition;
 	bool own_thread, json;
 };
@@ -55,6 +56,8 @@ struct produce {
 	struct sample *samples;
 	size_t sample_count;
 	struct cli_bench bench;
+	bool transactional;
+	struct cli_txn txn;
 };
 
 #define KEY_BYTES 12
@@ -86,6 +89,20 @@ static void on_delivery(void *arg, const struct klamm_delivery *delivery)
 		sample->delivered_ns = cli_now_ns();
 }
 
+/* Before the first record, and now and then: a transaction is open, and not too old. */
+static int renew_transaction(struct produce *p)
+{
+	struct klamm_error err;
+	if (!p->transactional)
+		return CLI_OK;
+	int64_t age_us = cli_now_ns() / 1000 - p->txn.begun_us;
+	if (p->txn.is_open && age_us < p->o->transaction_ms * KL_MS)
+		return CLI_OK;
+	if (p->txn.is_open && cli_txn_commit(&p->txn, &err) != 0)
+		return cli_error(&err);
+	return cli_txn_begin(&p->txn, &err) == 0 ? CLI_OK : cli_error(&err);
+}
+
 /* Send n records; samples NULL = take none. */
 static int send_records(struct produce *p, int64_t n, struct sample *samples)
 {
@@ -98,6 +115,9 @@ static int send_records(struct produce *p, int64_t n, struct sample *samples)
 	int32_t key = 0;
 	record.value.len = (size_t)o->size;
 	record.partition = o->partition;
+	int status = renew_transaction(p);
+	if (status != CLI_OK)
+		return status;
 	for (int64_t i = 0; i < n; i++) {
 		void *opaque = NULL;
 		record.value.data = p->values + (size_t)(i % VALUES) * (size_t)o->size;
@@ -119,6 +139,9 @@ static int send_records(struct produce *p, int64_t n, struct sample *samples)
 			klamm_producer_poll(p->producer, 0, NULL, NULL);
 			if (cli_interrupted())
 				return CLI_INTERRUPTED;
+			status = renew_transaction(p);
+			if (kl_unlikely(status != CLI_OK))
+				return status;
 		}
 	}
 	return CLI_OK;
@@ -128,6 +151,8 @@ static int flush(struct produce *p)
 {
 	struct klamm_error err;
 	uint64_t failed;
+	if (p->txn.is_open)
+		return cli_txn_commit(&p->txn, &err) == 0 ? CLI_OK : cli_error(&err);
 	if (klamm_producer_flush(p->producer, KLAMM_FOREVER, &failed, &err) != 0)
 		return cli_error(&err);
 	if (failed > 0)
@@ -155,9 +180,12 @@ static int run_sends(struct produce *p)
 					  &err) != 0 ||
 	    klamm_producer_topic(p->producer, p->o->topic, &p->topic, &err) != 0)
 		return cli_error(&err);
-	int status = send_records(p, p->o->warmup, NULL);
+	if (p->transactional && cli_txn_init(&p->txn, p->producer, &err) != 0)
+		return cli_error(&err);
+	int status = p->o->warmup > 0 ? send_records(p, p->o->warmup, NULL) : CLI_OK;
 	if (status == CLI_OK)
 		status = flush(p);
+	p->txn.count = 0;
 	cli_measure(&p->bench.begin);
 	if (status == CLI_OK)
 		status = send_records(p, p->o->records, p->samples);
@@ -167,6 +195,7 @@ static int run_sends(struct produce *p)
 	if (status == CLI_OK) {
 		collect(p);
 		p->bench.records = (uint64_t)p->o->records;
+		p->bench.transactions = p->txn.count;
 		p->bench.bytes =
 			p->bench.records *
 			(uint64_t)(p->o->size + (p->o->keys > 0 ? KEY_BYTES : 0));
@@ -186,6 +215,8 @@ static int with_producer(struct produce *p, const struct klamm_conf *conf)
 	} else {
 		cli_catch_signals(wake, p->loop);
 		status = run_sends(p);
+		if (p->txn.is_open && !p->txn.in_doubt)
+			cli_txn_abort(&p->txn, &err);
 		cli_release_signals();
 		klamm_topic_unref(p->topic);
 		klamm_producer_close(p->producer, 0, NULL);
@@ -205,7 +236,9 @@ static int run_produce(struct cli *cli, const void *options,
 	if (status != 0)
 		return status;
 	make_data(&p);
-	status = with_producer(&p, conf);
+	status = cli_txn_configure(conf, p.o->transactional_id, &p.transactional);
+	if (status == CLI_OK)
+		status = with_producer(&p, conf);
 	free(p.values);
 	free(p.keys);
 	free(p.samples);
@@ -360,9 +393,14 @@ static int run_consume(struct cli *cli, const void *options,
 #define AT(member) offsetof(struct options, member)
 
 /* What only produce has comes first. */
+#define PRODUCE_ONLY 3
 static const struct cli_option rows[] = {
 	{'k', "keys", "N", CLI_INT32, AT(keys), 0, 1000000,
 	 "different keys of 12 bytes (0: none)"},
+	{0, "transactional-id", "ID", CLI_TEXT, AT(transactional_id), 0, 0,
+	 "in transactions of this name (transactional.id)"},
+	{0, "transaction-duration-ms", "MS", CLI_INT64, AT(transaction_ms), 1, INT32_MAX,
+	 "how long each is open before it is committed (3000)"},
 	{'t', "topic", "TOPIC", CLI_TEXT, AT(topic), 0, 0, "which topic"},
 	{'n', "records", "N", CLI_INT64, AT(records), 1, 1000000000000,
 	 "how many records to measure (1000000)"},
@@ -380,6 +418,7 @@ static const struct cli_option rows[] = {
 
 static const struct options produce_defaults = {
 	.records = 1000000,
+	.transaction_ms = 3000,
 	.size = 100,
 	.partition = KLAMM_PARTITION_NONE,
 };
@@ -413,7 +452,7 @@ const struct cli_command cli_bench_consume = {
 	.about = "Reads from the beginning of the partitions and prints one line as klamm\n"
 		 "bench produce does, without latencies. It fails when too few records come,\n"
 		 "or when a value does not have the size that was said.\n",
-	.options = rows + 1,
+	.options = rows + PRODUCE_ONLY,
 	.defaults = &consume_defaults,
 	.size = sizeof(struct options),
 	.run = run_consume,

@@ -6,6 +6,9 @@ bin_PROGRAMS += %D%/klamm
 	%D%/io.c %D%/io.h \
 	%D%/value.c %D%/value.h \
 	%D%/reader.c %D%/reader.h \
+	%D%/produce.c %D%/produce.h \
+	%D%/report.c %D%/report.h \
+	%D%/txn.c %D%/txn.h \
 	%D%/format.c %D%/format.h \
 	%D%/place.c %D%/place.h \
 	%D%/session.c %D%/session.h \

@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SIGINT and SIGTERM end a command in good order; a second one at once. The handler has
+/* SIGINT and SIGTERM end a command in good order; a second one at once, unless it is the
+ * first one's echo: timeout(1) signals the process and then its group. The handler has
  * to find the flag and whom to wake without an argument: the only variables of this
  * program. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/io.h"
+
+#define ECHO_US (100 * KL_MS)
 
 static atomic_int caught;
+static _Atomic int64_t caught_us;
 static void (*wake_fn)(void *arg);
 static void *_Atomic wake_arg;
 
 static void on_signal(int number)
 {
-	if (atomic_exchange(&caught, number) != 0)
+	int64_t now = cli_now_us();
+	if (!cli_interrupted())
+		atomic_store(&caught_us, now);
+	else if (now - atomic_load(&caught_us) > ECHO_US)
 		_exit(CLI_INTERRUPTED);
+	atomic_store(&caught, number);
 	void *arg = atomic_load(&wake_arg);
 	if (arg != NULL)
 		wake_fn(arg);

@@ -11,6 +11,7 @@ CLI_TESTS = \
 	%D%/removed.test \
 	%D%/sasl.test \
 	%D%/topic.test \
+	%D%/transactions.test \
 	%D%/usage.test \
 	%D%/wire.test
 TESTS += $(CLI_TESTS)
