@@ -154,9 +154,10 @@ static bool begin(struct klamm_producer *p, struct kl_pbatch *batch, int8_t magi
 
 static bool lacks_zstd(const struct klamm_producer *p, const struct kl_node *node)
 {
+	if (p->codec_plugin == NULL || p->codec_plugin->codec.wire_id != KLAMM_WIRE_ZSTD)
+		return false;
 	int version = kl_node_version(node, KL_API_PRODUCE, -1);
-	return p->codec_plugin != NULL && p->codec_plugin->codec.wire_id == KLAMM_WIRE_ZSTD &&
-	       version >= 0 && version < PRODUCE_ZSTD;
+	return version >= 0 && version < PRODUCE_ZSTD;
 }
 
 /* Somebody relies on sequences, which messages have no place for. */
@@ -178,30 +179,46 @@ static bool has_to_wait(struct klamm_producer *p, const struct kl_pbatch *batch,
 	return batch->partition->in_flight > 0;
 }
 
-bool kl_convert_for(struct klamm_producer *p, struct kl_pbatch *batch,
-		    const struct kl_node *node, int64_t *again_out)
+/* It will never go: kl_convert_refusal() says why, in the next round. */
+static bool is_unfit(struct klamm_producer *p, int64_t *again_out)
 {
-	int8_t magic = kl_convert_format(node);
+	p->may_be_unfit = true;
+	*again_out = p->loop->now;
+	return false;
+}
+
+static bool convert_for(struct klamm_producer *p, struct kl_pbatch *batch,
+			const struct kl_node *node, int8_t magic, int64_t *again_out)
+{
 	const struct kl_old_form *old = batch->old;
-	*again_out = p->loop->now; /* kl_convert_refusal() has more to say */
-	if (lacks_zstd(p, node) || (magic < 2 && insists_on_sequences(p)))
-		return false;
-	if (magic == 2)
-		return true;
-	*again_out = KL_NEVER; /* an answer comes */
+	if (insists_on_sequences(p))
+		return is_unfit(p, again_out);
+	*again_out = KL_NEVER; /* an answer, or a worker, comes */
 	if (has_to_wait(p, batch, node))
 		return false;
-	*again_out = p->loop->now;
-	if (old != NULL && old->magic == magic && old->code != KLAMM_ERR_NO_MEMORY)
-		return old->code == 0;
-	bool again = old != NULL && old->magic == magic;
+	bool is_ours = old != NULL && old->magic == magic;
+	if (is_ours && old->code == 0)
+		return true;
+	if (is_ours && old->code != KLAMM_ERR_NO_MEMORY)
+		return is_unfit(p, again_out);
 	kl_convert_drop(batch);
-	*again_out = KL_NEVER;
-	if (again || !begin(p, batch, magic)) {
+	if (is_ours || !begin(p, batch, magic)) {
 		kl_convert_drop(batch);
 		*again_out = p->loop->now + LOOK_AGAIN;
 	}
 	return false;
+}
+
+bool kl_convert_for(struct klamm_producer *p, struct kl_pbatch *batch,
+		    const struct kl_node *node, size_t *size_out, int64_t *again_out)
+{
+	int8_t magic = kl_convert_format(node);
+	if (lacks_zstd(p, node))
+		return is_unfit(p, again_out);
+	if (magic < 2 && !convert_for(p, batch, node, magic, again_out))
+		return false;
+	*size_out = magic == 2 ? batch->size : batch->old->set.out.len;
+	return true;
 }
 
 int kl_convert_refusal(const struct klamm_producer *p, const struct kl_pbatch *batch,

@@ -28,11 +28,12 @@ static inline int8_t kl_convert_format(const struct kl_node *node)
 		       : kl_convert_old_format(node);
 }
 
-/* The loop: can the batch, which is ready, go to this node now? false: a worker is at it and
- * marks the partition, or look again at *again_out. */
+/* The loop: can the batch, which is ready, go to this node now, in so many bytes? false: a
+ * worker is at it and marks the partition, or look again at *again_out. */
 bool kl_convert_for(struct klamm_producer *p, struct kl_pbatch *batch,
-		    const struct kl_node *node, int64_t *again_out);
-/* Why it never can: an error, with its sentence; 0 = it can, or that is not known yet. */
+		    const struct kl_node *node, size_t *size_out, int64_t *again_out);
+/* Why it never can: an error, with its sentence; 0 = it can, or that is not known yet. To be
+ * asked when kl_convert_for() has found that there may be something: p->may_be_unfit. */
 int kl_convert_refusal(const struct klamm_producer *p, const struct kl_pbatch *batch,
 		       const struct kl_node *node, char text[static KLAMM_ERROR_TEXT]);
 /* What goes over the wire, when kl_convert_for() has said yes. */

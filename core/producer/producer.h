@@ -101,6 +101,7 @@ struct klamm_producer {
 	struct kl_list requests;       /* under way */
 	_Atomic uint64_t flush_id;     /* open batches up to this id are due now */
 	bool told_of_old; /* that a leader is from before 0.11 */
+	bool may_be_unfit; /* a batch is there that its leader will never take */
 	bool stopping;
 
 	/* --- by the number of a worker of loop->cpu, and the last for its stand-in --- */

@@ -134,9 +134,9 @@ static bool send_batch(struct klamm_producer *p, struct kl_partition *part,
 		*again_out = kl_node_next_time(node);
 		return false;
 	}
-	if (!kl_convert_for(p, batch, node, again_out))
+	size_t size;
+	if (!kl_convert_for(p, batch, node, &size, again_out))
 		return false;
-	size_t size = (size_t)kl_convert_bytes(batch, kl_convert_format(node)).len;
 	struct kl_produce *request = request_to(p, node, size, again_out);
 	if (request == NULL)
 		return false;
@@ -265,7 +265,8 @@ static void visit(struct klamm_producer *p, struct kl_partition *part)
 	if (part->sequences.again && kl_list_empty(&part->flying))
 		kl_sequences_restart(p, part);
 	end_refused(p, part);
-	end_unfit(p, part);
+	if (kl_unlikely(p->may_be_unfit))
+		end_unfit(p, part);
 	if (!clear_queue(p, part)) {
 		kl_sender_go_on(p, part);
 		return;
