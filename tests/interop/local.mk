@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	%D%/test_offsets.py \
 	%D%/test_old.py \
 	%D%/test_outside.py \
+	%D%/test_own_transactions.py \
 	%D%/test_sasl.py \
 	%D%/test_transactions.py
 

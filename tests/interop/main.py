@@ -47,7 +47,7 @@ def main():
     parser.add_argument("patterns", nargs="*")
     parser.add_argument("--version", default="4.4.0")
     parser.add_argument("--kills", type=int, default=50)
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     if args.what == "crashes":
         import crashes
         print(crashes.run(args.kills))
@@ -55,6 +55,7 @@ def main():
     if args.what == "broker":
         import test_broker
         import test_exactly_once
+        import test_own_transactions
         import test_transactions
         with test_broker.Context() as context:
             good = frame.run(context, args.patterns)
@@ -80,6 +81,7 @@ def main():
         import test_kafka
         import test_offsets
         import test_outside
+        import test_own_transactions
         import test_transactions
         if args.version.startswith("4.4."):
             import test_likeness
