@@ -123,7 +123,7 @@ struct klamm_uuid script_topic_id(const char *name, size_t len)
 static void usual_topic(const struct script_request *request, struct kl_str name,
 			struct kl_metadata_response_topic *topic)
 {
-	int n = kl_max(request->script->partitions, 1);
+	int n = kl_max((int)request->script->partitions, 1);
 	topic->name = name;
 	topic->topic_id = script_topic_id(name.p, (size_t)name.len);
 	topic->partitions =

@@ -38,7 +38,7 @@ struct script {
 	bool (*_Atomic handle)(const struct script_request *request);
 	void *arg;
 	int port;       /* 0 = any free one */
-	int partitions; /* of every topic; 0 = 1 */
+	_Atomic int partitions; /* of every topic; 0 = 1 */
 	_Atomic int advertise; /* port that Metadata names; 0 = its own */
 	int api_versions_max; /* newest ApiVersions version; 0 = klamm's newest */
 	int below[SCRIPT_APIS]; /* only versions below this, by API; 0 = all, -1 = none */

@@ -8,6 +8,7 @@ TESTS += %D%/test_producer
 	tests/client/world.c tests/client/world.h \
 	%D%/caught.c %D%/caught.h \
 	%D%/test_batching.c \
+	%D%/test_change.c \
 	%D%/test_codecs.c \
 	%D%/test_convert.c \
 	%D%/test_end.c \
