@@ -14,14 +14,14 @@ static bool used(int32_t partition)
 	return false;
 }
 
-/* Keyless records find their way to them when metadata is looked at again, one that names such a
+/* Keyless records find them when metadata is looked at again, one that names such a
  * partition at once. */
 START_TEST(new_partitions_are_used)
 {
+	static const char *const ages[] = {"metadata.max.age.ms=30",
+					   "metadata.max.age.ms=300000"};
 	struct klamm_producer *producer =
-		world_producer(NULL, "linger.ms=0", "batch.size=200",
-			       _i == 0 ? "metadata.max.age.ms=30" : "metadata.max.age.ms=300000",
-			       NULL);
+		world_producer(NULL, "linger.ms=0", "batch.size=200", ages[_i], NULL);
 	for (int i = 0; i < 50; i++)
 		world_send(producer, "t", -1, NULL, "v", NULL);
 	ck_assert_uint_eq(world_flush(producer), 0);

@@ -104,6 +104,17 @@ static void send_some(int n, struct world_end *ends)
 		world_send(producer, "t", i % 3, "k", "v", ends != NULL ? &ends[i] : NULL);
 }
 
+/* The same where an error may come while some are still to be sent. */
+static void send_until_error(int n)
+{
+	struct klamm_record record = world_record("k", "v");
+	for (int i = 0; i < n; i++) {
+		record.partition = i % 3;
+		if (klamm_producer_send_to(producer, "t", &record, NULL, NULL) != 0)
+			return;
+	}
+}
+
 START_TEST(only_what_was_committed_is_seen)
 {
 	struct world_end ends[10] = {0};
@@ -340,7 +351,7 @@ START_TEST(some_errors_can_be_aborted)
 		.api = abortable[i].api, .partition = -1, .count = 1,
 		.action = KLAMM_BROKER_ERROR, .error = abortable[i].error});
 	begin();
-	send_some(3, NULL);
+	send_until_error(3);
 	struct klamm_offset to = {"in", 0, -1, 7, NULL};
 	struct klamm_group_metadata group = {
 		.size = sizeof(group), .group_id = "g", .member_id = "", .generation = -1};
@@ -401,7 +412,7 @@ START_TEST(some_errors_end_the_producer)
 		.api = fatal[i].api, .partition = -1, .count = 1,
 		.action = KLAMM_BROKER_ERROR, .error = fatal[i].error});
 	begin();
-	send_some(3, NULL);
+	send_until_error(3);
 	struct klamm_offset to = {"in", 0, -1, 7, NULL};
 	struct klamm_group_metadata group = {
 		.size = sizeof(group), .group_id = "g", .member_id = "", .generation = -1};
