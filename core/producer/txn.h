@@ -152,6 +152,8 @@ void kl_txn_send(struct klamm_producer *p, struct kl_node *node, enum kl_api api
 		 int min_version, int max_version,
 		 const void *(*prepare)(struct kl_request *request, int version),
 		 void (*done)(struct kl_request *request, const struct kl_response *response));
+/* None is under way any more. */
+void kl_txn_answered(struct klamm_producer *p);
 /* A request that is still on its way somewhere, as it may be, must find another epoch when the
  * next transaction is open: else it would end that one, or add to it. Version 2 has another
  * epoch for each. */

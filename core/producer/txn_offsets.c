@@ -57,7 +57,7 @@ static void on_group_answer(struct kl_request *request, const struct kl_response
 		kl_txn_unanswered(p, &txn->coordinator, response);
 		return;
 	}
-	txn->asked = NULL;
+	kl_txn_answered(p);
 	const struct kl_add_offsets_to_txn_response *body = response->body;
 	int code = body->error_code;
 	enum kl_txn_verdict verdict = kl_txn_judge(code);
@@ -207,7 +207,7 @@ static void on_commit_answer(struct kl_request *request, const struct kl_respons
 		kl_txn_unanswered(p, &txn->group, response);
 		return;
 	}
-	txn->asked = NULL;
+	kl_txn_answered(p);
 	if (txn->offsets == NULL) /* an abort did not want to wait for it */
 		return;
 	int code = 0;

@@ -50,6 +50,13 @@ void kl_txn_send(struct klamm_producer *p, struct kl_node *node, enum kl_api api
 	kl_node_request(node, &txn->request);
 }
 
+void kl_txn_answered(struct klamm_producer *p)
+{
+	p->txn.asked = NULL;
+	/* Whatever it brought: who waited for it to be over may go on. */
+	kl_hook_add(p->loop, &p->round_hook);
+}
+
 static void try_again_at(struct klamm_producer *p, int64_t when)
 {
 	p->txn.retry_at = when;
@@ -91,7 +98,7 @@ void kl_txn_unanswered(struct klamm_producer *p, struct kl_coordinator *coordina
 		       const struct kl_response *response)
 {
 	const struct klamm_error *why = response->err;
-	p->txn.asked = NULL;
+	kl_txn_answered(p);
 	if (why->code == KLAMM_ERR_UNSUPPORTED || kl_auth_is_refusal(why)) {
 		not_served(p, why);
 		return;
@@ -193,7 +200,7 @@ static void on_identity_answer(struct kl_request *request, const struct kl_respo
 		kl_txn_unanswered(p, &txn->coordinator, response);
 		return;
 	}
-	txn->asked = NULL;
+	kl_txn_answered(p);
 	int code = body->error_code;
 	if (code == 0 && (body->producer_id < 0 || body->producer_epoch < 0))
 		code = KLAMM_ERR_PROTOCOL;
@@ -346,7 +353,7 @@ static void on_partitions_answer(struct kl_request *request,
 		kl_txn_unanswered(p, &txn->coordinator, response);
 		return;
 	}
-	txn->asked = NULL;
+	kl_txn_answered(p);
 	enum kl_txn_verdict verdict;
 	struct kl_str topic = KL_STR_NULL;
 	int32_t partition = -1;
@@ -406,7 +413,7 @@ static void on_end_answer(struct kl_request *request, const struct kl_response *
 		kl_txn_unanswered(p, &txn->coordinator, response);
 		return;
 	}
-	txn->asked = NULL;
+	kl_txn_answered(p);
 	int code = body->error_code;
 	enum kl_txn_verdict verdict = kl_txn_judge(code);
 	if (KL_BUG(FENCED_COMMIT) && verdict == KL_TXN_DIE)
