@@ -61,8 +61,7 @@ static int decode(struct klamm_batch *batch, const struct klamm_record_view *vie
 		headers = arena_get(batch, view->header_count * sizeof(*headers));
 		if (headers == NULL)
 			return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for headers");
-		for (uint32_t i = 0; i < view->header_count; i++)
-			klamm_record_header(view, i, &headers[i]);
+		kl_record_headers(view, headers);
 	}
 	static const int32_t never = 0;
 	struct klamm_serializer_ctx ctx = {

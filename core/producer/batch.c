@@ -125,6 +125,7 @@ void kl_pbatch_clear(struct kl_pbatch *batch, struct kl_partition *part)
 	batch->attributes = 0;
 	batch->attempts = 0;
 	batch->maybe_written = false;
+	batch->handed_back = false;
 	batch->sequence = -1;
 	batch->first = 0;
 	batch->last_code = 0;
@@ -410,7 +411,7 @@ uint64_t kl_pbatch_records(struct klamm_producer *p)
 void kl_pbatch_end(struct klamm_producer *p, struct kl_pbatch *batch, int error, int outcome,
 		  int64_t base_offset, int64_t append_time, const char *text)
 {
-	if (error != 0) {
+	if (error != 0 && !batch->handed_back) {
 		atomic_fetch_add(&p->failed, batch->count);
 		kl_producer_count_error(p, batch);
 	}

@@ -2,6 +2,7 @@ libklamm_la_SOURCES += \
 	%D%/answer.c \
 	%D%/batch.c \
 	%D%/convert.c %D%/convert.h \
+	%D%/drain.c \
 	%D%/figures.c %D%/figures.h \
 	%D%/identity.c %D%/identity.h \
 	%D%/linger.c \

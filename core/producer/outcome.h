@@ -73,7 +73,7 @@ bool kl_outcome_grow(struct klamm_producer *producer, struct kl_outcome *outcome
 void kl_outcome_fault(struct kl_outcome *outcome, uint32_t record, const char *text,
 		      size_t len);
 
-/* The loop: everything in it is set; futures hear of it now, the rest when polled. */
+/* Everything in it is set; futures hear of it now, the rest when polled. */
 void kl_outcome_complete(struct klamm_producer *producer, struct kl_outcome *outcome);
 
 /* Run callbacks for what there is, unless another thread is at it; the number of records told.

@@ -41,6 +41,7 @@ struct kl_pbatch {
 	int32_t last_code;          /* of the last attempt */
 	struct klamm_uuid topic_id; /* that its request names */
 	bool maybe_written; /* some attempt's answer was lost */
+	bool handed_back;   /* to the application: no failure */
 	int32_t sequence;   /* of its first record, since it was sent first; -1 = none */
 	uint32_t first;     /* of a part: its first record's number in what was split */
 	struct kl_list parts; /* of one that was split, until they take its place */

@@ -256,6 +256,10 @@ int kl_producer_state_error(const struct klamm_producer *p, struct klamm_error *
 		return kl_error(err, KLAMM_ERR_FORKED,
 				"this producer belongs to the parent process: make a new "
 				"one after fork()");
+	if (atomic_load(p->state) == KL_PRODUCER_DRAINED)
+		return kl_error(err, KLAMM_ERR_CLOSED,
+				"the producer takes no more records: klamm_producer_drain() "
+				"has handed back what it had");
 	if (atomic_load(p->state) != KL_PRODUCER_NO_TXN)
 		return kl_error(err, KLAMM_ERR_CLOSED, "the producer is closed");
 	return kl_txn_explain((struct klamm_producer *)p, err);
@@ -265,6 +269,11 @@ bool kl_producer_is_closed(const struct klamm_producer *p)
 {
 	unsigned state = atomic_load(p->state);
 	return state == KL_PRODUCER_CLOSED || state == KL_PRODUCER_FORKED;
+}
+
+bool kl_producer_is_over(const struct klamm_producer *p)
+{
+	return kl_producer_is_closed(p) || atomic_load(p->state) == KL_PRODUCER_DRAINED;
 }
 
 /* In a child after a fork nothing may touch threads, sockets or locks of the parent. */
@@ -286,6 +295,16 @@ bool kl_producer_enter(struct klamm_producer *p)
 	atomic_fetch_add(&p->refs, 1);
 	atomic_fetch_add(&p->inside, 1);
 	if (kl_likely(!kl_producer_is_closed(p)))
+		return true;
+	kl_producer_leave(p);
+	return false;
+}
+
+bool kl_producer_enter_to_ask(struct klamm_producer *p)
+{
+	atomic_fetch_add(&p->refs, 1);
+	atomic_fetch_add(&p->inside, 1);
+	if (!kl_producer_is_over(p))
 		return true;
 	kl_producer_leave(p);
 	return false;
@@ -464,6 +483,16 @@ static bool nobody_inside(void *arg)
 	return atomic_load(&p->inside) == 0;
 }
 
+void kl_producer_let_senders_out(struct klamm_producer *p)
+{
+	kl_loop_wait(p->loop, &p->gate, nobody_inside, p, KL_NEVER);
+}
+
+void kl_producer_let_workers_out(struct klamm_producer *p)
+{
+	kl_loop_wait(p->loop, &p->gate, nothing_compresses, p, KL_NEVER);
+}
+
 static void tear_down(struct klamm_producer *p)
 {
 	if (p->state != NULL)
@@ -473,8 +502,8 @@ static void tear_down(struct klamm_producer *p)
 	if (p->sender_made) {
 		kl_gate_wake(p->os, &p->gate); /* senders that wait hear of it */
 		kl_gate_wake(p->os, &p->memory_gate);
-		kl_loop_wait(p->loop, &p->gate, nobody_inside, p, KL_NEVER);
-		kl_loop_wait(p->loop, &p->gate, nothing_compresses, p, KL_NEVER);
+		kl_producer_let_senders_out(p);
+		kl_producer_let_workers_out(p);
 		kl_loop_call(p->loop, stop_in_loop, p);
 		kl_gate_wake(p->os, &p->gate);
 		kl_outcome_tell(p);

@@ -20,6 +20,7 @@ enum {
 	KL_PRODUCER_OPEN = 1,
 	KL_PRODUCER_CLOSED = 2,
 	KL_PRODUCER_NO_TXN = 3, /* transactional, and no transaction takes records */
+	KL_PRODUCER_DRAINED = 4, /* takes no more records; what is under way goes on */
 };
 
 struct klamm_producer {
@@ -102,6 +103,7 @@ struct klamm_producer {
 	_Atomic uint64_t flush_id;     /* open batches up to this id are due now */
 	bool told_of_old; /* that a leader is from before 0.11 */
 	bool may_be_unfit; /* a batch is there that its leader will never take */
+	bool draining; /* what was not sent stays, to be taken back */
 	bool stopping;
 
 	/* --- by the number of a worker of loop->cpu, and the last for its stand-in --- */
@@ -114,8 +116,14 @@ struct klamm_producer {
 
 /* Around what may wait for the loop: false when the producer is closed. */
 bool kl_producer_enter(struct klamm_producer *p);
+/* The same where no record is queued: false when it will never take one any more. */
+bool kl_producer_enter_to_ask(struct klamm_producer *p);
 void kl_producer_leave(struct klamm_producer *p);
 bool kl_producer_is_closed(const struct klamm_producer *p); /* or forked */
+bool kl_producer_is_over(const struct klamm_producer *p);   /* or drained */
+/* Wait until nobody is between _enter() and _leave(); until no worker is at a batch. */
+void kl_producer_let_senders_out(struct klamm_producer *p);
+void kl_producer_let_workers_out(struct klamm_producer *p);
 /* Why the producer takes no records: CLOSED, FORKED, or what became of its transaction. */
 int kl_producer_state_error(const struct klamm_producer *p, struct klamm_error *err);
 
@@ -175,7 +183,7 @@ void kl_partition_dirty(struct klamm_producer *p, struct kl_partition *part);
 /* The same, and the round has to be by then: a batch was opened or sealed. */
 void kl_partition_mark(struct klamm_producer *p, struct kl_partition *part, int64_t when);
 
-/* The loop: the batch's outcome is known. Frees it. */
+/* The batch's outcome is known: the loop, or whoever drained it. Frees it. */
 void kl_pbatch_end(struct klamm_producer *p, struct kl_pbatch *batch, int error, int outcome,
 		  int64_t base_offset, int64_t append_time, const char *text);
 /* Records that have no outcome yet; approximate while others send. */

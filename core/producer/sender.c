@@ -274,6 +274,10 @@ static void visit(struct klamm_producer *p, struct kl_partition *part)
 	struct kl_pbatch *batch = kl_first_batch(part);
 	if (!atomic_load_explicit(&batch->ready, memory_order_acquire))
 		return; /* its worker marks the partition */
+	if (p->draining && !batch->maybe_written) {
+		park(p, part, KL_NEVER); /* it is about to be taken back */
+		return;
+	}
 	kl_split_end(p, batch);
 	batch = kl_first_batch(part);
 	if (kl_producer_is_transactional(p) && !in_transaction(p, part))

@@ -133,6 +133,10 @@ int klamm_producer_topic(struct klamm_producer *p, const char *name,
 	if (kl_producer_is_closed(p))
 		return kl_producer_state_error(p, err);
 	kl_mutex_lock(&p->mutex);
+	if (kl_producer_is_over(p)) { /* a drain goes through the table without the mutex */
+		kl_mutex_unlock(&p->mutex);
+		return kl_producer_state_error(p, err);
+	}
 	struct klamm_topic *topic = NULL;
 	HASH_FIND_STR(p->topics, name, topic);
 	bool is_new = topic == NULL;
@@ -336,7 +340,7 @@ static bool topic_ready(void *arg)
 	       (is_final(atomic_load(&wait->topic->error)) &&
 		atomic_load(&wait->topic->answers) != wait->answers) ||
 	       is_missing(wait) || atomic_load(&wait->p->cluster.refusals) != wait->refusals ||
-	       kl_producer_is_closed(wait->p);
+	       kl_producer_is_over(wait->p);
 }
 
 static int explain(struct klamm_producer *p, const struct topic_wait *wait,
@@ -345,8 +349,8 @@ static int explain(struct klamm_producer *p, const struct topic_wait *wait,
 	const char *name = wait->topic->name;
 	int32_t error = atomic_load(&wait->topic->error);
 	int32_t count = atomic_load(&wait->topic->partition_count);
-	if (kl_producer_is_closed(p))
-		return kl_error(err, KLAMM_ERR_CLOSED, "the producer was closed");
+	if (kl_producer_is_over(p))
+		return kl_producer_state_error(p, err);
 	/* At the end of the wait the broker's last word is final too. */
 	if (is_final(error) || (error != 0 && count == 0))
 		return kl_error(err, error, "topic %s: %s: %s", name, klamm_err_name(error),
@@ -372,8 +376,8 @@ int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t p
 				"topic %s: metadata is not here yet, and a callback must "
 				"not wait for it",
 				topic->name);
-	if (!kl_producer_enter(p))
-		return kl_error(err, KLAMM_ERR_CLOSED, "the producer is closed");
+	if (!kl_producer_enter_to_ask(p))
+		return kl_producer_state_error(p, err);
 	int64_t since = p->os->now(p->os);
 	atomic_fetch_add(&topic->waiters, 1);
 	kl_loop_post(p->loop, &topic->want_task);

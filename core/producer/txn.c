@@ -20,6 +20,7 @@ static void set_word(struct klamm_producer *p, unsigned word)
 {
 	unsigned known = atomic_load(p->state);
 	while (known != KL_PRODUCER_CLOSED && known != KL_PRODUCER_FORKED &&
+	       known != KL_PRODUCER_DRAINED &&
 	       !atomic_compare_exchange_weak(p->state, &known, word))
 		;
 	if (word != KL_PRODUCER_OPEN) { /* senders that wait hear of it */

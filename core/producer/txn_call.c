@@ -285,6 +285,8 @@ int klamm_producer_begin_transaction(struct klamm_producer *p, struct klamm_erro
 {
 	struct waiting w = {.p = p};
 	int rc = check(p, err);
+	if (rc == 0 && kl_producer_is_over(p))
+		rc = kl_producer_state_error(p, err);
 	if (rc != 0)
 		return rc;
 	kl_loop_call(p->loop, open_in_loop, &w);

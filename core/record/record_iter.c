@@ -231,3 +231,10 @@ int klamm_record_header(const struct klamm_record_view *view, uint32_t i,
 	*header_out = header;
 	return 0;
 }
+
+void kl_record_headers(const struct klamm_record_view *view, struct klamm_header *headers)
+{
+	const uint8_t *p = view->headers, *end = p + view->headers_len;
+	for (uint32_t i = 0; i < view->header_count && p != NULL; i++)
+		p = load_header(p, end, &headers[i]);
+}

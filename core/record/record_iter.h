@@ -31,4 +31,7 @@ int kl_record_iter_init(struct kl_record_iter *iter, const struct kl_batch_head 
  * last record. */
 int kl_record_next(struct kl_record_iter *iter, struct klamm_record_view *view_out);
 
+/* All headers of a record that came from there: headers has room for header_count. */
+void kl_record_headers(const struct klamm_record_view *view, struct klamm_header *headers);
+
 #endif

@@ -155,6 +155,26 @@ int klamm_producer_deliveries(struct klamm_producer *producer, int64_t timeout_m
 int klamm_producer_flush(struct klamm_producer *producer, int64_t timeout_ms,
 			 uint64_t *failed_out, struct klamm_error *err);
 
+/* A record that was not sent, and what was given to send() with it (NULL when it has a
+ * future). All of it is borrowed for the call; key, value and headers are what serializers
+ * made of them, partition and timestamp_ms are set: a producer without serializers can send it
+ * as it is. The same rules as for klamm_delivery_fn: nothing that waits. */
+typedef void (*klamm_unsent_fn)(void *arg, const char *topic,
+				const struct klamm_record *record, void *opaque);
+
+/* For a shutdown that loses nothing while brokers are away: take no more records (send()
+ * answers CLOSED from now on, also in threads that wait in it), and hand back all that are
+ * surely not written: those never sent, and those refused that wait for another try; in order
+ * per partition, each once. They get no delivery callback, their futures end with CLOSED and
+ * KLAMM_OUTCOME_NOT_WRITTEN, and no flush counts them as failed. What is in flight, or may be
+ * written, keeps its way: klamm_producer_flush() or _close() brings its outcome, and another
+ * drain after that what was refused meanwhile. Does not wait for brokers. A transaction that
+ * loses records so can only be aborted, and no other begins. One thread at a time.
+ * *count_out (may be NULL): how many were handed back. NO_MEMORY, CODEC: *count_out of them,
+ * whole batches; the rest is sent as before, and may be drained again. */
+int klamm_producer_drain(struct klamm_producer *producer, klamm_unsent_fn fn, void *arg,
+			 uint64_t *count_out, struct klamm_error *err);
+
 /* --- transactions: with transactional.id set (KIP-98, KIP-890) ---
  *
  * All that is sent between begin and commit, offsets included, becomes visible to readers with

@@ -22,6 +22,7 @@ struct torture_session {
 	const char *const *producer, *const *consumer;
 	bool json;     /* values go through serializer and deserializer */
 	bool futures;  /* outcomes come by futures */
+	bool drains;   /* what is sent last is taken back */
 	bool broker;   /* it is the broker's memory that runs out */
 	bool data_dir; /* and it keeps its records in files */
 };

@@ -77,6 +77,31 @@ static void delivered(void *arg, const struct klamm_delivery *d)
 	ended(d->opaque, d);
 }
 
+static void taken_back(void *arg, const char *topic, const struct klamm_record *record,
+		       void *opaque)
+{
+	struct torture *t = arg;
+	struct torture_record *r = opaque;
+	if (strcmp(topic, TORTURE_TOPIC) != 0 ||
+	    torture_number(t, record->value) != r - t->records)
+		torture_complain(t, "another record was handed back\n");
+	r->outcomes++;
+	r->error = KLAMM_ERR_CLOSED;
+	r->outcome = KLAMM_OUTCOME_NOT_WRITTEN;
+	r->partition = record->partition;
+}
+
+/* What there was no memory for is sent. */
+static void drain(struct torture *t, struct klamm_producer *producer)
+{
+	struct klamm_error err;
+	uint64_t count;
+	int rc = klamm_producer_drain(producer, taken_back, t, &count, &err);
+	if (torture_judge(t, "drain", rc, &err) && count == 0 &&
+	    t->records[TORTURE_RECORDS - 1].queued)
+		torture_complain(t, "nothing was handed back\n");
+}
+
 static void send_all(struct torture *t, struct klamm_producer *producer,
 		     struct klamm_topic *topic)
 {
@@ -87,10 +112,12 @@ static void send_all(struct torture *t, struct klamm_producer *producer,
 		fill(t, i, &v, &record);
 		int rc = klamm_producer_send(producer, topic, &record, &t->records[i], &err);
 		t->records[i].queued = torture_judge(t, "send", rc, &err);
-		if (i % 5 == 4)
+		if (i % 5 == 4 && (!t->session->drains || i < TORTURE_RECORDS / 2))
 			torture_judge(t, "poll",
 				      klamm_producer_poll(producer, 10, NULL, &err), &err);
 	}
+	if (t->session->drains)
+		drain(t, producer);
 	torture_judge(t, "flush", klamm_producer_flush(producer, PATIENCE_MS, NULL, &err),
 		      &err);
 }

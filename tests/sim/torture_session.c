@@ -65,6 +65,8 @@ const struct torture_session torture_sessions[] = {
 	{.name = "gzip", .summary = "gzip, and futures", .producer = gzip,
 	 .consumer = from_start, .futures = true},
 	{.name = "lz4", .summary = "lz4", .producer = lz4, .consumer = from_start},
+	{.name = "drain", .summary = "lz4, and half of the records taken back",
+	 .producer = lz4, .consumer = from_start, .drains = true},
 	{.name = "broker", .summary = "the broker, in memory", .producer = quick,
 	 .consumer = from_start, .broker = true},
 	{.name = "data", .summary = "the broker, with a data directory", .producer = quick,

@@ -11,6 +11,7 @@ TESTS += %D%/test_producer
 	%D%/test_change.c \
 	%D%/test_codecs.c \
 	%D%/test_convert.c \
+	%D%/test_drain.c \
 	%D%/test_end.c \
 	%D%/test_idempotence.c \
 	%D%/test_limits.c \
