@@ -1,4 +1,6 @@
 # Programs over the public interface alone; scripts/demo runs the first.
-noinst_PROGRAMS += examples/roundtrip
+noinst_PROGRAMS += examples/roundtrip examples/copy
 examples_roundtrip_SOURCES = %D%/roundtrip.c
 examples_roundtrip_LDADD = libklamm.la
+examples_copy_SOURCES = %D%/copy.c
+examples_copy_LDADD = libklamm.la

@@ -3,6 +3,7 @@ CLI_TESTS = \
 	%D%/broker.test \
 	%D%/completion.test \
 	%D%/config.test \
+	%D%/copy.test \
 	%D%/fault.test \
 	%D%/manual.test \
 	%D%/metrics.test \

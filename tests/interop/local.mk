@@ -16,11 +16,13 @@ EXTRA_DIST += \
 	%D%/test_kafka.py \
 	%D%/test_likeness.py \
 	%D%/test_nodes.py \
+	%D%/test_nodes_once.py \
 	%D%/test_offsets.py \
 	%D%/test_old.py \
 	%D%/test_outside.py \
 	%D%/test_own_transactions.py \
 	%D%/test_sasl.py \
-	%D%/test_transactions.py
+	%D%/test_transactions.py \
+	%D%/trouble.py
 
 include tests/interop/oracle/local.mk

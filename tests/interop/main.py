@@ -12,6 +12,7 @@ class Kafka:
 
     def __init__(self, version, nodes=1, config=(), secure=False):
         self.version = version
+        self.nodes = nodes
         self.at = self.sasl = self.oauth = None  # HOST:PORT of listeners
         self.options = ["--nodes", nodes]
         if secure:
@@ -47,6 +48,7 @@ def main():
     parser.add_argument("patterns", nargs="*")
     parser.add_argument("--version", default="4.4.0")
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--full", action="store_true")
     args = parser.parse_intermixed_args()
     if args.what == "crashes":
         import crashes
@@ -61,7 +63,9 @@ def main():
             good = frame.run(context, args.patterns)
     elif args.what == "nodes":
         import test_nodes
+        import test_nodes_once
         with Kafka(args.version, test_nodes.NODES) as context:
+            context.full = args.full
             good = frame.run(context, args.patterns)
     elif args.what == "old":
         import test_old

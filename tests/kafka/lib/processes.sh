@@ -39,6 +39,12 @@ launch() { # launch DIR COMMAND...: in the background, detached, output to DIR/l
   if [ -f "$dir/log" ]; then cat "$dir/log" >>"$dir/log.old"; fi
   setsid "$@" >"$dir/log" 2>&1 </dev/null &
   echo $! >"$dir/pid"
+  # Until it is that command, and not this shell yet, it does not count as alive.
+  local i
+  for ((i = 0; i < 250; i++)); do
+    alive "$dir/pid" "$dir/" && break
+    sleep 0.02
+  done
 }
 
 await_log() { # await_log DIR PATTERN
