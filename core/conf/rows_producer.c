@@ -207,7 +207,7 @@ static const struct kl_conf_row rows[] = {
 				  "transactional (KIP-98), and fences an earlier one of "
 				  "that name."},
 		.roles = KLAMM_ROLE_PRODUCER,
-		.check = kl_check_nonempty,
+		.check = kl_check_nonempty, .example = "billing-1",
 	},
 	{
 		.option = {.name = "transaction.timeout.ms", .type = KLAMM_OPTION_INT,
