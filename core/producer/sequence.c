@@ -15,6 +15,7 @@ void kl_sequences_init(struct kl_sequences *self)
 		.epoch = -1,
 		.acked = -1,
 		.acked_offset = -1,
+		.known_id = -1,
 	};
 }
 
@@ -48,7 +49,9 @@ static bool is_current(const struct klamm_producer *p, const struct kl_sequences
 
 static void adopt(struct klamm_producer *p, struct kl_sequences *self)
 {
+	int64_t known_id = self->known_id;
 	kl_sequences_init(self);
+	self->known_id = known_id;
 	self->producer_id = p->identity.id;
 	self->epoch = p->identity.epoch;
 }
@@ -74,7 +77,8 @@ bool kl_sequences_ready(struct klamm_producer *p, struct kl_partition *part,
 	if (!kl_identity_ready(p, again_out))
 		return false;
 	if (self->stamped > 0)
-		return !self->gap && is_current(p, self);
+		return !self->gap && is_current(p, self) &&
+		       self->known_id == self->producer_id;
 	if (self->gap) {
 		close_gap(p, self);
 		if (!kl_identity_ready(p, again_out)) /* the epochs are used up */
@@ -112,6 +116,7 @@ void kl_sequences_acked(struct kl_pbatch *batch, int64_t base_offset)
 {
 	struct kl_sequences *self = &batch->partition->sequences;
 	int32_t last = last_of(batch);
+	self->known_id = self->producer_id;
 	if (self->acked < 0 || is_after(last, self->acked))
 		self->acked = last;
 	if (base_offset >= 0)
@@ -191,5 +196,5 @@ void kl_sequences_restart(struct klamm_producer *p, struct kl_partition *part)
 	if (!kl_producer_is_transactional(p) && is_current(p, self) &&
 	    !KL_BUG(EPOCH_NOT_BUMPED))
 		kl_identity_bump(p);
-	self->producer_id = -1; /* the next batch begins with sequence 0 */
+	self->producer_id = self->known_id = -1; /* the next batch begins with sequence 0 */
 }

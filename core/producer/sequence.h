@@ -23,6 +23,9 @@ struct kl_sequences {
 	int32_t next;        /* of the next batch that has none */
 	int32_t acked;       /* of the last record acknowledged; -1 = none with this epoch */
 	int64_t acked_offset; /* of the same, -1 = not known */
+	/* Of the last batch acknowledged: a leader that never had one of a producer takes any
+	 * sequence from it, so the first one goes alone. */
+	int64_t known_id;
 	unsigned stamped;    /* batches with a sequence and without an end */
 	bool gap;   /* one of them ended without an acknowledgement */
 	bool again; /* start over as soon as nothing is in flight */
