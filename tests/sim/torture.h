@@ -23,6 +23,7 @@ struct torture_session {
 	bool json;     /* values go through serializer and deserializer */
 	bool futures;  /* outcomes come by futures */
 	bool drains;   /* what is sent last is taken back */
+	bool transaction; /* all of it is one, with offsets of a group */
 	bool broker;   /* it is the broker's memory that runs out */
 	bool data_dir; /* and it keeps its records in files */
 };
@@ -36,7 +37,8 @@ struct torture_record {
 	int error, outcome;
 	int32_t partition;
 	int64_t offset;
-	unsigned logged; /* so often it is in the log in the end */
+	unsigned logged;  /* so often it is in the log in the end, */
+	unsigned visible; /* and to who reads what is committed */
 };
 
 struct torture {
@@ -47,8 +49,8 @@ struct torture {
 	struct klamm_broker *broker;
 	struct klamm_loop *broker_loop;
 	bool listening, ended, read; /* so far the world has come */
+	bool committed;              /* the commit was answered */
 	struct torture_record records[TORTURE_RECORDS];
-	int64_t log_end[TORTURE_PARTITIONS];
 	struct kl_buf *why;
 	unsigned told;
 	char last[KLAMM_ERROR_TEXT]; /* text of the error that was returned last */

@@ -57,6 +57,16 @@ static const char *const lz4[] = {
 	"delivery.timeout.ms", "5000", NULL,
 };
 
+static const char *const idempotent[] = {
+	"linger.ms", "5", "batch.size", "200", "delivery.timeout.ms", "5000",
+	"max.block.ms", "3000", NULL,
+};
+static const char *const transactional[] = {
+	"linger.ms", "5", "batch.size", "200", "delivery.timeout.ms", "5000",
+	"max.block.ms", "3000", "transactional.id", "torture", "transaction.timeout.ms",
+	"5000", NULL,
+};
+
 const struct torture_session torture_sessions[] = {
 	{.name = "plain", .summary = "producer and consumer", .producer = quick,
 	 .consumer = from_start},
@@ -67,6 +77,10 @@ const struct torture_session torture_sessions[] = {
 	{.name = "lz4", .summary = "lz4", .producer = lz4, .consumer = from_start},
 	{.name = "drain", .summary = "lz4, and half of the records taken back",
 	 .producer = lz4, .consumer = from_start, .drains = true},
+	{.name = "idempotent", .summary = "an idempotent producer", .producer = idempotent,
+	 .consumer = from_start},
+	{.name = "transactional", .summary = "a transaction, with offsets of a group",
+	 .producer = transactional, .consumer = from_start, .transaction = true},
 	{.name = "broker", .summary = "the broker, in memory", .producer = quick,
 	 .consumer = from_start, .broker = true},
 	{.name = "data", .summary = "the broker, with a data directory", .producer = quick,
@@ -189,7 +203,8 @@ static void client_main(void *arg)
 
 /* --- the end --- */
 
-static void found(struct torture *t, int32_t partition, const struct klamm_record_view *view)
+static void found(struct torture *t, int32_t partition, const struct klamm_record_view *view,
+		  bool committed)
 {
 	int number = torture_number(t, view->value);
 	if (number < 0) {
@@ -198,58 +213,83 @@ static void found(struct torture *t, int32_t partition, const struct klamm_recor
 		return;
 	}
 	struct torture_record *r = &t->records[number];
-	r->logged++;
+	*(committed ? &r->visible : &r->logged) += 1;
 	if (r->outcomes > 0 && r->error == 0 && r->offset == view->offset &&
 	    r->partition != partition)
 		torture_complain(t, "record %d: in partition %d, told was %d\n", number,
 				 partition, r->partition);
 }
 
-static void read_log(struct torture *t, struct klamm_consumer *consumer, int32_t partition)
+static void read_log(struct torture *t, struct klamm_consumer *consumer, int32_t partition,
+		     bool committed)
 {
 	struct klamm_topic_partition one = {TORTURE_TOPIC, partition};
 	struct klamm_record_view view;
-	int64_t end = 0, next = 0, deadline = kl_sim_now(t->sim) + 60 * KL_SECOND;
-	klamm_broker_offsets(t->broker, TORTURE_TOPIC, partition, NULL, &end, NULL);
+	int64_t deadline = kl_sim_now(t->sim) + 60 * KL_SECOND;
 	if (klamm_consumer_assign(consumer, &one, 1, NULL) != 0)
 		abort();
-	while (next < end && kl_sim_now(t->sim) < deadline) {
+	while (!klamm_consumer_at_end(consumer, TORTURE_TOPIC, partition) &&
+	       kl_sim_now(t->sim) < deadline) {
 		struct klamm_batch *batch = NULL;
 		klamm_consumer_poll(consumer, 1000, &batch, NULL);
-		while (batch != NULL && klamm_batch_next(batch, &view) == 1) {
-			found(t, partition, &view);
-			next = view.offset + 1;
-		}
+		while (batch != NULL && klamm_batch_next(batch, &view) == 1)
+			found(t, partition, &view, committed);
 		klamm_batch_unref(batch);
 	}
-	if (next < end)
-		torture_complain(t, "partition %d: only %lld of %lld can be read\n",
-				 partition, (long long)next, (long long)end);
+	if (!klamm_consumer_at_end(consumer, TORTURE_TOPIC, partition))
+		torture_complain(t, "partition %d cannot be read to its end\n", partition);
+}
+
+static void read_logs(struct torture *t, struct klamm_loop *loop, bool committed)
+{
+	static const char *const only_committed[] = {
+		"auto.offset.reset", "earliest", "isolation.level", "read_committed", NULL};
+	struct klamm_conf *conf;
+	struct klamm_consumer *consumer;
+	if (!configure(t, committed ? only_committed : from_start, &conf) ||
+	    klamm_consumer_new(conf, loop, &consumer, NULL) != 0)
+		abort();
+	for (int32_t i = 0; i < TORTURE_PARTITIONS; i++)
+		read_log(t, consumer, i, committed);
+	klamm_consumer_close(consumer, 1000, NULL);
+	klamm_conf_free(conf);
 }
 
 static void reader_main(void *arg)
 {
 	struct torture *t = arg;
 	await(t, &t->ended);
-	struct klamm_conf *conf;
 	struct klamm_loop *loop;
-	struct klamm_consumer *consumer;
 	torture_end();
 	if (t->broker != NULL) {
-		if (!configure(t, from_start, &conf) || !make_loop(t, t->reader_node, &loop) ||
-		    klamm_consumer_new(conf, loop, &consumer, NULL) != 0)
+		if (!make_loop(t, t->reader_node, &loop))
 			abort();
-		for (int32_t i = 0; i < TORTURE_PARTITIONS; i++)
-			read_log(t, consumer, i);
-		klamm_consumer_close(consumer, 1000, NULL);
+		read_logs(t, loop, false);
+		if (t->session->transaction)
+			read_logs(t, loop, true);
 		klamm_loop_free(loop);
-		klamm_conf_free(conf);
 	}
 	t->read = true;
 }
 
+/* All of it or nothing, and all when the commit was answered. */
+static void check_transaction(struct torture *t)
+{
+	unsigned taken = 0, visible = 0;
+	for (int i = 0; i < TORTURE_RECORDS; i++) {
+		taken += t->records[i].queued;
+		visible += t->records[i].visible;
+	}
+	if (visible != taken && (visible != 0 || t->committed))
+		torture_complain(t, "%s, and %u of its %u records can be read\n",
+				 t->committed ? "committed" : "perhaps committed", visible,
+				 taken);
+}
+
 static void check(struct torture *t)
 {
+	if (t->session->transaction)
+		check_transaction(t);
 	for (int i = 0; i < TORTURE_RECORDS; i++) {
 		const struct torture_record *r = &t->records[i];
 		if (r->outcomes != (r->queued ? 1 : 0))
