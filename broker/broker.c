@@ -144,6 +144,31 @@ static int parse_listen(struct klamm_broker *broker, const char *text, int32_t *
 	return 0;
 }
 
+static int take_racks(struct klamm_broker *broker, const char *racks, struct klamm_error *err)
+{
+	if (racks == NULL)
+		return 0;
+	size_t n = strlen(racks);
+	if (n == 0 || racks[0] == ',' || racks[n - 1] == ',' || strstr(racks, ",,") != NULL)
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"racks \"%s\": must be names, comma separated", racks);
+	broker->racks = strdup(racks);
+	return broker->racks != NULL
+		       ? 0
+		       : kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a broker");
+}
+
+/* The i-th of the names, which begin again behind the last one. */
+static struct kl_str rack_of(const char *racks, int32_t i)
+{
+	const char *p = racks;
+	for (; i > 0; i--) {
+		const char *comma = strchr(p, ',');
+		p = comma != NULL ? comma + 1 : racks;
+	}
+	return (struct kl_str){p, (int32_t)strcspn(p, ",")};
+}
+
 static bool is_everywhere(const char *host)
 {
 	return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
@@ -177,7 +202,10 @@ static int take_options(struct klamm_broker *broker,
 		if (rc != 0)
 			return rc;
 	}
-	o->listen = o->advertise = o->sasl = o->users = NULL;
+	rc = take_racks(broker, o->racks, err);
+	if (rc != 0)
+		return rc;
+	o->listen = o->advertise = o->sasl = o->users = o->racks = NULL;
 	o->config = NULL;
 	if (o->data_dir != NULL && o->null)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
@@ -208,6 +236,7 @@ static int take_options(struct klamm_broker *broker,
 		node->broker = broker;
 		node->id = i + 1;
 		node->port = port != 0 ? (uint16_t)(port + i) : 0;
+		node->rack = broker->racks != NULL ? rack_of(broker->racks, i) : KL_STR_NULL;
 		kl_list_init(&node->conns);
 	}
 	return 0;
@@ -466,6 +495,7 @@ void klamm_broker_free(struct klamm_broker *broker)
 	free(broker->nodes);
 	free(broker->data_dir);
 	free(broker->listen_host);
+	free(broker->racks);
 	free(broker->host);
 	free(broker->address);
 	free(broker);

@@ -25,6 +25,7 @@ struct kl_dev_node {
 	struct klamm_broker *broker;
 	int32_t id;
 	uint16_t port;
+	struct kl_str rack; /* null = none */
 	struct kl_watch listener; /* sock NULL: it is stopped */
 	struct kl_timer again;    /* accept again, after descriptors ran out */
 	struct kl_list conns;
@@ -42,7 +43,7 @@ struct klamm_broker {
 	struct klamm_broker_options options; /* the defaults filled in; no borrowed texts */
 	char *listen_host, *host;            /* to bind, to tell clients */
 	char *address;
-	char *data_dir; /* of the options */
+	char *data_dir, *racks; /* of the options */
 	struct klamm_uuid cluster_uuid;
 	char cluster_id[KL_UUID_TEXT];
 	struct kl_dev_node *nodes; /* options.nodes of them, node i has id i + 1 */

@@ -39,6 +39,7 @@ void kl_dev_describe_cluster(struct kl_dev_call *call)
 		out->broker_id = node->id;
 		out->host = kl_dev_node_host(node);
 		out->port = node->port;
+		out->rack = node->rack;
 		out->is_fenced = fenced;
 	}
 	struct kl_dev_node *controller = kl_dev_controller(broker);

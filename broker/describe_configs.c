@@ -18,6 +18,7 @@ enum {
 };
 enum {
 	TYPE_BOOLEAN = 1,
+	TYPE_STRING = 2,
 	TYPE_INT = 3,
 	TYPE_LIST = 7,
 };
@@ -119,6 +120,16 @@ static void put_setting(struct describe *d, const struct klamm_option *row)
 			->read_only = true;
 }
 
+static void put_rack(struct describe *d, struct kl_str rack)
+{
+	const char *text = rack.len > 0 ? kl_arena_text(&d->call->arena, rack.p,
+							 (size_t)rack.len)
+					: NULL;
+	put(d, "broker.rack", text, text == NULL ? SOURCE_DEFAULT : SOURCE_STATIC_BROKER,
+	    TYPE_STRING)
+		->read_only = true;
+}
+
 /* klamm.fault holds for all nodes; klamm.fault.hits counts for each of them, in the same
  * order. */
 static bool put_faults(struct describe *d)
@@ -161,13 +172,15 @@ static bool describe_broker(struct describe *d)
 		return true;
 	}
 	d->broker_told = true;
-	if (!reserve(d, 10 + KL_DEV_SETTING_ROWS))
+	if (!reserve(d, 11 + KL_DEV_SETTING_ROWS))
 		return false;
 	put_number(d, "node.id", node->id, -1);
 	put_number(d, "num.partitions", o->partitions, 1);
 	put_number(d, "default.replication.factor", o->replicas, 1);
 	put_number(d, "message.max.bytes", o->message_max_bytes, 1048588);
 	put_number(d, "min.insync.replicas", 1, 1);
+	if (is_wanted(d, "broker.rack"))
+		put_rack(d, node->rack);
 	if (is_wanted(d, "auto.create.topics.enable"))
 		put(d, "auto.create.topics.enable", o->no_auto_create ? "false" : "true",
 		    o->no_auto_create ? SOURCE_STATIC_BROKER : SOURCE_DEFAULT,

@@ -25,6 +25,7 @@ static bool put_brokers(struct metadata *m)
 		out->node_id = node->id;
 		out->host = kl_dev_node_host(node);
 		out->port = node->port;
+		out->rack = node->rack;
 	}
 	return true;
 }

@@ -11,6 +11,7 @@
 
 struct options {
 	const char *listen, *advertise, *ready_file, *data_dir, *sasl, *users;
+	const char *racks;
 	int64_t reauth;
 	int32_t nodes, partitions, replicas, message_max;
 	int64_t memory, retention_check;
@@ -34,6 +35,8 @@ static const struct cli_option rows[] = {
 	 "how often old segments are looked for (300000)"},
 	{'n', "nodes", "N", CLI_INT32, AT(nodes), 1, 1000,
 	 "brokers to pretend to be (1)"},
+	{0, "racks", "RACK,...", CLI_TEXT, AT(racks), 0, 0,
+	 "their broker.rack, in turn (none)"},
 	{'t', "topic", "NAME[:PARTITIONS]", CLI_LIST, AT(topics), 0, 0,
 	 "make a topic first; may be repeated"},
 	{'p', "partitions", "N", CLI_INT32, AT(partitions), 1, 10000,
@@ -152,6 +155,7 @@ static int serve(struct klamm_loop *loop, const struct options *o)
 		.data_dir = o->data_dir,
 		.retention_check_ms = o->retention_check,
 		.config = config.v,
+		.racks = o->racks,
 	};
 	struct klamm_broker *broker;
 	struct klamm_error err;

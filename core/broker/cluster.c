@@ -33,6 +33,13 @@ struct kl_node *kl_cluster_node(struct kl_cluster *cluster, int32_t id)
 	return broker != NULL ? &broker->node : NULL;
 }
 
+const char *kl_cluster_rack(struct kl_cluster *cluster, int32_t id)
+{
+	struct kl_broker *broker = NULL;
+	HASH_FIND_INT(cluster->brokers, &id, broker);
+	return broker != NULL ? broker->rack : NULL;
+}
+
 struct kl_node *kl_cluster_controller(struct kl_cluster *cluster)
 {
 	return kl_cluster_node(cluster, cluster->controller_id);

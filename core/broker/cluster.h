@@ -108,6 +108,8 @@ bool kl_cluster_leader_hint(struct kl_cluster *cluster, struct kl_topic_info *to
 
 /* NULL: no broker of that id is known. */
 struct kl_node *kl_cluster_node(struct kl_cluster *cluster, int32_t id);
+/* What it says of its rack; NULL: nothing, or it is not known. */
+const char *kl_cluster_rack(struct kl_cluster *cluster, int32_t id);
 struct kl_node *kl_cluster_controller(struct kl_cluster *cluster); /* may be NULL */
 /* The broker with the least to do, a bootstrap server while no other is usable; NULL: every
  * address has to wait for its backoff. */

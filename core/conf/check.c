@@ -96,6 +96,26 @@ static void check_auto_commit(struct rules *r)
 		     "enable.auto.commit = true: needs a group.id to commit for");
 }
 
+/* KIP-1123, and KIP-392, of which consumers know nothing yet: a broker that told them of a
+ * near replica would get no Fetch for it. */
+static void check_rack(struct rules *r)
+{
+	const struct kl_settings *s = &r->s;
+	if (s->role == KLAMM_ROLE_ADMIN)
+		return;
+	bool blank = s->client_rack[strspn(s->client_rack, " \t")] == '\0';
+	if (s->role == KLAMM_ROLE_PRODUCER && s->partitioner_rack_aware && blank)
+		tell(r, true, "partitioner.rack.aware",
+		     "partitioner.rack.aware = true: needs a client.rack");
+	char text[200];
+	snprintf(text, sizeof(text),
+		 "client.rack = %.100s: is not supported for consumers by this version of "
+		 "klamm",
+		 s->client_rack);
+	if (s->role == KLAMM_ROLE_CONSUMER && !blank)
+		tell(r, true, "client.rack", text);
+}
+
 /* KIP-98, KIP-679: what idempotence needs, where it was asked for. */
 static void check_idempotence(struct rules *r)
 {
@@ -149,6 +169,7 @@ int klamm_conf_check(const struct klamm_conf *conf, int32_t roles,
 			check_delivery(&r);
 			check_auto_commit(&r);
 			check_idempotence(&r);
+			check_rack(&r);
 			check_orders(&r);
 		}
 		kl_arena_free(&arena);

@@ -47,10 +47,10 @@ static const struct kl_conf_row rows[] = {
 		.option = {.name = "client.rack", .type = KLAMM_OPTION_STRING,
 			   .offset = AT(client_rack), .def = "",
 			   .doc = "Where this client stands, in the words of the "
-				  "brokers' broker.rack, so that it may read from a "
-				  "near replica (KIP-392)."},
+				  "brokers' broker.rack: see partitioner.rack.aware. "
+				  "Consumers, which would read from a near replica "
+				  "(KIP-392), do not take it yet."},
 		.roles = KLAMM_ROLE_PRODUCER | KLAMM_ROLE_CONSUMER,
-		.status = KL_STATUS_NOT_YET,
 	},
 	{
 		.option = {.name = "client.dns.lookup", .type = KLAMM_OPTION_ENUM,

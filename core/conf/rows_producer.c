@@ -194,10 +194,11 @@ static const struct kl_conf_row rows[] = {
 	},
 	{
 		.option = {.name = "partitioner.rack.aware", .type = KLAMM_OPTION_BOOL,
-			   .def = "false",
-			   .doc = "Whether records without a key favour partitions "
-				  "whose leader is in client.rack (KIP-1123)."},
-		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_NOT_YET,
+			   .offset = AT(partitioner_rack_aware), .def = "false",
+			   .doc = "Whether records without a key go to partitions whose "
+				  "leader is in client.rack, as long as there are such "
+				  "(KIP-1123)."},
+		.roles = KLAMM_ROLE_PRODUCER,
 	},
 	{
 		.option = {.name = "transactional.id", .type = KLAMM_OPTION_STRING,

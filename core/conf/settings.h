@@ -119,6 +119,7 @@ struct kl_settings {
 	int32_t max_request_size;
 	bool partitioner_adaptive_partitioning_enable;
 	int64_t partitioner_availability_timeout_ms; /* 0 = off */
+	bool partitioner_rack_aware;
 	const char *partitioner_class;		     /* plugin name */
 	bool partitioner_ignore_keys;
 	int32_t retries;

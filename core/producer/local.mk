@@ -16,6 +16,7 @@ libklamm_la_SOURCES += \
 	%D%/sequence.c %D%/sequence.h \
 	%D%/serialize.c %D%/serialize.h \
 	%D%/split.c %D%/split.h \
+	%D%/sticky.c \
 	%D%/topic.c \
 	%D%/txn.c %D%/txn.h \
 	%D%/txn_call.c \

@@ -67,6 +67,7 @@ struct kl_partition {
 	atomic_bool dirty;
 	/* What the sticky choice looks at. */
 	atomic_bool no_leader;
+	atomic_bool is_near; /* its leader is in client.rack */
 	atomic_uint queued;           /* batches sealed, without an outcome */
 	_Atomic int64_t stuck_since;  /* its first batch waits, sent or not; 0 = none does */
 

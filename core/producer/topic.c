@@ -255,12 +255,22 @@ static bool list_available(struct klamm_topic *topic, const struct kl_topic_info
 	return true;
 }
 
+static bool is_near(struct klamm_producer *p, int32_t leader)
+{
+	if (leader < 0 || !p->settings->partitioner_rack_aware)
+		return false;
+	const char *rack = kl_cluster_rack(&p->cluster, leader);
+	return rack != NULL && strcmp(rack, p->settings->client_rack) == 0;
+}
+
 static void mark_leaders(struct klamm_topic *topic, const struct kl_topic_info *info)
 {
 	struct kl_partition **table = atomic_load(&topic->partitions);
-	for (int32_t i = 0; i < topic->table_count; i++)
-		atomic_store(&table[i]->no_leader, i >= info->partition_count ||
-							   info->partitions[i].leader < 0);
+	for (int32_t i = 0; i < topic->table_count; i++) {
+		int32_t leader = i < info->partition_count ? info->partitions[i].leader : -1;
+		atomic_store(&table[i]->no_leader, leader < 0);
+		atomic_store(&table[i]->is_near, is_near(topic->producer, leader));
+	}
 }
 
 void kl_topic_update(struct klamm_producer *p, struct kl_topic_info *info)
@@ -406,86 +416,4 @@ int klamm_producer_partitions_for(struct klamm_producer *p, const char *name,
 		*count_out = atomic_load(&topic->partition_count);
 	klamm_topic_unref(topic);
 	return rc;
-}
-
-/* splitmix64 over a counter: any thread, no lock, repeatable from the seed. */
-static uint64_t next_random(struct klamm_topic *topic)
-{
-	uint64_t v = atomic_fetch_add_explicit(&topic->random, 0x9e3779b97f4a7c15u,
-					       memory_order_relaxed);
-	v = (v ^ (v >> 30)) * 0xbf58476d1ce4e5b9u;
-	v = (v ^ (v >> 27)) * 0x94d049bb133111ebu;
-	return v ^ (v >> 31);
-}
-
-/* How much of the records without a key a partition gets: as much more as fewer batches of its
- * wait (KIP-794); 0 = none. */
-static uint64_t weight(const struct klamm_producer *p, const struct kl_partition *part,
-		       unsigned longest, int64_t stuck_before)
-{
-	if (atomic_load_explicit(&part->no_leader, memory_order_relaxed))
-		return 0;
-	int64_t stuck = atomic_load_explicit(&part->stuck_since, memory_order_relaxed);
-	if (stuck != 0 && stuck < stuck_before)
-		return 0;
-	if (!p->settings->partitioner_adaptive_partitioning_enable)
-		return 1;
-	unsigned queued = atomic_load_explicit(&part->queued, memory_order_relaxed);
-	return 1 + longest - kl_min(queued, longest);
-}
-
-static unsigned longest_queue(struct kl_partition **table, int32_t count)
-{
-	unsigned longest = 0;
-	for (int32_t i = 0; i < count; i++)
-		longest = kl_max(longest, atomic_load_explicit(&table[i]->queued,
-							       memory_order_relaxed));
-	return longest;
-}
-
-bool kl_topic_stays(const struct klamm_topic *topic, int32_t index, size_t need)
-{
-	const struct klamm_producer *p = topic->producer;
-	struct kl_partition **table = atomic_load(&topic->partitions);
-	int64_t patience = p->settings->partitioner_availability_timeout_ms;
-	int64_t stuck_before = patience > 0 ? p->os->now(p->os) - patience * KL_MS : 0;
-	return atomic_load_explicit(&topic->sticky, memory_order_relaxed) == index &&
-	       weight(p, table[index], 0, stuck_before) > 0 &&
-	       atomic_load_explicit(&topic->sticky_bytes, memory_order_relaxed) + need <
-		       (uint64_t)p->settings->batch_size;
-}
-
-int32_t kl_topic_pick_sticky(struct klamm_topic *topic, int32_t count)
-{
-	const struct klamm_producer *p = topic->producer;
-	struct kl_partition **table = atomic_load(&topic->partitions);
-	int32_t last = atomic_load_explicit(&topic->sticky, memory_order_relaxed);
-	int64_t patience = p->settings->partitioner_availability_timeout_ms;
-	int64_t stuck_before = patience > 0 ? p->os->now(p->os) - patience * KL_MS : 0;
-	unsigned longest = longest_queue(table, count);
-	uint64_t random = next_random(topic), total = 0;
-	for (int32_t i = 0; i < count; i++)
-		if (i != last)
-			total += weight(p, table[i], longest, stuck_before);
-	/* Another than the last, where that is possible. */
-	int32_t choice = (int32_t)(random % (uint64_t)count);
-	if (total == 0) {
-		if (last >= 0 && last < count &&
-		    weight(p, table[last], longest, stuck_before) > 0)
-			choice = last;
-	} else {
-		uint64_t at = random % total;
-		for (int32_t i = 0; i < count; i++) {
-			uint64_t w = i != last ? weight(p, table[i], longest, stuck_before)
-					       : 0;
-			if (at < w) {
-				choice = i;
-				break;
-			}
-			at -= w;
-		}
-	}
-	atomic_store_explicit(&topic->sticky, choice, memory_order_relaxed);
-	atomic_store_explicit(&topic->sticky_bytes, 0, memory_order_relaxed);
-	return choice;
 }

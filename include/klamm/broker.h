@@ -73,6 +73,9 @@ struct klamm_broker_options {
 	/* Settings of Kafka's brokers, "transaction.version=1", behind the last one a NULL;
 	 * copied. docs/DEVBROKER.md lists those that this one has. NULL = none. */
 	const char *const *config;
+	/* broker.rack of the nodes, comma separated: "a,b" puts node 1 into a, node 2 into b,
+	 * node 3 into a again, and so on; copied. NULL = no node has one. */
+	const char *racks;
 };
 
 /* Returns when every node listens. INVALID_ARGUMENT: an option makes no sense, or what is in

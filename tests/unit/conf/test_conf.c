@@ -127,8 +127,6 @@ static const struct {
 	 "sasl.kerberos.service.name?"},
 	{"group_instance_id", "g",
 	 "group_instance_id = g is not supported by this version of klamm"},
-	{"partitioner.rack.aware", "true",
-	 "partitioner.rack.aware = true is not supported by this version of klamm"},
 	{"security.protocol", "ssl",
 	 "security.protocol = ssl is not supported by this version of "
 	 "klamm"},
