@@ -526,8 +526,8 @@ int klamm_producer_close(struct klamm_producer *p, int64_t timeout_ms,
 	int64_t deadline = kl_os_deadline_ms(p->os, timeout_ms);
 	/* A transaction that is open is over: its records are not sent any more. */
 	if (kl_producer_is_transactional(p))
-		kl_txn_leave(p, deadline);
-	if (!flush_until(p, deadline))
+		rc = kl_txn_leave(p, deadline, err);
+	if (!flush_until(p, deadline) && rc == 0)
 		rc = kl_error(err, KLAMM_ERR_TIMED_OUT,
 			      "the producer was closed with records that have no "
 			      "acknowledgement");

@@ -168,8 +168,8 @@ void kl_txn_refused(struct klamm_producer *p, struct kl_coordinator *coordinator
 
 /* --- txn_call.c --- */
 /* Before the producer is closed, on the application's thread: what is open is aborted, what
- * ends is waited for. */
-void kl_txn_leave(struct klamm_producer *p, int64_t deadline);
+ * ends is waited for. TIMED_OUT. */
+int kl_txn_leave(struct klamm_producer *p, int64_t deadline, struct klamm_error *err);
 /* Why a transactional producer takes no records [any thread]. */
 int kl_txn_explain(struct klamm_producer *p, struct klamm_error *err);
 

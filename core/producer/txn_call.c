@@ -232,16 +232,27 @@ int klamm_producer_abort_transaction(struct klamm_producer *p, int64_t timeout_m
 	return rc != 0 ? rc : run(p, KL_TXN_CALL_ABORT, NULL, timeout_ms, err);
 }
 
-void kl_txn_leave(struct klamm_producer *p, int64_t deadline)
+int kl_txn_leave(struct klamm_producer *p, int64_t deadline, struct klamm_error *err)
 {
 	kl_mutex_lock(&p->mutex);
 	enum kl_txn_state state = p->txn.state;
 	kl_mutex_unlock(&p->mutex);
+	struct klamm_error why;
+	int rc = 0;
 	if (state == KL_TXN_COMMITTING)
-		run_until(p, KL_TXN_CALL_COMMIT, NULL, deadline, NULL);
+		rc = run_until(p, KL_TXN_CALL_COMMIT, NULL, deadline, &why);
 	else if (state == KL_TXN_OPEN || state == KL_TXN_ABORTABLE ||
 		 state == KL_TXN_ABORTING)
-		run_until(p, KL_TXN_CALL_ABORT, NULL, deadline, NULL);
+		rc = run_until(p, KL_TXN_CALL_ABORT, NULL, deadline, &why);
+	if (rc != KLAMM_ERR_TIMED_OUT)
+		return 0; /* it has ended, or this producer cannot end it */
+	kl_error(err, rc,
+		 "the producer was closed before its transaction had an end, which it gets "
+		 "after transaction.timeout.ms at the latest; %.300s",
+		 why.text);
+	if (err != NULL)
+		err->outcome = why.outcome;
+	return rc;
 }
 
 int kl_txn_explain(struct klamm_producer *p, struct klamm_error *err)

@@ -221,10 +221,10 @@ void klamm_producer_queue(const struct klamm_producer *producer, uint64_t *recor
 
 /* Flush for up to timeout_ms, fail what is left (CLOSED, with its outcome), run its
  * callbacks, and free the producer whatever happens. An open transaction is aborted
- * first. TIMED_OUT: something was left. Handles of topics and futures stay valid until
- * they are freed. Senders that wait in other threads come back with CLOSED; nobody may
- * begin a call any more. Inside a callback WOULD_BLOCK, and nothing is freed; so in a
- * forked child (FORKED). */
+ * first. TIMED_OUT: something was left, records or a transaction without an end. Handles of
+ * topics and futures stay valid until they are freed. Senders that wait in other threads come
+ * back with CLOSED; nobody may begin a call any more. Inside a callback WOULD_BLOCK, and
+ * nothing is freed; so in a forked child (FORKED). */
 int klamm_producer_close(struct klamm_producer *producer, int64_t timeout_ms,
 			 struct klamm_error *err);
 

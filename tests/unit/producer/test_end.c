@@ -111,6 +111,85 @@ START_TEST(close_with_a_dead_broker)
 }
 END_TEST
 
+/* What expires is counted, and what was refused when no try was left. */
+START_TEST(flush_counts_what_ran_out)
+{
+	struct klamm_producer *producer = world_producer(
+		NULL, "linger.ms=0", "enable.idempotence=false",
+		_i == 0 ? "retries=2" : "delivery.timeout.ms=200", "request.timeout.ms=100",
+		NULL);
+	int32_t fault = world_fault((struct klamm_broker_fault){
+		.api = 0, .topic = "t", .partition = 0, .count = -1,
+		.action = _i < 2 ? KLAMM_BROKER_ERROR : KLAMM_BROKER_SILENCE,
+		.error = KLAMM_ERR_NOT_LEADER_OR_FOLLOWER});
+	for (int i = 0; i < 40; i++)
+		world_send(producer, "t", 0, NULL, "v", NULL);
+	ck_assert_uint_eq(world_flush(producer), 40);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	ck_assert_int_gt(klamm_broker_fault_hits(world_broker, fault), 0);
+	world_close(producer);
+}
+END_TEST
+
+/* --- without any broker close() obeys its deadline, whatever is under way --- */
+
+enum { RECORDS_ONLY, OPEN_TXN, COMMIT, INIT, KINDS };
+
+static void lose_all(bool silent)
+{
+	struct klamm_error err;
+	if (silent)
+		world_fault((struct klamm_broker_fault){.api = -1, .count = -1,
+							.action = KLAMM_BROKER_SILENCE});
+	else
+		ck_assert_int_eq(klamm_broker_node_stop(world_broker, 1, true, &err), 0);
+}
+
+START_TEST(close_obeys_its_deadline)
+{
+	int kind = _i % KINDS;
+	bool silent = _i >= KINDS;
+	struct klamm_error err;
+	struct world_end first = {0}, last = {0};
+	struct klamm_producer *producer = world_telling(
+		NULL, "linger.ms=0",
+		kind == RECORDS_ONLY ? "client.id=x" : "transactional.id=x", NULL);
+	if (kind == INIT) {
+		lose_all(silent);
+		ck_assert_int_eq(klamm_producer_init_transactions(producer, 50, &err),
+				 KLAMM_ERR_TIMED_OUT);
+	} else if (kind != RECORDS_ONLY) {
+		ck_assert_int_eq(klamm_producer_init_transactions(producer, PATIENCE, &err),
+				 0);
+		ck_assert_int_eq(klamm_producer_begin_transaction(producer, &err), 0);
+	}
+	if (kind != INIT) {
+		world_send(producer, "t", 0, NULL, "v", &first);
+		ck_assert_uint_eq(world_flush(producer), 0);
+		lose_all(silent);
+		world_send(producer, "t", 0, NULL, "v", &last);
+	}
+	if (kind == COMMIT)
+		ck_assert_int_eq(klamm_producer_commit_transaction(producer, 50, &err),
+				 KLAMM_ERR_TIMED_OUT);
+	int64_t before = world_ms();
+	int rc = klamm_producer_close(producer, 100, &err);
+	ck_assert_int_lt(world_ms() - before, 15000); /* less than request.timeout.ms */
+	if (kind == INIT) {
+		ck_assert_int_eq(rc, 0); /* nothing was left */
+		return;
+	}
+	ck_assert_int_eq(rc, KLAMM_ERR_TIMED_OUT);
+	ck_assert_int_eq(err.code, KLAMM_ERR_TIMED_OUT);
+	ck_assert_int_eq(strstr(err.text, "transaction.timeout.ms") != NULL,
+			 kind != RECORDS_ONLY);
+	ck_assert_int_eq(first.told, 1);
+	ck_assert_int_eq(first.error, 0);
+	ck_assert_int_eq(last.told, 1);
+	ck_assert_int_ne(last.error, 0);
+}
+END_TEST
+
 struct waiter {
 	struct klamm_producer *producer;
 	struct klamm_topic *topic;
@@ -205,6 +284,10 @@ UNIT_SUITE(end)
 	unit_add_fixture(s, close_delivers_what_is_left, set_up, world_down);
 	unit_add_case(s, "close_with_a_dead_broker", close_with_a_dead_broker, set_up,
 		      world_down, 2);
+	unit_add_case(s, "flush_counts_what_ran_out", flush_counts_what_ran_out, set_up,
+		      world_down, 3);
+	unit_add_case(s, "close_obeys_its_deadline", close_obeys_its_deadline, set_up,
+		      world_down, 2 * KINDS);
 	unit_add_fixture(s, close_lets_senders_out, set_up, world_down);
 	unit_add_loop(s, close_does_not_wait_for_the_resolver, 2);
 	return s;
