@@ -133,7 +133,9 @@ static int prepare(struct klamm_broker *broker, const struct options *o)
 
 static int serve(struct klamm_loop *loop, const struct options *o)
 {
-	struct cli_list config = o->config;
+	struct cli_list config = {0}; /* a list of its own: this one ends with NULL */
+	for (size_t i = 0; i < o->config.n; i++)
+		cli_list_add(&config, o->config.v[i]);
 	cli_list_add(&config, NULL);
 	struct klamm_broker_options options = {
 		.size = sizeof(options),
@@ -159,7 +161,9 @@ static int serve(struct klamm_loop *loop, const struct options *o)
 	};
 	struct klamm_broker *broker;
 	struct klamm_error err;
-	if (klamm_broker_new(&options, &broker, &err) != 0) {
+	int made = klamm_broker_new(&options, &broker, &err);
+	free(config.v);
+	if (made != 0) {
 		/* An address or a directory that cannot be had is a wrong option. */
 		int status = cli_error(&err);
 		return status == CLI_FAILED ? CLI_USAGE : status;
