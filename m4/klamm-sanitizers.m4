@@ -24,6 +24,7 @@ AS_IF([test "$enable_fuzz" = yes],
       CFLAGS=$kl_save_CFLAGS])
    AS_IF([test "$kl_cv_fuzzer" = no],
      [AC_MSG_ERROR([--enable-fuzz needs clang with libFuzzer: CC=clang])])])
+AM_CONDITIONAL([TSAN], [test "$enable_tsan" = yes])
 AM_CONDITIONAL([FUZZ], [test "$enable_fuzz" = yes])
 AC_SUBST([SAN_CFLAGS])
 AM_CONDITIONAL([SANITIZED], [test -n "$SAN_CFLAGS"])

@@ -356,9 +356,12 @@ UNIT_SUITE(producers)
 	unit_add_fixture(s, checks_markers, empty, forget);
 	unit_add_fixture(s, keeps_transactions_whole, empty, forget);
 	unit_add_fixture(s, remembers_what_is_verified, empty, forget);
-	unit_add_fixture(s, expires_them, wire_up, wire_down);
 	unit_add_fixture(s, outlives_the_broker, files_up, wire_down);
 	unit_add_fixture(s, answers_a_repeated_batch_as_kafka_does, wire_up, wire_down);
 	unit_add_fixture(s, gives_ids, wire_up, wire_down);
+	/* A broker of our own, whose settings make it quick. */
+	if (peer_is_foreign())
+		return s;
+	unit_add_fixture(s, expires_them, wire_up, wire_down);
 	return s;
 }

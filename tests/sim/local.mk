@@ -47,4 +47,8 @@ check_PROGRAMS += %D%/torture
 %C%_torture_LDADD = $(%C%_sim_LDADD)
 
 dist_check_SCRIPTS += %D%/bugs.test
-TESTS += %D%/sim %D%/torture %D%/bugs.test
+TESTS += %D%/sim %D%/bugs.test
+if !TSAN
+# It stands in for malloc(), as ThreadSanitizer does.
+TESTS += %D%/torture
+endif

@@ -17,7 +17,7 @@ static struct {
 	unsigned char id; /* another topic of the same name */
 	int top_error;
 	int other_id, other_port; /* a second broker; id 0 = none */
-	bool no_brokers, silent;
+	_Atomic bool no_brokers, silent;
 	_Atomic int asked;
 } says;
 

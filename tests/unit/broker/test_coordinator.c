@@ -20,10 +20,10 @@ static struct klamm_error why;
 
 /* What FindCoordinator is answered. */
 static struct {
-	int error, errors_left; /* an error for so many answers; -1 = for ever */
+	_Atomic int error, errors_left; /* an error for so many answers; -1 = for ever */
 	const char *words;
-	int id, port; /* 0 = the script's own */
-	bool silent, leave_out;
+	_Atomic int id, port; /* 0 = the script's own */
+	_Atomic bool silent, leave_out;
 	/* --- and what was asked --- */
 	_Atomic int asked, version, type, right_key;
 	_Atomic int64_t last_ms;

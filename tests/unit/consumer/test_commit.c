@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Committed offsets: stored and read by every version, retried, in order, by themselves, and
  * where partitions begin. The coordinator is a script that keeps them. */
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -10,7 +11,8 @@
 static struct script script;
 static struct klamm_consumer *consumer;
 
-/* What the script keeps. Its thread writes; the test reads after an answer. */
+/* What the script keeps; a place, once made, stays. */
+static pthread_mutex_t keeping = PTHREAD_MUTEX_INITIALIZER;
 static struct kept {
 	char topic[32];
 	int32_t partition, epoch;
@@ -22,7 +24,7 @@ static _Atomic int kept_count;
 /* What it does, and what it saw. */
 static struct {
 	int commit_error, commit_errors_left; /* of each partition */
-	int fetch_error, fetch_errors_left;
+	_Atomic int fetch_error, fetch_errors_left;
 	bool for_partition; /* the error of OffsetFetch, not for the group */
 	int bad_partition;  /* only this one has the error; -1 = all */
 	bool leave_out, other_group;
@@ -43,6 +45,7 @@ static struct kept *place(struct kl_str topic, int32_t partition)
 static void keep(const char *topic, int32_t partition, int64_t offset, int32_t epoch,
 		 const char *note)
 {
+	pthread_mutex_lock(&keeping);
 	struct kept *kept = place(kl_str(topic), partition);
 	if (kept == NULL)
 		kept = &store[kept_count++];
@@ -51,12 +54,24 @@ static void keep(const char *topic, int32_t partition, int64_t offset, int32_t e
 	kept->partition = partition;
 	kept->offset = offset;
 	kept->epoch = epoch;
+	pthread_mutex_unlock(&keeping);
+}
+
+/* A copy; false: there is none. */
+static bool find_kept(struct kl_str topic, int32_t partition, struct kept *out)
+{
+	pthread_mutex_lock(&keeping);
+	const struct kept *kept = place(topic, partition);
+	if (kept != NULL)
+		*out = *kept;
+	pthread_mutex_unlock(&keeping);
+	return kept != NULL;
 }
 
 static int64_t kept_offset(const char *topic, int32_t partition)
 {
-	const struct kept *kept = place(kl_str(topic), partition);
-	return kept != NULL ? kept->offset : -1;
+	struct kept kept;
+	return find_kept(kl_str(topic), partition, &kept) ? kept.offset : -1;
 }
 
 /* Topics are "t" and "u". */
@@ -129,7 +144,9 @@ static struct kl_offset_fetch_response_group_partition read_one(const char *name
 								int32_t partition,
 								int version)
 {
-	const struct kept *kept = place(kl_str(name), partition);
+	static struct kept copies[16]; /* until the answer is written */
+	struct kept *kept = &copies[partition % kl_countof(copies)];
+	bool found = find_kept(kl_str(name), partition, kept);
 	bool bad = says.for_partition && is_bad(says.fetch_errors_left, partition);
 	struct kl_offset_fetch_response_group_partition to = {
 		.partition_index = partition,
@@ -139,7 +156,7 @@ static struct kl_offset_fetch_response_group_partition read_one(const char *name
 	};
 	if (bad) {
 		to.error_code = (int16_t)says.fetch_error;
-	} else if (kept != NULL) {
+	} else if (found) {
 		to.committed_offset = kept->offset;
 		to.committed_leader_epoch = kept->epoch;
 		to.metadata = kl_str(kept->note);
