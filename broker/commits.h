@@ -9,6 +9,10 @@
 /* 0, UNKNOWN_TOPIC_OR_PARTITION or, by its id, UNKNOWN_TOPIC_ID. */
 int kl_dev_commit_topic(struct kl_dev_call *call, bool by_id, struct kl_str name,
 			const struct klamm_uuid *id, struct kl_dev_topic **topic_out);
+/* What is wrong with one of its partitions, a fault or rc, which the function above said; 0 =
+ * nothing. */
+int kl_dev_commit_error(struct kl_dev_call *call, struct kl_dev_topic *topic,
+			struct kl_str name, int32_t index, int rc);
 /* 0 or OFFSET_METADATA_TOO_LARGE. */
 int kl_dev_commit_check(const struct klamm_broker *broker, struct kl_str metadata);
 /* Who says that it is a member of a group is wrong: UNKNOWN_MEMBER_ID or, where there is no

@@ -22,6 +22,18 @@ static int32_t java_length(struct kl_str s)
 	return n;
 }
 
+int kl_dev_commit_error(struct kl_dev_call *call, struct kl_dev_topic *topic,
+			struct kl_str name, int32_t index, int rc)
+{
+	int error = kl_dev_topic_error(call, topic != NULL ? kl_dev_topic_name(topic) : name,
+				       index);
+	if (error == 0)
+		error = rc;
+	if (error == 0 && kl_dev_partition(topic, index) == NULL)
+		error = KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+	return error;
+}
+
 int kl_dev_commit_check(const struct klamm_broker *broker, struct kl_str metadata)
 {
 	return java_length(metadata) > broker->limits.offset_metadata_max
@@ -120,13 +132,7 @@ static bool check(struct kl_dev_call *call, struct kl_offset_commit_response *re
 		out->partitions_n = (int32_t)m;
 		for (size_t k = 0; k < m; k++) {
 			int32_t index = asked->partitions[k].partition_index;
-			int error = kl_dev_topic_error(
-				call, topic != NULL ? kl_dev_topic_name(topic) : asked->name,
-				index);
-			if (error == 0)
-				error = rc;
-			if (error == 0 && kl_dev_partition(topic, index) == NULL)
-				error = KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+			int error = kl_dev_commit_error(call, topic, asked->name, index, rc);
 			out->partitions[k].partition_index = index;
 			out->partitions[k].error_code = (int16_t)error;
 			*any_out |= error == 0;

@@ -65,13 +65,7 @@ static bool check(struct kl_dev_call *call, struct work *work)
 		out->partitions_n = (int32_t)m;
 		for (size_t k = 0; k < m; k++) {
 			int32_t index = asked->partitions[k].partition_index;
-			int error = kl_dev_topic_error(
-				call, topic != NULL ? kl_dev_topic_name(topic) : asked->name,
-				index);
-			if (error == 0)
-				error = rc;
-			if (error == 0 && kl_dev_partition(topic, index) == NULL)
-				error = KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+			int error = kl_dev_commit_error(call, topic, asked->name, index, rc);
 			out->partitions[k].partition_index = index;
 			out->partitions[k].error_code = (int16_t)error;
 			work->any |= error == 0;

@@ -165,6 +165,17 @@ static const struct klamm_error *refusal(struct klamm_producer *p,
 	return NULL;
 }
 
+static void end_with(struct klamm_producer *p, struct kl_pbatch *batch,
+		     const struct klamm_error *why)
+{
+	const struct kl_partition *part = batch->partition;
+	char text[KLAMM_ERROR_TEXT];
+	snprintf(text, sizeof(text), "topic %s partition %d: %.300s", part->topic->name,
+		 part->index, why->text);
+	kl_sender_not_sealed(p, batch);
+	kl_pbatch_fail(p, batch, why->code, text);
+}
+
 /* What was there when the leader refused to let us in ends with its reason; what comes later
  * has a try of its own. */
 static void end_refused(struct klamm_producer *p, struct kl_partition *part)
@@ -175,11 +186,7 @@ static void end_refused(struct klamm_producer *p, struct kl_partition *part)
 		const struct klamm_error *why = refusal(p, part, batch->opened_at);
 		if (why == NULL)
 			return;
-		char text[KLAMM_ERROR_TEXT];
-		snprintf(text, sizeof(text), "topic %s partition %d: %.300s",
-			 part->topic->name, part->index, why->text);
-		kl_sender_not_sealed(p, batch);
-		kl_pbatch_fail(p, batch, why->code, text);
+		end_with(p, batch, why);
 	}
 }
 
@@ -230,13 +237,8 @@ static void end_all(struct klamm_producer *p, struct kl_partition *part,
 	struct klamm_error err = *why; /* ending one may change it */
 	struct kl_pbatch *batch;
 	while ((batch = kl_first_batch(part)) != NULL &&
-	       atomic_load_explicit(&batch->ready, memory_order_acquire)) {
-		char text[KLAMM_ERROR_TEXT];
-		snprintf(text, sizeof(text), "topic %s partition %d: %.300s",
-			 part->topic->name, part->index, err.text);
-		kl_sender_not_sealed(p, batch);
-		kl_pbatch_fail(p, batch, err.code, text);
-	}
+	       atomic_load_explicit(&batch->ready, memory_order_acquire))
+		end_with(p, batch, &err);
 	kl_sender_go_on(p, part);
 }
 
