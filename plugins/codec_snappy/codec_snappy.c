@@ -6,9 +6,7 @@
 #include <snappy-c.h>
 #include <stdlib.h>
 
-#define BLOCK 32768
-/* snappy_max_compressed_length() of a block: 32 + n + n/6. */
-#define PACKED_MAX (32 + BLOCK + BLOCK / 6)
+#include "plugins/codec_snappy/pack.h"
 
 /* The magic bytes, then version 1 that needs at least version 1. Some writers get the byte
  * order of the versions wrong, so a reader looks at the magic bytes only. */
@@ -19,14 +17,10 @@ static const uint8_t header[16] = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0,
 /* The densest element turns 3 bytes into 64, so a block that claims more is lying. */
 #define RATIO_MAX 22
 
-struct snappy {
-	char packed[PACKED_MAX];
-};
-
 static int snappy_open(const struct klamm_host *host, const void *conf, void **self_out,
 		       struct klamm_error *err)
 {
-	*self_out = malloc(sizeof(struct snappy));
+	*self_out = malloc(sizeof(struct snappy_packer));
 	if (*self_out == NULL)
 		return klamm_fail(err, KLAMM_ERR_NO_MEMORY, "out of memory");
 	return 0;
@@ -37,37 +31,29 @@ static void snappy_close(void *self)
 	free(self);
 }
 
-static int append_block(struct snappy *snappy, const char *p, size_t n,
+static int append_block(struct snappy_packer *packer, const uint8_t *p, size_t n,
 			struct klamm_out *out)
 {
-	size_t packed = sizeof(snappy->packed);
-	if (snappy_compress(p, n, snappy->packed, &packed) != SNAPPY_OK)
-		return KLAMM_ERR_CODEC;
+	size_t packed = kl_snappy_pack(packer, p, n);
 	uint8_t size[4] = {(uint8_t)(packed >> 24), (uint8_t)(packed >> 16),
 			   (uint8_t)(packed >> 8), (uint8_t)packed};
 	int rc = klamm_out_append(out, size, sizeof(size));
-	return rc == 0 ? klamm_out_append(out, snappy->packed, packed) : rc;
+	return rc == 0 ? klamm_out_append(out, packer->packed, packed) : rc;
 }
 
 static int compress_snappy(void *self, const struct klamm_span *in, struct klamm_out *out,
 			   struct klamm_error *err)
 {
 	int rc = klamm_out_append(out, header, sizeof(header));
-	for (size_t at = 0; at < in->len && rc == 0; at += BLOCK) {
-		size_t n = in->len - at < BLOCK ? in->len - at : BLOCK;
-		rc = append_block(self, (const char *)in->data + at, n, out);
+	for (size_t at = 0; at < in->len && rc == 0; at += SNAPPY_BLOCK_MAX) {
+		size_t left = in->len - at;
+		size_t n = left < SNAPPY_BLOCK_MAX ? left : SNAPPY_BLOCK_MAX;
+		rc = append_block(self, (const uint8_t *)in->data + at, n, out);
 	}
-	switch (rc) {
-	case 0:
-		return 0;
-	case KLAMM_ERR_LIMIT:
+	if (rc == KLAMM_ERR_LIMIT)
 		return klamm_fail(err, rc, "%zu bytes do not pack into %zu", in->len,
 				  out->limit);
-	case KLAMM_ERR_NO_MEMORY:
-		return klamm_fail(err, rc, "out of memory");
-	default:
-		return klamm_fail(err, rc, "snappy failed");
-	}
+	return rc == 0 ? 0 : klamm_fail(err, rc, "out of memory");
 }
 
 static int damaged(struct klamm_error *err)

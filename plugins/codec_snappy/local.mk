@@ -1,5 +1,5 @@
 EXTRA_DIST += %D%/doc.md
-codec_snappy_sources = %D%/codec_snappy.c
+codec_snappy_sources = %D%/codec_snappy.c %D%/pack.c %D%/pack.h
 
 if BUILTIN_codec_snappy
 libklamm_la_SOURCES += $(codec_snappy_sources)

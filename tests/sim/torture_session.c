@@ -56,7 +56,10 @@ static const char *const lz4[] = {
 	"compression.type", "lz4", "enable.idempotence", "false", "linger.ms", "5",
 	"delivery.timeout.ms", "5000", NULL,
 };
-
+static const char *const snappy[] = {
+	"compression.type", "snappy", "enable.idempotence", "false", "linger.ms", "5",
+	"delivery.timeout.ms", "5000", NULL,
+};
 static const char *const idempotent[] = {
 	"linger.ms", "5", "batch.size", "200", "delivery.timeout.ms", "5000",
 	"max.block.ms", "3000", NULL,
@@ -75,6 +78,7 @@ const struct torture_session torture_sessions[] = {
 	{.name = "gzip", .summary = "gzip, and futures", .producer = gzip,
 	 .consumer = from_start, .futures = true},
 	{.name = "lz4", .summary = "lz4", .producer = lz4, .consumer = from_start},
+	{.name = "snappy", .summary = "snappy", .producer = snappy, .consumer = from_start},
 	{.name = "drain", .summary = "lz4, and half of the records taken back",
 	 .producer = lz4, .consumer = from_start, .drains = true},
 	{.name = "idempotent", .summary = "an idempotent producer", .producer = idempotent,
