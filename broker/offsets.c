@@ -93,6 +93,14 @@ static struct kl_dev_offset *add_offset(struct kl_dev_offsets *offsets, struct k
 	return NULL;
 }
 
+static void tidy_group(struct klamm_broker *broker, struct kl_dev_offsets *offsets)
+{
+	if (offsets->by_key != NULL)
+		return;
+	HASH_DEL(broker->offsets.by_group, offsets);
+	free(offsets);
+}
+
 /* What nothing is known of any more goes, and a group without anything. */
 static void tidy(struct klamm_broker *broker, struct kl_dev_offset *offset)
 {
@@ -102,10 +110,7 @@ static void tidy(struct klamm_broker *broker, struct kl_dev_offset *offset)
 	HASH_DEL(offsets->by_key, offset);
 	free(offset->value.metadata);
 	free(offset);
-	if (offsets->by_key != NULL)
-		return;
-	HASH_DEL(broker->offsets.by_group, offsets);
-	free(offsets);
+	tidy_group(broker, offsets);
 }
 
 static void store(struct kl_dev_offset *offset, struct kl_dev_offset_value *value)
@@ -261,13 +266,17 @@ static int keep(struct load *load, const struct kl_offset_commit_key *key,
 		kl_dev_offset_find(offsets, key->topic, key->partition);
 	if (offset == NULL)
 		offset = add_offset(offsets, key->topic, key->partition);
-	if (offset == NULL)
+	if (offset == NULL) {
+		tidy_group(broker, offsets);
 		return KLAMM_ERR_KAFKA_STORAGE_ERROR;
+	}
+	bool kept = true;
 	if (!(load->head->attributes & KL_ATTR_TRANSACTIONAL))
 		store(offset, value);
-	else if (!hold(broker, offset, load->head->producer_id, load->home, value))
-		return KLAMM_ERR_KAFKA_STORAGE_ERROR;
-	return 0;
+	else
+		kept = hold(broker, offset, load->head->producer_id, load->home, value);
+	tidy(broker, offset);
+	return kept ? 0 : KLAMM_ERR_KAFKA_STORAGE_ERROR;
 }
 
 static int take(struct load *load, const struct kl_offset_commit_key *key,

@@ -89,6 +89,9 @@ const struct torture_session torture_sessions[] = {
 	 .consumer = from_start, .broker = true},
 	{.name = "data", .summary = "the broker, with a data directory", .producer = quick,
 	 .consumer = from_start, .broker = true, .data_dir = true},
+	{.name = "coordinator", .summary = "the broker, with a transaction",
+	 .producer = transactional, .consumer = from_start, .transaction = true,
+	 .broker = true},
 };
 const size_t torture_session_count = kl_countof(torture_sessions);
 
