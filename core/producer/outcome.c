@@ -98,7 +98,7 @@ static void outcome_free(struct kl_outcome *o)
 
 void kl_outcome_put(struct klamm_producer *p, struct kl_outcome *o)
 {
-	size_t bytes = bytes_of(o);
+	size_t bytes = o->lent ? 0 : bytes_of(o);
 	bool keep = o->cap <= KEEP_SLOTS &&
 		    bytes_of(o) <= (size_t)p->settings->buffer_memory / KEEP_SHARE;
 	if (keep) {
@@ -529,6 +529,15 @@ static size_t fill_from(struct klamm_producer *p, struct kl_outcome *o,
 	return n;
 }
 
+/* All of it was shown. Its texts stay until the next call, and hold up no sender meanwhile:
+ * that call may never come before the next record. */
+static void lend(struct klamm_producer *p, struct kl_outcome *o)
+{
+	o->lent = true;
+	p->outcome_bytes -= bytes_of(o);
+	kl_list_push(&p->told, &o->link);
+}
+
 size_t kl_outcome_fill(struct klamm_producer *p, struct klamm_delivery *deliveries, size_t max)
 {
 	kl_outcome_tell(p);
@@ -538,13 +547,14 @@ size_t kl_outcome_fill(struct klamm_producer *p, struct klamm_delivery *deliveri
 	while (n < max && (o = pop(p, &p->untold)) != NULL) {
 		n += fill_from(p, o, deliveries + n, max - n);
 		kl_mutex_lock(&p->mutex);
-		/* The texts of what was shown stay until the next call. */
 		if (o->at < o->count)
 			kl_list_push_front(&p->untold, &o->link);
 		else
-			kl_list_push(&p->told, &o->link);
+			lend(p, o);
 		kl_mutex_unlock(&p->mutex);
 	}
+	if (n > 0) /* who waits for room */
+		kl_gate_wake(p->os, &p->gate);
 	return n;
 }
 

@@ -47,6 +47,7 @@ struct kl_outcome {
 	uint32_t cap;
 	bool futures;    /* some slot is one that was not told yet */
 	bool plain;      /* some slot is for the callback, or for _deliveries() */
+	bool lent;       /* shown, and not counted any more */
 	int64_t base_offset;
 	int64_t base_timestamp;
 	int64_t append_time; /* -1 = the records' own timestamps hold */

@@ -80,7 +80,7 @@ struct klamm_producer {
 	struct kl_list untold;  /* of them, what is left for klamm_producer_deliveries() */
 	struct kl_list told;    /* what that showed last */
 	bool telling;           /* somebody is at it: callbacks keep their order */
-	size_t outcome_bytes;   /* outcomes that are in use */
+	size_t outcome_bytes;   /* outcomes that nobody has seen yet */
 
 	/* --- the loop's --- */
 	struct kl_cluster cluster;
