@@ -10,6 +10,9 @@ libklamm_la_SOURCES += \
 	%D%/fetcher.c \
 	%D%/figures.c %D%/figures.h \
 	%D%/group.c %D%/group.h \
+	%D%/modern.c %D%/modern.h \
+	%D%/modern_heartbeat.c \
+	%D%/modern_set.c %D%/modern_set.h \
 	%D%/offsets.c \
 	%D%/results.c \
 	%D%/subscription.c \

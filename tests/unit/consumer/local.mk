@@ -9,5 +9,6 @@ TESTS += %D%/test_consumer
 	%D%/test_commit.c \
 	%D%/test_committed.c \
 	%D%/test_fetch.c \
+	%D%/test_modern.c \
 	%D%/test_poll.c \
 	%D%/test_seek.c
