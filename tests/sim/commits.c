@@ -6,7 +6,6 @@
  * commit, as Kafka's protocol has no way to tell the two apart. When all is calm the last
  * commit stands, and a new consumer begins there. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <klamm/broker.h>
 #include <klamm/consumer.h>
@@ -23,7 +22,6 @@
 #define LIMIT (INT64_C(7200) * KL_SECOND)
 /* Bytes of connections that were given up may still reach the broker for so long. */
 #define STRAGGLERS (60 * KL_SECOND)
-#define COMPLAINTS 10
 
 struct commits {
 	struct scenario_run *run;
@@ -38,36 +36,7 @@ struct commits {
 	int64_t stored[PARTITIONS];    /* acknowledged */
 	int64_t lost_at;               /* when the writer lost its coordinator last */
 	uint64_t acknowledged, failed, read, undone;
-	unsigned complaints;
 };
-
-#define complain(c, ...)                                                                 \
-	do {                                                                             \
-		if ((c)->complaints++ < COMPLAINTS)                                      \
-			kl_buf_printf(&(c)->run->why, __VA_ARGS__);                      \
-	} while (0)
-
-static _Noreturn void give_up(const char *text)
-{
-	fprintf(stderr, "sim: %s\n", text);
-	abort();
-}
-
-static void await(struct commits *c, const bool *flag)
-{
-	while (!*flag)
-		kl_sim_sleep(c->sim, 10 * KL_MS);
-}
-
-static struct klamm_loop *make_loop(struct kl_sim_node *node)
-{
-	struct klamm_loop *loop;
-	struct klamm_error err;
-	if (kl_loop_new(kl_sim_os(node), NULL, &loop, &err) != 0 ||
-	    klamm_loop_start(loop, &err) != 0)
-		give_up(err.text);
-	return loop;
-}
 
 /* --- the broker's side --- */
 
@@ -77,16 +46,16 @@ static void broker_main(void *arg)
 	struct klamm_error err;
 	struct klamm_broker_options options = {
 		.size = sizeof(options),
-		.loop = make_loop(c->broker_node),
+		.loop = scenario_loop(c->broker_node),
 		.listen = "broker:9092",
 		.nodes = NODES,
 	};
 	if (klamm_broker_new(&options, &c->broker, &err) != 0 ||
 	    klamm_broker_create_topic(c->broker, TOPIC, PARTITIONS, &err) != 0)
-		give_up(err.text);
+		scenario_give_up(err.text);
 	c->listening = true;
-	await(c, &c->done);
-	await(c, &c->operated);
+	scenario_await(c->sim, &c->done);
+	scenario_await(c->sim, &c->operated);
 	klamm_broker_free(c->broker);
 	klamm_loop_free(options.loop);
 }
@@ -123,13 +92,13 @@ static void add_fault(struct commits *c)
 		fault.delay_ms = fault.delay_ms * 9 / 100;
 	struct klamm_error err;
 	if (klamm_broker_fault_add(c->broker, &fault, NULL, &err) != 0)
-		complain(c, "broker: %s\n", err.text);
+		scenario_complain(c->run, "broker: %s\n", err.text);
 }
 
 static void operator_main(void *arg)
 {
 	struct commits *c = arg;
-	await(c, &c->listening);
+	scenario_await(c->sim, &c->listening);
 	while (kl_sim_now(c->sim) < c->storm_end) {
 		add_fault(c);
 		kl_sim_sleep(c->sim, (int64_t)kl_sim_below(c->sim, 3 * KL_SECOND));
@@ -158,7 +127,7 @@ static struct klamm_consumer *make_consumer(const struct klamm_conf *conf,
 	struct klamm_error err;
 	struct klamm_consumer *consumer;
 	if (klamm_consumer_new(conf, loop, &consumer, &err) != 0)
-		give_up(err.text);
+		scenario_give_up(err.text);
 	return consumer;
 }
 
@@ -177,7 +146,8 @@ static void on_commit(void *arg, const struct klamm_offset *offsets, size_t coun
 	else if (klamm_err_retriable(err->code))
 		c->failed++;
 	else
-		complain(c, "commit: %s (%s)\n", err->text, klamm_err_name(err->code));
+		scenario_complain(c->run, "commit: %s (%s)\n", err->text,
+				  klamm_err_name(err->code));
 }
 
 static void commit_once(struct commits *c, struct klamm_consumer *consumer)
@@ -194,7 +164,7 @@ static void commit_once(struct commits *c, struct klamm_consumer *consumer)
 	if (kl_sim_below(c->sim, 2) == 0) {
 		int rc = klamm_consumer_commit_async(consumer, &offset, 1, on_commit, c, &err);
 		if (rc != 0)
-			complain(c, "commit: %s\n", err.text);
+			scenario_complain(c->run, "commit: %s\n", err.text);
 		return;
 	}
 	int64_t timeout = kl_sim_below(c->sim, 3) == 0 ? 500 : 60000;
@@ -204,7 +174,7 @@ static void commit_once(struct commits *c, struct klamm_consumer *consumer)
 	else if (klamm_err_retriable(rc))
 		c->failed++;
 	else
-		complain(c, "commit: %s (%s)\n", err.text, klamm_err_name(rc));
+		scenario_complain(c->run, "commit: %s (%s)\n", err.text, klamm_err_name(rc));
 }
 
 /* The last word, which nothing that comes late can undo. */
@@ -215,7 +185,7 @@ static void commit_last(struct commits *c, struct klamm_consumer *consumer)
 	for (int32_t i = 0; i < PARTITIONS; i++)
 		last[i] = (struct klamm_offset){TOPIC, i, 3, ++c->handed_in[i], "last"};
 	if (klamm_consumer_commit(consumer, last, PARTITIONS, 60000, &err) != 0)
-		complain(c, "the last commit: %s\n", err.text);
+		scenario_complain(c->run, "the last commit: %s\n", err.text);
 	for (int32_t i = 0; i < PARTITIONS; i++)
 		on_stored(c, i, last[i].offset);
 }
@@ -225,11 +195,11 @@ static void writer_main(void *arg)
 	struct commits *c = arg;
 	struct klamm_error err;
 	struct klamm_conf *conf;
-	await(c, &c->listening);
+	scenario_await(c->sim, &c->listening);
 	if (klamm_conf_copy(c->conf, &conf, &err) != 0 ||
 	    klamm_conf_log(conf, writer_log, c, c->run->trace ? 4 : 2) != 0)
-		give_up("out of memory");
-	struct klamm_loop *loop = make_loop(c->writer_node);
+		scenario_give_up("out of memory");
+	struct klamm_loop *loop = scenario_loop(c->writer_node);
 	struct klamm_consumer *consumer = make_consumer(conf, loop);
 	for (int i = 0; i < COMMITS || kl_sim_now(c->sim) < c->storm_end; i++) {
 		struct klamm_batch *batch;
@@ -240,7 +210,7 @@ static void writer_main(void *arg)
 	kl_sim_sleep(c->sim, STRAGGLERS);
 	commit_last(c, consumer);
 	if (klamm_consumer_close(consumer, 60000, &err) != 0)
-		complain(c, "closing: %s\n", err.text);
+		scenario_complain(c->run, "closing: %s\n", err.text);
 	klamm_loop_free(loop);
 	klamm_conf_free(conf);
 	c->written = true;
@@ -266,21 +236,25 @@ static void look(struct commits *c, struct klamm_consumer *consumer)
 	}
 	int rc = klamm_consumer_committed(consumer, seen, PARTITIONS, 30000, &err);
 	if (rc != 0 && !klamm_err_retriable(rc))
-		complain(c, "reading: %s (%s)\n", err.text, klamm_err_name(rc));
+		scenario_complain(c->run, "reading: %s (%s)\n", err.text, klamm_err_name(rc));
 	if (rc != 0)
 		return;
 	for (int32_t i = 0; i < PARTITIONS; i++) {
 		c->read++;
 		kl_sim_note(c->sim, &seen[i].offset, sizeof(seen[i].offset));
 		if (seen[i].offset > c->handed_in[i])
-			complain(c, "partition %d: %lld is committed, %lld was the last\n", i,
-				 (long long)seen[i].offset, (long long)c->handed_in[i]);
+			scenario_complain(c->run,
+					  "partition %d: %lld is committed, %lld was "
+					  "the last\n", i, (long long)seen[i].offset,
+					  (long long)c->handed_in[i]);
 		if (seen[i].offset >= floor[i])
 			continue;
 		c->undone++;
 		if (!is_excused(c, since))
-			complain(c, "partition %d: %lld is committed after %lld was stored\n",
-				 i, (long long)seen[i].offset, (long long)floor[i]);
+			scenario_complain(c->run,
+					  "partition %d: %lld is committed after %lld "
+					  "was stored\n", i, (long long)seen[i].offset,
+					  (long long)floor[i]);
 	}
 }
 
@@ -292,19 +266,21 @@ static void look_last(struct commits *c, struct klamm_consumer *consumer)
 	for (int32_t i = 0; i < PARTITIONS; i++)
 		all[i] = (struct klamm_topic_partition){TOPIC, i};
 	if (klamm_consumer_assign(consumer, all, PARTITIONS, &err) != 0)
-		complain(c, "assigning: %s\n", err.text);
+		scenario_complain(c->run, "assigning: %s\n", err.text);
 	for (int32_t i = 0; i < PARTITIONS; i++) {
 		int64_t position = -1;
 		struct klamm_committed last = {.size = sizeof(last), .topic = TOPIC,
 					       .partition = i};
 		if (klamm_consumer_position(consumer, TOPIC, i, 60000, &position, &err) != 0 ||
 		    klamm_consumer_committed(consumer, &last, 1, 60000, &err) != 0)
-			complain(c, "at the end: %s\n", err.text);
+			scenario_complain(c->run, "at the end: %s\n", err.text);
 		else if (position != c->handed_in[i] || last.offset != position ||
 			 last.leader_epoch != 3 || strcmp(last.metadata, "last") != 0)
-			complain(c, "partition %d: begins at %lld, %lld is committed, %lld "
-				 "was\n", i, (long long)position, (long long)last.offset,
-				 (long long)c->handed_in[i]);
+			scenario_complain(c->run,
+					  "partition %d: begins at %lld, %lld is "
+					  "committed, %lld was\n", i, (long long)position,
+					  (long long)last.offset,
+					  (long long)c->handed_in[i]);
 	}
 }
 
@@ -312,8 +288,8 @@ static void reader_main(void *arg)
 {
 	struct commits *c = arg;
 	struct klamm_error err;
-	await(c, &c->listening);
-	struct klamm_loop *loop = make_loop(c->reader_node);
+	scenario_await(c->sim, &c->listening);
+	struct klamm_loop *loop = scenario_loop(c->reader_node);
 	struct klamm_consumer *consumer = make_consumer(c->conf, loop);
 	while (!c->written) {
 		look(c, consumer);
@@ -321,7 +297,7 @@ static void reader_main(void *arg)
 	}
 	look_last(c, consumer);
 	if (klamm_consumer_close(consumer, 60000, &err) != 0)
-		complain(c, "closing: %s\n", err.text);
+		scenario_complain(c->run, "closing: %s\n", err.text);
 	klamm_loop_free(loop);
 	c->done = true;
 }
@@ -332,14 +308,14 @@ static void set(struct commits *c, const char *key, const char *value)
 {
 	struct klamm_error err;
 	if (klamm_conf_set(c->conf, key, value, &err) != 0)
-		give_up(err.text);
+		scenario_give_up(err.text);
 }
 
 static void draw(struct commits *c)
 {
 	static const char *const timeouts[] = {"1000", "5000", "30000"};
 	if (klamm_conf_new(&c->conf, NULL) != 0)
-		give_up("out of memory");
+		scenario_give_up("out of memory");
 	set(c, "bootstrap.servers", "broker:9092,broker:9093,broker:9094");
 	set(c, "group.id", "g");
 	set(c, "enable.auto.commit", "false");

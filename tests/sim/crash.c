@@ -27,7 +27,6 @@
 /* Virtual time for what is left to do when the storm is over. */
 #define FLUSH_MS 3000000
 #define QUIET (60 * KL_SECOND)
-#define COMPLAINTS 10
 
 struct crash {
 	struct scenario_run *run;
@@ -46,30 +45,7 @@ struct crash {
 	bool calm, produced, consumed, ended;
 	uint64_t *seen[PARTITIONS]; /* by offset, as the consumer that followed saw it */
 	int64_t seen_count[PARTITIONS];
-	unsigned complaints;
 };
-
-#define complain(c, ...)                                                                 \
-	do {                                                                             \
-		if ((c)->complaints++ < COMPLAINTS)                                      \
-			kl_buf_printf(&(c)->run->why, __VA_ARGS__);                      \
-	} while (0)
-
-static _Noreturn void give_up(const char *text)
-{
-	fprintf(stderr, "sim: %s\n", text);
-	abort();
-}
-
-static struct klamm_loop *make_loop(struct kl_sim_node *node)
-{
-	struct klamm_loop *loop;
-	struct klamm_error err;
-	if (kl_loop_new(kl_sim_os(node), NULL, &loop, &err) != 0 ||
-	    klamm_loop_start(loop, &err) != 0)
-		give_up(err.text);
-	return loop;
-}
 
 /* --- the broker's side --- */
 
@@ -123,7 +99,7 @@ static void look_at_topics(struct crash *c, struct klamm_broker *broker)
 	for (unsigned i = 0; i < c->extra; i++) {
 		snprintf(name, sizeof(name), "extra-%u", i);
 		if (klamm_broker_offsets(broker, name, 0, NULL, NULL, &err) != 0)
-			complain(c, "life %u: %s\n", c->lives, err.text);
+			scenario_complain(c->run, "life %u: %s\n", c->lives, err.text);
 	}
 	snprintf(name, sizeof(name), "extra-%u", c->extra);
 	int rc = klamm_broker_create_topic(broker, name, 1, &err);
@@ -147,7 +123,7 @@ static struct klamm_broker *start_broker(struct crash *c, struct klamm_loop *loo
 	/* A disk that cannot be read just now can be later. */
 	while (klamm_broker_new(&options, &broker, &err) != 0) {
 		if (c->calm)
-			give_up(err.text);
+			scenario_give_up(err.text);
 		kl_sim_sleep(c->sim, 50 * KL_MS);
 	}
 	make_until_there(loop, (struct make_topic){c, broker, TOPIC, PARTITIONS, false});
@@ -190,7 +166,7 @@ static void end_work(struct crash *c, struct klamm_loop *loop, struct klamm_brok
 		kl_sim_sleep(c->sim, 20 * KL_MS);
 	}
 	if (!call.ended)
-		complain(c, "transactions do not end\n");
+		scenario_complain(c->run, "transactions do not end\n");
 	kl_loop_call(loop, work_check, &call);
 }
 
@@ -198,7 +174,7 @@ static void broker_main(void *arg)
 {
 	struct crash *c = arg;
 	c->lives++;
-	struct klamm_loop *loop = make_loop(c->broker_node);
+	struct klamm_loop *loop = scenario_loop(c->broker_node);
 	struct klamm_broker *broker = start_broker(c, loop);
 	look_at_topics(c, broker);
 	c->broker = broker;
@@ -273,7 +249,7 @@ static struct klamm_conf *make_conf(const char *const *pairs)
 		abort();
 	for (; *pairs != NULL; pairs += 2)
 		if (klamm_conf_set(conf, pairs[0], pairs[1], &err) != 0)
-			give_up(err.text);
+			scenario_give_up(err.text);
 	return conf;
 }
 
@@ -290,13 +266,15 @@ static void delivered(void *arg, const struct klamm_delivery *d)
 		if (d->error == 0)
 			keyed_acked(c->keyed, (uint32_t)(id - FIRST_KEYED), d->offset);
 		else
-			complain(c, "keyed record %llu: %s\n",
-				 (unsigned long long)(id - FIRST_KEYED), d->text);
+			scenario_complain(c->run, "keyed record %llu: %s\n",
+					  (unsigned long long)(id - FIRST_KEYED),
+					  d->text);
 		return;
 	}
 	history_done(c->history, id, d->error, d->outcome, d->partition, d->offset);
 	if (d->error != 0)
-		complain(c, "record %llu: %s\n", (unsigned long long)id, d->text);
+		scenario_complain(c->run, "record %llu: %s\n", (unsigned long long)id,
+				  d->text);
 }
 
 static void send_one(struct crash *c, struct klamm_producer *producer,
@@ -316,7 +294,7 @@ static void send_one(struct crash *c, struct klamm_producer *producer,
 				     &err);
 	history_sent(c->history, id, rc);
 	if (rc != 0)
-		complain(c, "send: %s\n", err.text);
+		scenario_complain(c->run, "send: %s\n", err.text);
 }
 
 static void send_keyed(struct crash *c, struct klamm_producer *producer,
@@ -327,7 +305,7 @@ static void send_keyed(struct crash *c, struct klamm_producer *producer,
 	uint64_t id = FIRST_KEYED + keyed_next(c->keyed, &record);
 	if (klamm_producer_send(producer, topic, &record, (void *)(uintptr_t)(id + 1), &err) !=
 	    0)
-		complain(c, "send: %s\n", err.text);
+		scenario_complain(c->run, "send: %s\n", err.text);
 }
 
 static void producer_main(void *arg)
@@ -345,7 +323,7 @@ static void producer_main(void *arg)
 		NULL,
 	};
 	struct klamm_conf *conf = make_conf(pairs);
-	struct klamm_loop *loop = make_loop(c->client_node);
+	struct klamm_loop *loop = scenario_loop(c->client_node);
 	struct klamm_producer *producer;
 	struct klamm_topic *topic, *keyed;
 	struct klamm_error err;
@@ -353,7 +331,7 @@ static void producer_main(void *arg)
 	    klamm_producer_on_delivery(producer, delivered, c, true, &err) != 0 ||
 	    klamm_producer_topic(producer, TOPIC, &topic, &err) != 0 ||
 	    klamm_producer_topic(producer, KEYED, &keyed, &err) != 0)
-		give_up(err.text);
+		scenario_give_up(err.text);
 	int64_t storm = c->storm_end - kl_sim_now(c->sim);
 	int64_t gap = storm / (RECORDS / 10);
 	for (unsigned i = 0; i < RECORDS; i++) {
@@ -365,11 +343,11 @@ static void producer_main(void *arg)
 		}
 	}
 	if (klamm_producer_flush(producer, FLUSH_MS, NULL, &err) != 0)
-		complain(c, "flush: %s\n", err.text);
+		scenario_complain(c->run, "flush: %s\n", err.text);
 	klamm_topic_unref(topic);
 	klamm_topic_unref(keyed);
 	if (klamm_producer_close(producer, FLUSH_MS, &err) != 0)
-		complain(c, "close: %s\n", err.text);
+		scenario_complain(c->run, "close: %s\n", err.text);
 	klamm_loop_free(loop);
 	klamm_conf_free(conf);
 	c->produced = true;
@@ -390,11 +368,12 @@ static void saw(struct crash *c, int32_t partition, int64_t offset, uint64_t id)
 static void saw_again(struct crash *c, int32_t partition, int64_t offset, uint64_t id)
 {
 	if (offset >= c->seen_count[partition] || c->seen[partition][offset] != id)
-		complain(c, "%d/%lld: record %lld the second time, %lld before\n", partition,
-			 (long long)offset, (long long)id,
-			 offset < c->seen_count[partition]
-				 ? (long long)c->seen[partition][offset]
-				 : -1LL);
+		scenario_complain(c->run,
+				  "%d/%lld: record %lld the second time, %lld before\n",
+				  partition, (long long)offset, (long long)id,
+				  offset < c->seen_count[partition]
+					  ? (long long)c->seen[partition][offset]
+					  : -1LL);
 }
 
 typedef void (*saw_fn)(struct crash *c, int32_t partition, int64_t offset, uint64_t id);
@@ -409,7 +388,7 @@ static void poll_once(struct crash *c, struct klamm_consumer *consumer, saw_fn f
 		fn(c, klamm_batch_partition(batch), view.offset, recognize(c, &view));
 	klamm_batch_unref(batch);
 	if (rc != 0)
-		complain(c, "consumer: %s (%s)\n", err.text, klamm_err_name(rc));
+		scenario_complain(c->run, "consumer: %s (%s)\n", err.text, klamm_err_name(rc));
 }
 
 static void read_to_end(struct crash *c, struct klamm_consumer *consumer, saw_fn fn)
@@ -424,8 +403,9 @@ static void read_to_end(struct crash *c, struct klamm_consumer *consumer, saw_fn
 			position < end))
 			poll_once(c, consumer, fn);
 		if (position < end)
-			complain(c, "partition %d: stuck at %lld of %lld\n", i,
-				 (long long)position, (long long)end);
+			scenario_complain(c->run,
+					  "partition %d: stuck at %lld of %lld\n", i,
+					  (long long)position, (long long)end);
 		if (fn == saw)
 			history_position(c->history, i, position);
 	}
@@ -440,7 +420,7 @@ static struct klamm_consumer *open_consumer(struct klamm_conf *conf, struct klam
 		all[i] = (struct klamm_topic_partition){TOPIC, i};
 	if (klamm_consumer_new(conf, loop, &consumer, &err) != 0 ||
 	    klamm_consumer_assign(consumer, all, PARTITIONS, &err) != 0)
-		give_up(err.text);
+		scenario_give_up(err.text);
 	return consumer;
 }
 
@@ -453,23 +433,23 @@ static void read_keyed(struct crash *c, struct klamm_conf *conf, struct klamm_lo
 	struct klamm_error err;
 	if (klamm_consumer_new(conf, loop, &consumer, &err) != 0 ||
 	    klamm_consumer_assign(consumer, &from, 1, &err) != 0)
-		give_up(err.text);
+		scenario_give_up(err.text);
 	klamm_broker_offsets(c->broker, KEYED, 0, NULL, &end, NULL);
 	while (position < end && kl_sim_now(c->sim) < deadline) {
 		struct klamm_batch *batch = NULL;
 		struct klamm_record_view view;
 		if (klamm_consumer_poll(consumer, 500, &batch, &err) != 0)
-			complain(c, "consumer: %s\n", err.text);
+			scenario_complain(c->run, "consumer: %s\n", err.text);
 		while (batch != NULL && klamm_batch_next(batch, &view) == 1)
 			keyed_read(c->keyed, &view);
 		klamm_batch_unref(batch);
 		klamm_consumer_position(consumer, KEYED, 0, 10000, &position, NULL);
 	}
 	if (position < end)
-		complain(c, "the compacted topic: stuck at %lld of %lld\n",
-			 (long long)position, (long long)end);
+		scenario_complain(c->run, "the compacted topic: stuck at %lld of %lld\n",
+				  (long long)position, (long long)end);
 	if (klamm_consumer_close(consumer, 10000, &err) != 0)
-		complain(c, "closing a consumer: %s\n", err.text);
+		scenario_complain(c->run, "closing a consumer: %s\n", err.text);
 }
 
 static void consumer_main(void *arg)
@@ -481,7 +461,7 @@ static void consumer_main(void *arg)
 		"retry.backoff.ms", "20", "fetch.max.wait.ms", "100", NULL,
 	};
 	struct klamm_conf *conf = make_conf(pairs);
-	struct klamm_loop *loop = make_loop(c->client_node);
+	struct klamm_loop *loop = scenario_loop(c->client_node);
 	struct klamm_consumer *consumer = open_consumer(conf, loop);
 	struct klamm_error err;
 	int64_t quiet_since = KL_NEVER;
@@ -496,7 +476,7 @@ static void consumer_main(void *arg)
 	read_keyed(c, conf, loop);
 	if (klamm_consumer_close(consumer, 10000, &err) != 0 ||
 	    klamm_consumer_close(second, 10000, &err) != 0)
-		complain(c, "closing a consumer: %s\n", err.text);
+		scenario_complain(c->run, "closing a consumer: %s\n", err.text);
 	klamm_loop_free(loop);
 	klamm_conf_free(conf);
 	c->consumed = true;
@@ -517,7 +497,7 @@ static void check(struct crash *c)
 	keyed_note(c->keyed, &c->run->note);
 	txn_work_note(c->work, &c->run->note);
 	if (!c->ended)
-		complain(c, "the broker's transactions were not looked at\n");
+		scenario_complain(c->run, "the broker's transactions were not looked at\n");
 }
 
 static void crash_run(struct scenario_run *run)

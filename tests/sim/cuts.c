@@ -15,16 +15,6 @@ struct session {
 	uint64_t bytes[2]; /* of the broker, of the client */
 };
 
-static struct klamm_loop *make_loop(struct kl_sim_node *node)
-{
-	struct klamm_loop *loop;
-	struct klamm_error err;
-	if (kl_loop_new(kl_sim_os(node), NULL, &loop, &err) != 0 ||
-	    klamm_loop_start(loop, &err) != 0)
-		exact_give_up(err.text);
-	return loop;
-}
-
 static void broker_main(void *arg)
 {
 	struct session *s = arg;
@@ -32,13 +22,12 @@ static void broker_main(void *arg)
 	struct klamm_error err;
 	struct klamm_broker_options options = {
 		.size = sizeof(options), .listen = "broker:9092", .no_auto_create = true};
-	options.loop = make_loop(e->broker_node);
+	options.loop = scenario_loop(e->broker_node);
 	if (klamm_broker_new(&options, &e->broker, &err) != 0 ||
 	    klamm_broker_create_topic(e->broker, EXACT_TOPIC, 2, &err) != 0)
-		exact_give_up(err.text);
+		scenario_give_up(err.text);
 	e->listening = e->over = true;
-	while (!e->read)
-		kl_sim_sleep(e->sim, 10 * KL_MS);
+	scenario_await(e->sim, &e->read);
 	klamm_broker_free(e->broker);
 	klamm_loop_free(options.loop);
 }
@@ -52,17 +41,17 @@ static void send_some(struct exact *e, struct klamm_producer *producer,
 		if (e->txns != NULL)
 			txns_add(e->txns, txn, id);
 		if (exact_send(e, producer, topic, id, &err) != 0)
-			exact_complain(e, "send: %s\n", err.text);
+			scenario_complain(e->run, "send: %s\n", err.text);
 	}
 	if (klamm_producer_flush(producer, CALL_MS, NULL, &err) != 0)
-		exact_complain(e, "flush: %s\n", err.text);
+		scenario_complain(e->run, "flush: %s\n", err.text);
 }
 
 /* A cut connection is no reason to abort, let alone to give up. */
 static void must(struct exact *e, const char *call, enum exact_step step)
 {
 	if (step != EXACT_DONE)
-		exact_complain(e, "%s fails after one reset\n", call);
+		scenario_complain(e->run, "%s fails after one reset\n", call);
 }
 
 static void transact(struct exact *e, struct klamm_producer *producer,
@@ -84,14 +73,13 @@ static void client_main(void *arg)
 	struct exact *e = &s->e;
 	struct klamm_error err;
 	struct klamm_topic *topic;
-	while (!e->listening)
-		kl_sim_sleep(e->sim, 10 * KL_MS);
-	struct klamm_loop *loop = make_loop(e->client_node);
+	scenario_await(e->sim, &e->listening);
+	struct klamm_loop *loop = scenario_loop(e->clients[0].node);
 	struct klamm_producer *producer =
 		exact_producer(e, loop, s->transactions ? "cut" : NULL);
 	if (klamm_producer_on_delivery(producer, exact_delivered, e, true, &err) != 0 ||
 	    klamm_producer_topic(producer, EXACT_TOPIC, &topic, &err) != 0)
-		exact_give_up(err.text);
+		scenario_give_up(err.text);
 	if (s->transactions) {
 		must(e, "init_transactions", exact_init(e, producer));
 		transact(e, producer, topic, true);
@@ -103,7 +91,7 @@ static void client_main(void *arg)
 	}
 	klamm_topic_unref(topic);
 	if (klamm_producer_close(producer, CALL_MS, &err) != 0)
-		exact_complain(e, "close: %s\n", err.text);
+		scenario_complain(e->run, "close: %s\n", err.text);
 	klamm_loop_free(loop);
 	e->done = true;
 }
@@ -119,8 +107,8 @@ static void count_bytes(void *arg, const struct kl_sim_node *from,
 			const struct kl_sim_node *to, uint8_t *p, size_t n)
 {
 	struct session *s = arg;
-	if (from == s->e.client_node || to == s->e.client_node)
-		s->bytes[from == s->e.client_node] += n;
+	if (from == s->e.clients[0].node || to == s->e.clients[0].node)
+		s->bytes[from == s->e.clients[0].node] += n;
 }
 
 /* cut: which byte of whose; NULL: none. */
@@ -129,7 +117,7 @@ static void run_session(struct session *s, const struct kl_sim_rule *cut)
 	struct exact *e = &s->e;
 	struct kl_sim_opts opts = {0};
 	e->sim = kl_sim_new(WORLD, &opts);
-	e->client_node = kl_sim_node(e->sim, "client");
+	e->clients[0].node = kl_sim_node(e->sim, "client");
 	e->broker_node = kl_sim_node(e->sim, "broker");
 	e->reader_node = kl_sim_node(e->sim, "reader");
 	e->role = &role;
@@ -148,11 +136,11 @@ static void run_session(struct session *s, const struct kl_sim_rule *cut)
 	kl_sim_tamper(e->sim, count_bytes, s);
 	if (cut != NULL) {
 		struct kl_sim_rule rule = *cut;
-		rule.from = e->client_node;
+		rule.from = e->clients[0].node;
 		kl_sim_rule(e->sim, &rule);
 	}
 	kl_sim_spawn(e->broker_node, "broker", broker_main, s);
-	kl_sim_spawn(e->client_node, "client", client_main, s);
+	kl_sim_spawn(e->clients[0].node, "client", client_main, s);
 	kl_sim_spawn(e->reader_node, "reader", exact_reader_main, e);
 	if (scenario_go(e->run, e->sim, LIMIT)) {
 		struct history_want want = {

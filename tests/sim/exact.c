@@ -2,7 +2,6 @@
 #include "tests/sim/exact.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define LIMIT (INT64_C(1500) * KL_SECOND)
 /* After the trouble: attempts that have to time out, transactions as well, and backoffs. */
@@ -10,14 +9,8 @@
 
 const char *const exact_kinds[] = {
 	"kill", "broker", "leader", "coordinator", "slow", "garbage",
-	"throttle", "clock", "errors", "net", "forgets", NULL,
+	"throttle", "clock", "errors", "net", "forgets", "zombie", NULL,
 };
-
-_Noreturn void exact_give_up(const char *text)
-{
-	fprintf(stderr, "sim: %s\n", text);
-	abort();
-}
 
 uint64_t exact_below(struct exact *e, uint64_t n)
 {
@@ -33,48 +26,18 @@ bool exact_allows(const struct exact *e, int error)
 		error == KLAMM_ERR_UNKNOWN_PRODUCER_ID);
 }
 
-static void await(struct exact *e, const bool *flag)
-{
-	while (!*flag)
-		kl_sim_sleep(e->sim, 10 * KL_MS);
-}
-
 #define QUIET (20 * (int64_t)KL_SECOND)
 
 void exact_wait_for_quiet(struct exact *e)
 {
-	await(e, &e->over);
+	scenario_await(e->sim, &e->over);
 	int64_t quiet = e->storm_end + QUIET;
 	if (!e->run->calm && kl_sim_now(e->sim) < quiet)
 		kl_sim_sleep(e->sim, quiet - kl_sim_now(e->sim));
 	e->quiet = true;
 }
 
-static struct klamm_loop *make_loop(struct kl_sim_node *node)
-{
-	struct klamm_loop *loop;
-	struct klamm_error err;
-	if (kl_loop_new(kl_sim_os(node), NULL, &loop, &err) != 0 ||
-	    klamm_loop_start(loop, &err) != 0)
-		exact_give_up(err.text);
-	return loop;
-}
-
 /* --- clients --- */
-
-static void set_all(struct klamm_conf *conf, const char *const *pairs)
-{
-	struct klamm_error err;
-	for (; *pairs != NULL; pairs += 2)
-		if (klamm_conf_set(conf, pairs[0], pairs[1], &err) != 0)
-			exact_give_up(err.text);
-}
-
-static void print_log(void *arg, int32_t level, const char *where, const char *text)
-{
-	const struct exact *e = arg;
-	printf("%.6f log: %s: %s\n", (double)kl_sim_now(e->sim) / KL_SECOND, where, text);
-}
 
 struct klamm_conf *exact_conf(struct exact *e, const char *const *pairs)
 {
@@ -86,13 +49,8 @@ struct klamm_conf *exact_conf(struct exact *e, const char *const *pairs)
 		"metadata.max.age.ms", "5000",
 		NULL,
 	};
-	struct klamm_conf *conf;
-	if (klamm_conf_new(&conf, NULL) != 0)
-		abort();
-	if (e->run->trace)
-		klamm_conf_log(conf, print_log, e, 4);
-	set_all(conf, all);
-	set_all(conf, pairs);
+	struct klamm_conf *conf = scenario_conf(e->run, &e->log, all);
+	scenario_set(conf, pairs);
 	return conf;
 }
 
@@ -114,7 +72,7 @@ struct klamm_producer *exact_producer(struct exact *e, struct klamm_loop *loop, 
 	struct klamm_producer *producer;
 	struct klamm_error err;
 	if (klamm_producer_new(conf, loop, &producer, &err) != 0)
-		exact_give_up(err.text);
+		scenario_give_up(err.text);
 	klamm_conf_free(conf);
 	return producer;
 }
@@ -138,41 +96,9 @@ struct klamm_consumer *exact_consumer(struct exact *e, struct klamm_loop *loop,
 		all[i] = (struct klamm_topic_partition){topic, (int32_t)i};
 	if (klamm_consumer_new(conf, loop, &consumer, &err) != 0 ||
 	    klamm_consumer_assign(consumer, all, e->partitions, &err) != 0)
-		exact_give_up(err.text);
+		scenario_give_up(err.text);
 	klamm_conf_free(conf);
 	return consumer;
-}
-
-static void client_main(void *arg)
-{
-	struct exact *e = arg;
-	await(e, &e->listening);
-	struct klamm_loop *loop = make_loop(e->client_node);
-	do
-		e->lives++;
-	while (!e->role->live(e, loop));
-	klamm_loop_free(loop);
-	e->done_at = kl_sim_now(e->sim);
-	e->done = true;
-}
-
-/* kill -9, or the machine goes off, and the client is started again. */
-static void killer_main(void *arg)
-{
-	struct exact *e = arg;
-	await(e, &e->listening);
-	for (;;) {
-		kl_sim_sleep(e->sim, (int64_t)exact_below(e, 2 * (uint64_t)e->gap_us));
-		if (e->done || kl_sim_now(e->sim) >= e->storm_end)
-			return;
-		kl_sim_kill(e->client_node, exact_below(e, 2) == 0);
-		e->strikes++;
-		if (e->history != NULL)
-			history_killed(e->history);
-		kl_sim_sleep(e->sim, (int64_t)exact_below(e, 500 * KL_MS));
-		kl_sim_boot(e->client_node);
-		kl_sim_spawn(e->client_node, "client", client_main, e);
-	}
 }
 
 /* --- the broker --- */
@@ -182,14 +108,14 @@ static void create(struct exact *e, const char *topic)
 	struct klamm_error err;
 	int32_t partitions = (int32_t)e->partitions;
 	if (klamm_broker_create_topic(e->broker, topic, partitions, &err) != 0)
-		exact_give_up(err.text);
+		scenario_give_up(err.text);
 }
 
 static void prepare(struct exact *e)
 {
 	if (e->role->prepare == NULL)
 		return;
-	struct klamm_loop *loop = make_loop(e->reader_node);
+	struct klamm_loop *loop = scenario_loop(e->reader_node);
 	e->role->prepare(e, loop);
 	klamm_loop_free(loop);
 }
@@ -210,16 +136,16 @@ static void broker_main(void *arg)
 		.no_auto_create = true,
 		.config = config,
 	};
-	options.loop = make_loop(e->broker_node);
+	options.loop = scenario_loop(e->broker_node);
 	if (klamm_broker_new(&options, &e->broker, &err) != 0)
-		exact_give_up(err.text);
+		scenario_give_up(err.text);
 	create(e, EXACT_TOPIC);
 	create(e, EXACT_INPUT);
 	prepare(e);
 	e->storm_end = kl_sim_now(e->sim) + e->storm_us;
 	e->listening = true;
-	await(e, &e->read);
-	await(e, &e->over);
+	scenario_await(e->sim, &e->read);
+	scenario_await(e->sim, &e->over);
 	klamm_broker_free(e->broker);
 	klamm_loop_free(options.loop);
 }
@@ -251,8 +177,9 @@ static void draw(struct exact *e)
 static void check(struct exact *e)
 {
 	if (e->done_at > e->storm_end + SETTLED)
-		exact_complain(e, "the client was not through %lld s after the trouble\n",
-			       (long long)(SETTLED / KL_SECOND));
+		scenario_complain(e->run,
+				  "the client was not through %lld s after the trouble\n",
+				  (long long)(SETTLED / KL_SECOND));
 	e->role->check(e);
 	kl_buf_printf(&e->run->note, "%u strikes, %u lives, %lld s after the trouble",
 		      e->strikes, e->lives,
@@ -262,20 +189,15 @@ static void check(struct exact *e)
 void exact_run(struct exact *e)
 {
 	struct scenario_run *run = e->run;
-	bool kills = strcmp(run->kind, "kill") == 0;
 	e->sim = scenario_world(run);
-	e->client_node = kl_sim_node(e->sim, "client");
+	e->log = (struct scenario_log){e->sim, "a client"};
 	e->broker_node = kl_sim_node(e->sim, "broker");
 	e->reader_node = kl_sim_node(e->sim, "reader");
-	if (kills)
-		kl_sim_node_mortal(e->client_node);
 	draw(e);
 	kl_sim_spawn(e->broker_node, "broker", broker_main, e);
 	kl_sim_spawn(e->broker_node, "trouble", exact_trouble_main, e);
-	kl_sim_spawn(e->client_node, "client", client_main, e);
 	kl_sim_spawn(e->reader_node, "reader", exact_reader_main, e);
-	if (kills && !run->calm)
-		kl_sim_spawn(e->broker_node, "killer", killer_main, e);
+	exact_clients_start(e);
 	if (scenario_go(run, e->sim, LIMIT))
 		check(e);
 	kl_sim_free(e->sim);

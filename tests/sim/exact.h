@@ -9,7 +9,6 @@
 #include <klamm/consumer.h>
 #include <klamm/producer.h>
 
-#include "core/net/loop.h"
 #include "tests/sim/copies.h"
 #include "tests/sim/history.h"
 #include "tests/sim/scenario.h"
@@ -21,7 +20,7 @@
 #define EXACT_PORT 9092
 #define EXACT_NODES 3
 #define EXACT_PARTITIONS_MAX 3
-#define EXACT_COMPLAINTS 10
+#define EXACT_CLIENTS 4
 
 struct exact;
 
@@ -39,11 +38,22 @@ struct exact_role {
 	void (*check)(struct exact *e);
 };
 
+struct exact_client {
+	struct exact *e;
+	struct kl_sim_node *node;
+	unsigned producer; /* its number in the history */
+	bool succeeded;    /* by another one, under the same name */
+	bool ended;
+};
+
 struct exact {
 	struct scenario_run *run;
+	struct scenario_log log;
 	const struct exact_role *role;
 	struct kl_sim *sim;
-	struct kl_sim_node *client_node, *broker_node, *reader_node;
+	struct kl_sim_node *broker_node, *reader_node;
+	struct exact_client clients[EXACT_CLIENTS];
+	unsigned running; /* of them */
 	struct klamm_broker *broker;
 	struct history *history;
 	struct txns *txns;
@@ -61,19 +71,11 @@ struct exact {
 	bool listening, over; /* the broker is there; the trouble has ended, */
 	bool quiet;           /* some time ago */
 	bool done, read;      /* the client is through; the reader is */
-	unsigned complaints;
 };
-
-#define exact_complain(e, ...)                                                           \
-	do {                                                                             \
-		if ((e)->complaints++ < EXACT_COMPLAINTS)                                \
-			kl_buf_printf(&(e)->run->why, __VA_ARGS__);                      \
-	} while (0)
 
 /* --- exact.c --- */
 extern const char *const exact_kinds[];
 void exact_run(struct exact *e);
-_Noreturn void exact_give_up(const char *text);
 uint64_t exact_below(struct exact *e, uint64_t n);
 /* An error that the trouble explains: who is answered with garbage may say so, and where the
  * broker has forgotten a producer, what is in doubt stays so. */
@@ -88,6 +90,11 @@ struct klamm_consumer *exact_consumer(struct exact *e, struct klamm_loop *loop,
 
 /* Until nothing has gone wrong for a while: what comes then must work at once. */
 void exact_wait_for_quiet(struct exact *e);
+
+/* --- exact_client.c --- */
+void exact_clients_start(struct exact *e);
+/* The one whose fiber runs now. */
+struct exact_client *exact_client_here(struct exact *e);
 
 /* --- exact_trouble.c: a fiber of the broker's node --- */
 void exact_trouble_main(void *arg);

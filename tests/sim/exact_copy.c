@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The scenario "ctp": a client copies one topic to another, with its position in the same
  * transaction (consume, transform, produce). */
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "tests/sim/exact.h"
 
@@ -63,13 +61,13 @@ static void write_input(struct exact *e, struct klamm_loop *loop)
 	struct klamm_producer *producer = exact_producer(e, loop, NULL);
 	uint64_t failed = 0;
 	if (klamm_producer_topic(producer, EXACT_INPUT, &topic, &err) != 0)
-		exact_give_up(err.text);
+		scenario_give_up(err.text);
 	for (int64_t i = 0; i < per_partition(e); i++)
 		for (int32_t p = 0; p < (int32_t)e->partitions; p++)
 			if (send_value(producer, topic, p, p, i, &err) != 0)
-				exact_give_up(err.text);
+				scenario_give_up(err.text);
 	if (klamm_producer_flush(producer, CALL_MS, &failed, &err) != 0 || failed > 0)
-		exact_give_up("the input could not be written");
+		scenario_give_up("the input could not be written");
 	klamm_topic_unref(topic);
 	klamm_producer_close(producer, CALL_MS, &err);
 }
@@ -90,7 +88,7 @@ static bool read_checkpoint(struct exact *e, struct klamm_consumer *consumer,
 	while (klamm_consumer_committed(consumer, entries, e->partitions, CALL_MS, &err) !=
 	       0) {
 		if (kl_sim_now(e->sim) > deadline) {
-			exact_complain(e, "committed: %s\n", err.text);
+			scenario_complain(e->run, "committed: %s\n", err.text);
 			return false;
 		}
 		kl_sim_sleep(e->sim, 100 * KL_MS);
@@ -119,12 +117,13 @@ static enum exact_step copy(struct copier *c, struct klamm_batch *batch, int64_t
 	*end_out = c->next[partition];
 	while (most-- > 0 && klamm_batch_next(batch, &view) == 1) {
 		if (view.offset != *end_out)
-			exact_complain(c->e, "input %d/%lld was read when %lld was next\n",
-				       partition, (long long)view.offset,
-				       (long long)*end_out);
+			scenario_complain(c->e->run,
+					  "input %d/%lld was read when %lld was next\n",
+					  partition, (long long)view.offset,
+					  (long long)*end_out);
 		if (!get_value(&view, &from, &at) || from != partition || at != view.offset)
-			exact_complain(c->e, "input %d/%lld is damaged\n", partition,
-				       (long long)view.offset);
+			scenario_complain(c->e->run, "input %d/%lld is damaged\n",
+					  partition, (long long)view.offset);
 		int rc;
 		while ((rc = send_value(c->producer, c->topic, partition, partition,
 					view.offset, &err)) != 0 &&
@@ -144,7 +143,7 @@ static enum exact_step finish(struct copier *c, int32_t partition, int64_t end)
 	struct klamm_group_metadata group = {.size = sizeof(group)};
 	struct klamm_error err;
 	if (klamm_consumer_group_metadata(c->consumer, &group, &err) != 0)
-		exact_give_up(err.text);
+		scenario_give_up(err.text);
 	enum exact_step step = exact_send_offsets(c->e, c->producer, &offset, 1, &group);
 	return step == EXACT_DONE ? exact_commit(c->e, c->producer) : step;
 }
@@ -155,7 +154,7 @@ static void rewind_to(struct copier *c, int32_t partition)
 	struct klamm_error err;
 	if (klamm_consumer_seek(c->consumer, EXACT_INPUT, partition, c->next[partition],
 				&err) != 0)
-		exact_complain(c->e, "seek: %s\n", err.text);
+		scenario_complain(c->e->run, "seek: %s\n", err.text);
 }
 
 /* A batch is a transaction, or its first part. false: the producer has to be closed. */
@@ -185,7 +184,7 @@ static bool copy_all(struct copier *c)
 		struct klamm_error err;
 		int rc = klamm_consumer_poll(c->consumer, 500, &batch, &err);
 		if (rc != 0 && !exact_allows(c->e, rc))
-			exact_complain(c->e, "consumer: %s\n", err.text);
+			scenario_complain(c->e->run, "consumer: %s\n", err.text);
 		if (batch != NULL)
 			good = copy_batch(c, batch);
 		klamm_batch_unref(batch);
@@ -199,18 +198,18 @@ static bool live(struct exact *e, struct klamm_loop *loop)
 	struct copier c = {.e = e};
 	struct klamm_error err;
 	c.producer = exact_producer(e, loop, "copier");
-	c.consumer = exact_consumer(e, loop, EXACT_INPUT, EXACT_GROUP);
 	if (klamm_producer_topic(c.producer, EXACT_TOPIC, &c.topic, &err) != 0)
-		exact_give_up(err.text);
-	/* In this order: what an earlier one left is ended before it is asked for. */
-	bool good = exact_init(e, c.producer) == EXACT_DONE &&
-		    read_checkpoint(e, c.consumer, c.next) && copy_all(&c);
+		scenario_give_up(err.text);
+	bool good = exact_init(e, c.producer) == EXACT_DONE;
+	/* Only now: what an earlier one left has ended, and its positions can not move on. */
+	c.consumer = exact_consumer(e, loop, EXACT_INPUT, EXACT_GROUP);
+	good = good && read_checkpoint(e, c.consumer, c.next) && copy_all(&c);
 	klamm_topic_unref(c.topic);
 	klamm_producer_close(c.producer, CALL_MS, &err);
 	klamm_consumer_close(c.consumer, CALL_MS, &err);
 	if (!good)
 		kl_sim_sleep(e->sim, 100 * KL_MS);
-	return good || e->complaints > 0;
+	return good || e->run->complaints > 0;
 }
 
 /* --- the end --- */
@@ -220,8 +219,8 @@ static void saw(struct exact *e, int32_t partition, const struct klamm_record_vi
 	int32_t from;
 	int64_t offset;
 	if (!get_value(view, &from, &offset) || from != partition)
-		exact_complain(e, "%d/%lld: no copy of ours\n", partition,
-			       (long long)view->offset);
+		scenario_complain(e->run, "%d/%lld: no copy of ours\n", partition,
+				  (long long)view->offset);
 	else
 		copies_seen(e->copies, from, offset);
 }

@@ -16,7 +16,7 @@ static void poll_once(struct exact *e, struct klamm_consumer *consumer)
 		e->role->saw(e, klamm_batch_partition(batch), &view);
 	klamm_batch_unref(batch);
 	if (rc != 0 && !exact_allows(e, rc))
-		exact_complain(e, "reader: %s (%s)\n", err.text, klamm_err_name(rc));
+		scenario_complain(e->run, "reader: %s (%s)\n", err.text, klamm_err_name(rc));
 }
 
 static bool at_end(struct exact *e, struct klamm_consumer *consumer)
@@ -34,13 +34,9 @@ static bool at_end(struct exact *e, struct klamm_consumer *consumer)
 void exact_reader_main(void *arg)
 {
 	struct exact *e = arg;
-	struct klamm_loop *loop;
 	struct klamm_error err;
-	while (!e->listening)
-		kl_sim_sleep(e->sim, 10 * KL_MS);
-	if (kl_loop_new(kl_sim_os(e->reader_node), NULL, &loop, &err) != 0 ||
-	    klamm_loop_start(loop, &err) != 0)
-		exact_give_up(err.text);
+	scenario_await(e->sim, &e->listening);
+	struct klamm_loop *loop = scenario_loop(e->reader_node);
 	struct klamm_consumer *consumer = exact_consumer(e, loop, EXACT_TOPIC, NULL);
 	int64_t quiet_since = KL_NEVER;
 	while (quiet_since == KL_NEVER || kl_sim_now(e->sim) < quiet_since + STRAGGLERS) {
@@ -51,9 +47,9 @@ void exact_reader_main(void *arg)
 	while (!at_end(e, consumer) && kl_sim_now(e->sim) < quiet_since + READ_OUT)
 		poll_once(e, consumer);
 	if (!at_end(e, consumer))
-		exact_complain(e, "the reader does not come to the end\n");
+		scenario_complain(e->run, "the reader does not come to the end\n");
 	if (klamm_consumer_close(consumer, 10000, &err) != 0)
-		exact_complain(e, "closing the reader: %s\n", err.text);
+		scenario_complain(e->run, "closing the reader: %s\n", err.text);
 	if (e->role->settle != NULL)
 		e->role->settle(e, loop);
 	klamm_loop_free(loop);

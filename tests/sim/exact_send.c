@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Records whose number is their value, and the scenario "idempotent". */
-#include <stdlib.h>
 
 #include "tests/sim/exact.h"
 
@@ -28,7 +27,7 @@ int exact_send(struct exact *e, struct klamm_producer *producer, struct klamm_to
 	record.partition = (int32_t)exact_below(e, e->partitions);
 	int rc = klamm_producer_send(producer, topic, &record, (void *)(uintptr_t)(id + 1),
 				     err);
-	history_sent(e->history, id, rc);
+	history_sent_by(e->history, exact_client_here(e)->producer, id, rc);
 	return rc;
 }
 
@@ -58,11 +57,12 @@ static void send_after(struct exact *e, struct klamm_producer *producer,
 	klamm_producer_flush(producer, FLUSH_MS, &failed, &err); /* those from before */
 	for (int i = 0; i < BURST_MAX; i++)
 		if (exact_send(e, producer, topic, history_number(e->history), &err) != 0)
-			exact_complain(e, "send, long after the trouble: %s\n", err.text);
+			scenario_complain(e->run, "send, long after the trouble: %s\n",
+					  err.text);
 	klamm_producer_flush(producer, FLUSH_MS, &failed, &err);
 	if (failed > 0)
-		exact_complain(e, "%llu records fail long after the trouble\n",
-			       (unsigned long long)failed);
+		scenario_complain(e->run, "%llu records fail long after the trouble\n",
+				  (unsigned long long)failed);
 }
 
 static bool live(struct exact *e, struct klamm_loop *loop)
@@ -72,7 +72,7 @@ static bool live(struct exact *e, struct klamm_loop *loop)
 	struct klamm_producer *producer = exact_producer(e, loop, NULL);
 	if (klamm_producer_on_delivery(producer, exact_delivered, e, true, &err) != 0 ||
 	    klamm_producer_topic(producer, EXACT_TOPIC, &topic, &err) != 0)
-		exact_give_up(err.text);
+		scenario_give_up(err.text);
 	uint64_t gap = 2 * (uint64_t)(e->storm_us + KL_SECOND) / (e->total / (BURST_MAX / 2));
 	while (e->sent < e->total) {
 		uint64_t burst = 1 + exact_below(e, BURST_MAX);
@@ -84,11 +84,11 @@ static bool live(struct exact *e, struct klamm_loop *loop)
 		kl_sim_sleep(e->sim, (int64_t)exact_below(e, gap));
 	}
 	if (klamm_producer_flush(producer, FLUSH_MS, NULL, &err) != 0)
-		exact_complain(e, "flush: %s\n", err.text);
+		scenario_complain(e->run, "flush: %s\n", err.text);
 	send_after(e, producer, topic);
 	klamm_topic_unref(topic);
 	if (klamm_producer_close(producer, FLUSH_MS, &err) != 0)
-		exact_complain(e, "close: %s\n", err.text);
+		scenario_complain(e->run, "close: %s\n", err.text);
 	return true;
 }
 

@@ -25,7 +25,7 @@ static void add_fault(struct trouble *t, struct klamm_broker_fault *fault)
 	fault->partition = -1;
 	fault->skip = (int32_t)below(t, 4);
 	if (klamm_broker_fault_add(t->e->broker, fault, NULL, &err) != 0)
-		exact_complain(t->e, "broker: %s\n", err.text);
+		scenario_complain(t->e->run, "broker: %s\n", err.text);
 }
 
 /* --- the kinds --- */
@@ -46,7 +46,7 @@ static void strike_broker(struct trouble *t)
 	}
 	t->stopped[node] = !t->stopped[node];
 	if (rc != 0)
-		exact_complain(t->e, "broker: %s\n", err.text);
+		scenario_complain(t->e->run, "broker: %s\n", err.text);
 }
 
 static void move(struct trouble *t, const char *topic, unsigned partitions)
@@ -114,7 +114,7 @@ static void strike_throttle(struct trouble *t)
 
 static void set_clock(struct trouble *t, unsigned whose, int64_t ms)
 {
-	kl_sim_clock_jump(whose == 0 ? t->e->client_node : t->e->broker_node,
+	kl_sim_clock_jump(whose == 0 ? t->e->clients[0].node : t->e->broker_node,
 			  ms - t->wrong_ms[whose]);
 	t->wrong_ms[whose] = ms;
 }
@@ -210,8 +210,7 @@ void exact_trouble_main(void *arg)
 	for (size_t i = 0; i < kl_countof(strikes); i++)
 		if (strcmp(strikes[i].kind, e->run->kind) == 0)
 			strike = strikes[i].strike;
-	while (!e->listening)
-		kl_sim_sleep(e->sim, 10 * KL_MS);
+	scenario_await(e->sim, &e->listening);
 	/* A bad network is a kind of its own, and comes with some of the others. */
 	if (!e->run->calm && (strike == strike_net || below(&t, 3) == 0))
 		kl_sim_faults_draw(e->sim, false, kl_sim_faults(e->sim));

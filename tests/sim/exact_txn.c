@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Calls of a transactional producer with what an application has to do about their errors,
  * and the scenario "transactional". */
-#include <stdlib.h>
 
 #include "tests/sim/exact.h"
 
@@ -22,7 +21,7 @@ static bool again(struct exact *e, const char *call, const struct klamm_error *e
 	case KLAMM_SCOPE_RETRIABLE:
 		if (++*tries <= TRIES_MAX)
 			return true;
-		exact_complain(e, "%s: still no end: %s\n", call, err->text);
+		scenario_complain(e->run, "%s: still no end: %s\n", call, err->text);
 		return false;
 	case KLAMM_SCOPE_ABORTABLE:
 		*step_out = EXACT_ABORT;
@@ -31,8 +30,8 @@ static bool again(struct exact *e, const char *call, const struct klamm_error *e
 		return false;
 	default:
 		if (!exact_allows(e, err->code))
-			exact_complain(e, "%s: an error of the scope %s: %s\n", call,
-				       klamm_scope_name(err->scope), err->text);
+			scenario_complain(e->run, "%s: an error of the scope %s: %s\n",
+					  call, klamm_scope_name(err->scope), err->text);
 		return false;
 	}
 }
@@ -98,7 +97,8 @@ enum exact_step exact_abort(struct exact *e, struct klamm_producer *producer)
 			return EXACT_DONE;
 	while (again(e, "abort_transaction", &err, &tries, &step));
 	if (step == EXACT_ABORT)
-		exact_complain(e, "abort_transaction asks for an abort: %s\n", err.text);
+		scenario_complain(e->run, "abort_transaction asks for an abort: %s\n",
+				  err.text);
 	return EXACT_FATAL;
 }
 
@@ -142,8 +142,8 @@ static bool transact(struct exact *e, struct klamm_producer *producer,
 	} else if (step == EXACT_DONE) {
 		step = EXACT_ABORT;
 	}
-	if (e->quiet && step != EXACT_DONE)
-		exact_complain(e, "a transaction fails long after the trouble\n");
+	if (e->quiet && step != EXACT_DONE && !exact_client_here(e)->succeeded)
+		scenario_complain(e->run, "a transaction fails long after the trouble\n");
 	if (step != EXACT_ABORT)
 		return step == EXACT_DONE;
 	/* One that may be aborted was not committed. */
@@ -158,7 +158,7 @@ static bool live(struct exact *e, struct klamm_loop *loop)
 	struct klamm_producer *producer = exact_producer(e, loop, "exact");
 	if (klamm_producer_on_delivery(producer, exact_delivered, e, true, &err) != 0 ||
 	    klamm_producer_topic(producer, EXACT_TOPIC, &topic, &err) != 0)
-		exact_give_up(err.text);
+		scenario_give_up(err.text);
 	bool good = exact_init(e, producer) == EXACT_DONE;
 	uint64_t gap = 2 * (uint64_t)(e->storm_us + KL_SECOND) / (e->total / RECORDS_MAX);
 	while (good && e->sent < e->total) {

@@ -88,9 +88,14 @@ uint64_t history_number(struct history *h)
 
 void history_sent(struct history *h, uint64_t id, int error)
 {
+	history_sent_by(h, h->life, id, error);
+}
+
+void history_sent_by(struct history *h, unsigned producer, uint64_t id, int error)
+{
 	struct record *r = &h->records[id];
 	r->order = ++h->sends;
-	r->life = h->life;
+	r->life = producer;
 	r->refused = error != 0;
 }
 
@@ -124,10 +129,16 @@ void history_killed(struct history *h)
 {
 	for (uint64_t id = 0; id < h->count; id++)
 		h->records[id].killed |= h->records[id].outcomes == 0;
+	history_succeeded(h);
+}
+
+unsigned history_succeeded(struct history *h)
+{
 	for (unsigned i = 0; i < h->partition_count; i++)
 		h->partitions[i].last_done = 0;
 	if (++h->life == LIVES_MAX)
 		abort();
+	return h->life;
 }
 
 void history_allow_gaps(struct history *h)

@@ -26,12 +26,17 @@ void history_allow_gaps(struct history *h);
 uint64_t history_number(struct history *h);
 /* send() took it (0) or refused it. In the order in which sends return. */
 void history_sent(struct history *h, uint64_t id, int error);
+/* The same, by one that is not the last that took over. */
+void history_sent_by(struct history *h, unsigned producer, uint64_t id, int error);
 /* Its outcome, in the order of telling; offset -1 = not told. */
 void history_done(struct history *h, uint64_t id, int error, int outcome, int32_t partition,
 		  int64_t offset);
 /* The producer is killed: records without an outcome will have none. Those to come are sent by
  * its next incarnation. */
 void history_killed(struct history *h);
+/* Another producer takes over, which sends from now on; the one before may go on. Producers
+ * are numbered from 0. */
+unsigned history_succeeded(struct history *h);
 /* The consumer was given this record, in the order of reading. */
 void history_read(struct history *h, int32_t partition, int64_t offset, uint64_t id);
 /* The consumer's position, after all records before it were read. */

@@ -13,6 +13,7 @@ check_PROGRAMS += %D%/sim
 	%D%/crash.c \
 	%D%/cuts.c \
 	%D%/exact.c %D%/exact.h \
+	%D%/exact_client.c \
 	%D%/exact_copy.c \
 	%D%/exact_read.c \
 	%D%/exact_send.c \

@@ -4,34 +4,10 @@
  * and in its place, and the consumer reads all of it, each offset once. */
 #include "tests/sim/records.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 
 #define LIMIT (INT64_C(7200) * KL_SECOND)
 /* After the storm: two attempts that have to time out, backoffs, and half as much again. */
 #define SETTLED (180 * KL_SECOND)
-
-_Noreturn void records_give_up(const char *text)
-{
-	fprintf(stderr, "sim: %s\n", text);
-	abort();
-}
-
-void records_await(struct records *r, const bool *flag)
-{
-	while (!*flag)
-		kl_sim_sleep(r->sim, 10 * KL_MS);
-}
-
-struct klamm_loop *records_loop(struct kl_sim_node *node)
-{
-	struct klamm_loop *loop;
-	struct klamm_error err;
-	if (kl_loop_new(kl_sim_os(node), NULL, &loop, &err) != 0 ||
-	    klamm_loop_start(loop, &err) != 0)
-		records_give_up(err.text);
-	return loop;
-}
 
 static void begin_storm(struct records *r, struct kl_sim_target targets[RECORDS_NODES])
 {
@@ -63,8 +39,9 @@ static void check(struct records *r)
 		.told_in_order = true,
 	};
 	if (r->produced_at > r->storm_end + SETTLED)
-		records_complain(r, "the producer was not through %lld s after the storm\n",
-				 (long long)(SETTLED / KL_SECOND));
+		scenario_complain(r->run,
+				  "the producer was not through %lld s after the storm\n",
+				  (long long)(SETTLED / KL_SECOND));
 	history_check(r->history, &want, &r->run->why);
 	struct history_counts c = history_count(r->history);
 	kl_buf_printf(&r->run->note,

@@ -7,7 +7,6 @@
 #include <klamm/consumer.h>
 #include <klamm/producer.h>
 
-#include "core/net/loop.h"
 #include "tests/sim/history.h"
 #include "tests/sim/scenario.h"
 
@@ -34,17 +33,11 @@ struct records_plan {
 	struct klamm_conf *producer_conf, *consumer_conf;
 };
 
-/* Log lines of a client among the events of --trace. */
-struct records_log {
-	struct kl_sim *sim;
-	const char *who;
-};
-
 struct records {
 	struct scenario_run *run;
 	struct kl_sim *sim;
 	struct kl_sim_node *producer_node, *consumer_node, *broker_node;
-	struct records_log producer_log, consumer_log;
+	struct scenario_log producer_log, consumer_log;
 	struct history *history;
 	struct records_plan plan;
 	int64_t storm_end;
@@ -58,18 +51,9 @@ struct records {
 	bool operated;  /* nobody makes trouble any more */
 	bool produced;  /* the producer is closed */
 	bool consumed;  /* the consumer is closed */
-	unsigned complaints;
 	int64_t produced_at;
 	uint64_t consumer_errors, moves, restarts, damaged;
 };
-
-/* What is wrong, as a line of the verdict. */
-#define records_complain(r, ...)                                                         \
-	do {                                                                             \
-		if ((r)->complaints++ < RECORDS_COMPLAINTS)                              \
-			kl_buf_printf(&(r)->run->why, __VA_ARGS__);                      \
-	} while (0)
-#define RECORDS_COMPLAINTS 10
 
 /* --- records_plan.c --- */
 void records_plan_draw(struct records *r);
@@ -94,12 +78,5 @@ void records_broker_main(void *arg);   /* records_broker.c */
 void records_operator_main(void *arg); /* makes trouble through the broker's interface */
 void records_producer_main(void *arg); /* records_produce.c */
 void records_consumer_main(void *arg); /* records_consume.c */
-
-/* The run makes no sense. */
-_Noreturn void records_give_up(const char *text);
-/* Wait until *flag. */
-void records_await(struct records *r, const bool *flag);
-/* A loop with a thread, in a node. */
-struct klamm_loop *records_loop(struct kl_sim_node *node);
 
 #endif

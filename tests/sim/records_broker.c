@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The broker's side: three nodes in one process, and somebody who makes trouble with them. */
-#include <stdlib.h>
 
 #include "core/proto/gen/api.h"
 #include "tests/sim/records.h"
@@ -22,15 +21,15 @@ void records_broker_main(void *arg)
 		.nodes = RECORDS_NODES,
 		.no_auto_create = true,
 	};
-	r->broker_loop = options.loop = records_loop(r->broker_node);
+	r->broker_loop = options.loop = scenario_loop(r->broker_node);
 	if (klamm_broker_new(&options, &r->broker, &err) != 0 ||
 	    klamm_broker_create_topic(r->broker, RECORDS_TOPIC, (int32_t)r->plan.partitions,
 				      &err) != 0)
-		records_give_up(err.text);
+		scenario_give_up(err.text);
 	set_age(r, r->plan.age != RECORDS_MODERN);
 	r->listening = true;
-	records_await(r, &r->consumed);
-	records_await(r, &r->operated);
+	scenario_await(r->sim, &r->consumed);
+	scenario_await(r->sim, &r->operated);
 	klamm_broker_free(r->broker);
 	klamm_loop_free(r->broker_loop);
 }
@@ -77,7 +76,7 @@ static void start_or_stop(struct operator *o)
 	}
 	o->stopped[node] = !o->stopped[node];
 	if (rc != 0)
-		records_complain(o->r, "broker: %s\n", err.text);
+		scenario_complain(o->r->run, "broker: %s\n", err.text);
 }
 
 /* Errors with which a broker says that it did nothing, and that trying again may help. */
@@ -113,14 +112,14 @@ static void add_fault(struct operator *o)
 		fault.action = KLAMM_BROKER_PASS;
 	struct klamm_error err;
 	if (klamm_broker_fault_add(o->r->broker, &fault, NULL, &err) != 0)
-		records_complain(o->r, "broker: %s\n", err.text);
+		scenario_complain(o->r->run, "broker: %s\n", err.text);
 }
 
 void records_operator_main(void *arg)
 {
 	struct records *r = arg;
 	struct operator o = {.r = r, .running = RECORDS_NODES};
-	records_await(r, &r->listening);
+	scenario_await(r->sim, &r->listening);
 	while (kl_sim_now(r->sim) < r->storm_end) {
 		switch (below(&o, 4)) {
 		case 0: move_leader(&o); break;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The consuming side: one consumer reads all partitions while they are written. */
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "tests/sim/records.h"
 
@@ -21,10 +19,10 @@ static void read_batch(struct records *r, struct klamm_batch *batch)
 		seen++;
 	}
 	if (rc < 0)
-		records_complain(r, "a batch of partition %d ends with %s\n", partition,
-				 klamm_err_name(rc));
+		scenario_complain(r->run, "a batch of partition %d ends with %s\n",
+				  partition, klamm_err_name(rc));
 	else if (seen != count)
-		records_complain(r, "a batch of %u records had %u\n", count, seen);
+		scenario_complain(r->run, "a batch of %u records had %u\n", count, seen);
 	klamm_batch_unref(batch);
 }
 
@@ -37,7 +35,7 @@ static void seek_in_place(struct records *r, struct klamm_consumer *consumer)
 		if (klamm_consumer_position(consumer, RECORDS_TOPIC, i, 0, &position,
 					    NULL) == 0 &&
 		    klamm_consumer_seek(consumer, RECORDS_TOPIC, i, position, &err) != 0)
-			records_complain(r, "seek: %s\n", err.text);
+			scenario_complain(r->run, "seek: %s\n", err.text);
 	}
 }
 
@@ -55,7 +53,7 @@ static void poll_once(struct records *r, struct klamm_consumer *consumer)
 	if (rc == KLAMM_ERR_CORRUPT_BATCH && r->damaged > 0)
 		seek_in_place(r, consumer);
 	else
-		records_complain(r, "consumer: %s (%s)\n", err.text, klamm_err_name(rc));
+		scenario_complain(r->run, "consumer: %s (%s)\n", err.text, klamm_err_name(rc));
 	kl_sim_sleep(r->sim, 100 * KL_MS);
 }
 
@@ -65,7 +63,7 @@ static int64_t end_of(struct records *r, int32_t partition)
 	struct klamm_error err;
 	if (klamm_broker_offsets(r->broker, RECORDS_TOPIC, partition, NULL, &end, &err) == 0)
 		return end;
-	records_complain(r, "broker: %s\n", err.text);
+	scenario_complain(r->run, "broker: %s\n", err.text);
 	return 0;
 }
 
@@ -82,8 +80,8 @@ static void read_to_end(struct records *r, struct klamm_consumer *consumer, int3
 		poll_once(r, consumer);
 	}
 	if (position < end)
-		records_complain(r, "partition %d: stuck at %lld of %lld\n", partition,
-				 (long long)position, (long long)end);
+		scenario_complain(r->run, "partition %d: stuck at %lld of %lld\n",
+				  partition, (long long)position, (long long)end);
 	history_position(r->history, partition, position);
 }
 
@@ -96,7 +94,7 @@ static struct klamm_consumer *open_consumer(struct records *r, struct klamm_loop
 		all[i] = (struct klamm_topic_partition){RECORDS_TOPIC, (int32_t)i};
 	if (klamm_consumer_new(r->plan.consumer_conf, loop, &consumer, &err) != 0 ||
 	    klamm_consumer_assign(consumer, all, r->plan.partitions, &err) != 0)
-		records_give_up(err.text);
+		scenario_give_up(err.text);
 	return consumer;
 }
 
@@ -104,8 +102,8 @@ void records_consumer_main(void *arg)
 {
 	struct records *r = arg;
 	struct klamm_error err;
-	records_await(r, &r->listening);
-	struct klamm_loop *loop = records_loop(r->consumer_node);
+	scenario_await(r->sim, &r->listening);
+	struct klamm_loop *loop = scenario_loop(r->consumer_node);
 	struct klamm_consumer *consumer = open_consumer(r, loop);
 	int64_t quiet_since = KL_NEVER;
 	while (quiet_since == KL_NEVER || kl_sim_now(r->sim) < quiet_since + STRAGGLERS) {
@@ -116,7 +114,7 @@ void records_consumer_main(void *arg)
 	for (unsigned i = 0; i < r->plan.partitions; i++)
 		read_to_end(r, consumer, (int32_t)i);
 	if (klamm_consumer_close(consumer, 10000, &err) != 0)
-		records_complain(r, "closing the consumer: %s\n", err.text);
+		scenario_complain(r->run, "closing the consumer: %s\n", err.text);
 	klamm_loop_free(loop);
 	r->consumed = true;
 }

@@ -13,11 +13,7 @@ static uint64_t below(struct records *r, uint64_t n)
 
 static void set(struct klamm_conf *conf, const char *key, const char *value)
 {
-	struct klamm_error err;
-	if (klamm_conf_set(conf, key, value, &err) != 0) {
-		fprintf(stderr, "sim: %s\n", err.text);
-		abort();
-	}
+	scenario_set(conf, (const char *const[]){key, value, NULL});
 }
 
 static void set_number(struct klamm_conf *conf, const char *key, int64_t value)
@@ -30,21 +26,11 @@ static void set_number(struct klamm_conf *conf, const char *key, int64_t value)
 #define pick(r, ...)                                                                     \
 	(((const int64_t[]){__VA_ARGS__})[below((r), kl_countof(((int64_t[]){__VA_ARGS__})))])
 
-static void print_log(void *arg, int32_t level, const char *where, const char *text)
+static struct klamm_conf *draw_common(struct records *r, struct scenario_log *log)
 {
-	const struct records_log *log = arg;
-	printf("%.6f log of %s: %s: %s\n", (double)kl_sim_now(log->sim) / KL_SECOND, log->who,
-	       where, text);
-}
-
-static struct klamm_conf *draw_common(struct records *r, struct records_log *log)
-{
-	struct klamm_conf *conf;
-	if (klamm_conf_new(&conf, NULL) != 0)
-		abort();
-	if (r->run->trace)
-		klamm_conf_log(conf, print_log, log, 4);
-	set(conf, "bootstrap.servers", "broker:9092,broker:9093,broker:9094");
+	const char *brokers[] = {
+		"bootstrap.servers", "broker:9092,broker:9093,broker:9094", NULL};
+	struct klamm_conf *conf = scenario_conf(r->run, log, brokers);
 	set_number(conf, "request.timeout.ms", pick(r, 1000, 5000, 30000));
 	set_number(conf, "retry.backoff.ms", pick(r, 10, 100));
 	set_number(conf, "reconnect.backoff.ms", pick(r, 10, 50));
@@ -100,8 +86,8 @@ static void draw_age(struct records *r)
 
 void records_plan_draw(struct records *r)
 {
-	r->producer_log = (struct records_log){r->sim, "producer"};
-	r->consumer_log = (struct records_log){r->sim, "consumer"};
+	r->producer_log = (struct scenario_log){r->sim, "producer"};
+	r->consumer_log = (struct scenario_log){r->sim, "consumer"};
 	r->plan = (struct records_plan){
 		.count = 10000,
 		.partitions = 1 + (unsigned)below(r, 6),

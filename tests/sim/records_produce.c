@@ -14,8 +14,8 @@ static void delivered(void *arg, const struct klamm_delivery *d)
 	uint64_t id = (uintptr_t)d->opaque - 1;
 	history_done(r->history, id, d->error, d->outcome, d->partition, d->offset);
 	if (d->error != 0 && (r->plan.patient || d->text[0] == '\0'))
-		records_complain(r, "record %llu: failed: %s\n", (unsigned long long)id,
-				 d->text);
+		scenario_complain(r->run, "record %llu: failed: %s\n",
+				  (unsigned long long)id, d->text);
 }
 
 static int send_one(struct records *r, uint64_t id)
@@ -29,7 +29,7 @@ static int send_one(struct records *r, uint64_t id)
 	history_sent(r->history, id, rc);
 	/* No memory or no metadata in max.block.ms: a storm may do that, and no more. */
 	if (rc != 0 && rc != KLAMM_ERR_TIMED_OUT && rc != KLAMM_ERR_QUEUE_FULL)
-		records_complain(r, "send: %s\n", err.text);
+		scenario_complain(r->run, "send: %s\n", err.text);
 	return rc;
 }
 
@@ -55,7 +55,7 @@ static void callbacks_main(void *arg)
 	while (r->senders_left > 0) {
 		struct klamm_error err;
 		if (klamm_producer_poll(r->producer, 200, NULL, &err) != 0)
-			records_complain(r, "poll: %s\n", err.text);
+			scenario_complain(r->run, "poll: %s\n", err.text);
 	}
 }
 
@@ -65,7 +65,7 @@ static void open_producer(struct records *r, struct klamm_loop *loop)
 	if (klamm_producer_new(r->plan.producer_conf, loop, &r->producer, &err) != 0 ||
 	    klamm_producer_on_delivery(r->producer, delivered, r, true, &err) != 0 ||
 	    klamm_producer_topic(r->producer, RECORDS_TOPIC, &r->topic, &err) != 0)
-		records_give_up(err.text);
+		scenario_give_up(err.text);
 }
 
 static void close_producer(struct records *r)
@@ -74,22 +74,22 @@ static void close_producer(struct records *r)
 	if (r->plan.flush) {
 		uint64_t failed;
 		if (klamm_producer_flush(r->producer, FLUSH_MS, &failed, &err) != 0)
-			records_complain(r, "flush: %s\n", err.text);
+			scenario_complain(r->run, "flush: %s\n", err.text);
 		if (history_open(r->history) > 0)
-			records_complain(r, "flush: %llu records are still open\n",
-					 (unsigned long long)history_open(r->history));
+			scenario_complain(r->run, "flush: %llu records are still open\n",
+					  (unsigned long long)history_open(r->history));
 	}
 	klamm_topic_unref(r->topic);
 	if (klamm_producer_close(r->producer, FLUSH_MS, &err) != 0)
-		records_complain(r, "close: %s\n", err.text);
+		scenario_complain(r->run, "close: %s\n", err.text);
 }
 
 void records_producer_main(void *arg)
 {
 	struct records *r = arg;
 	struct kl_os *os = kl_sim_os(r->producer_node);
-	records_await(r, &r->listening);
-	struct klamm_loop *loop = records_loop(r->producer_node);
+	scenario_await(r->sim, &r->listening);
+	struct klamm_loop *loop = scenario_loop(r->producer_node);
 	open_producer(r, loop);
 	struct kl_thread *threads[4];
 	unsigned n = 0;

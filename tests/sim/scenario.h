@@ -4,7 +4,10 @@
 #ifndef SCENARIO_H
 #define SCENARIO_H
 
+#include <klamm/conf.h>
+
 #include "core/base/buf.h"
+#include "core/net/loop.h"
 #include "core/os/sim.h"
 
 struct scenario_run {
@@ -16,6 +19,7 @@ struct scenario_run {
 	uint64_t hash, events;
 	int64_t took_us; /* virtual */
 	struct kl_buf note; /* counts worth a look, in few words */
+	unsigned complaints;
 };
 
 struct scenario {
@@ -31,5 +35,25 @@ extern const struct scenario scenario_commits, scenario_crash, scenario_ctp, sce
 struct kl_sim *scenario_world(struct scenario_run *run);
 /* Run it for so long at most, note hash and counts, and complain unless it came to its end. */
 bool scenario_go(struct scenario_run *run, struct kl_sim *sim, int64_t limit_us);
+
+/* What is wrong, as a line of the verdict; of many the first ones. */
+void scenario_complain(struct scenario_run *run, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The run makes no sense. */
+_Noreturn void scenario_give_up(const char *text);
+/* Until *flag. */
+void scenario_await(struct kl_sim *sim, const bool *flag);
+/* A loop with a thread, in a node. */
+struct klamm_loop *scenario_loop(struct kl_sim_node *node);
+
+/* Log lines of a client among the events of --trace. */
+struct scenario_log {
+	const struct kl_sim *sim;
+	const char *who;
+};
+/* Settings of a client, pairs with NULL at the end; log (borrowed) NULL: it keeps silent. */
+struct klamm_conf *scenario_conf(const struct scenario_run *run, struct scenario_log *log,
+				 const char *const *pairs);
+void scenario_set(struct klamm_conf *conf, const char *const *pairs);
 
 #endif

@@ -303,6 +303,43 @@ START_TEST(killed_after_answer)
 }
 END_TEST
 
+START_TEST(succeeded_producer)
+{
+	/* The one that was there first is late, and in order with itself. */
+	send_some(2);
+	ck_assert_uint_eq(history_succeeded(h), 1);
+	send_some(1);
+	uint64_t late = history_number(h);
+	history_sent_by(h, 0, late, 0);
+	acked(2, 0, 0);
+	acked(0, 0, 1);
+	acked(1, 0, 2);
+	acked(late, 0, 3);
+	history_read(h, 0, 0, 2);
+	history_read(h, 0, 1, 0);
+	history_read(h, 0, 2, 1);
+	history_read(h, 0, 3, late);
+	good_with(&exactly);
+}
+END_TEST
+
+START_TEST(each_succeeded_producer_keeps_its_order)
+{
+	send_some(1);
+	history_succeeded(h);
+	send_some(1);
+	uint64_t late = history_number(h);
+	history_sent_by(h, 0, late, 0);
+	acked(1, 0, 0);
+	acked(late, 0, 1);
+	acked(0, 0, 2);
+	history_read(h, 0, 0, 1);
+	history_read(h, 0, 1, late);
+	history_read(h, 0, 2, 0);
+	bad_with(&exactly, "record 0: at 0/2, behind record 2");
+}
+END_TEST
+
 START_TEST(gaps)
 {
 	send_some(2);
@@ -361,6 +398,8 @@ UNIT_SUITE(history)
 	unit_add_fixture(s, late_failure, set_up, tear_down);
 	unit_add_fixture(s, killed_producer, set_up, tear_down);
 	unit_add_fixture(s, killed_after_answer, set_up, tear_down);
+	unit_add_fixture(s, succeeded_producer, set_up, tear_down);
+	unit_add_fixture(s, each_succeeded_producer_keeps_its_order, set_up, tear_down);
 	unit_add_fixture(s, gaps, set_up, tear_down);
 	unit_add_fixture(s, acknowledged_in_a_gap, set_up, tear_down);
 	unit_add_fixture(s, hidden_record, set_up, tear_down);
