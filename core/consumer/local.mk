@@ -1,4 +1,7 @@
 libklamm_la_SOURCES += \
+	%D%/assign.c %D%/assign.h \
+	%D%/assign_bytes.c \
+	%D%/assign_topics.c \
 	%D%/batch.c \
 	%D%/commit.c \
 	%D%/commit_call.c \

@@ -42,7 +42,9 @@ struct klamm_assign_member {
 	const char *rack;           /* client.rack, or NULL */
 	const uint32_t *topics;     /* subscribed, as indices into klamm_assign.topics */
 	size_t topic_count;
-	const struct klamm_owned *owned; /* what it says it owns (KIP-429) */
+	/* What it says it owns (KIP-429), without partitions that are not there any more.
+	 * Two may say so of one partition: then the later generation counts. */
+	const struct klamm_owned *owned;
 	size_t owned_count;
 	int32_t generation; /* of that claim (KIP-792); -1 = not told */
 	int32_t reserved;
@@ -67,7 +69,9 @@ struct klamm_assign {
 struct klamm_assign_answer {
 	size_t size;
 	/* owner[t][p]: index of the member that reads partition p of topic t, -1 = nobody
-	 * yet, as it comes in. The core refuses an owner that has not subscribed to t. */
+	 * yet, as it comes in. The core refuses an owner that has not subscribed to t. In a
+	 * cooperative group a partition may only be given to the one that owns it, or to
+	 * anybody if nobody does; the core keeps back what is given otherwise. */
 	int32_t *const *owner;
 	/* Per member: bytes for its on_assignment(), from the arena; null as it comes in. */
 	struct klamm_span *user_data;

@@ -1,6 +1,7 @@
 # Programs that read what anyone may send. With --enable-fuzz they are libFuzzer's (`make fuzz`,
 # scripts/campaign fuzz); otherwise driver.c runs each over its corpus in corpora.test.
 FUZZ_TARGETS = \
+	%D%/fuzz_assign \
 	%D%/fuzz_batch \
 	%D%/fuzz_codec \
 	%D%/fuzz_config \
@@ -27,6 +28,10 @@ check_PROGRAMS += $(FUZZ_TARGETS)
 .PHONY: fuzz
 fuzz: all $(FUZZ_TARGETS)
 
+%C%_fuzz_assign_SOURCES = %D%/fuzz_assign.c $(SOURCES_OF_FUZZ)
+%C%_fuzz_assign_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_assign_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_assign_LDADD = $(LDADD_OF_FUZZ)
 %C%_fuzz_batch_SOURCES = %D%/fuzz_batch.c $(SOURCES_OF_FUZZ)
 %C%_fuzz_batch_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_batch_LDFLAGS = $(LDFLAGS_OF_FUZZ)

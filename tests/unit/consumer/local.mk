@@ -6,6 +6,7 @@ TESTS += %D%/test_consumer
 %C%_test_consumer_SOURCES = \
 	tests/client/script.c tests/client/script.h \
 	tests/client/world.c tests/client/world.h \
+	%D%/test_assign.c \
 	%D%/test_commit.c \
 	%D%/test_committed.c \
 	%D%/test_fetch.c \
