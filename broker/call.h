@@ -46,6 +46,9 @@ struct kl_dev_conn {
 	struct kl_dev_auth auth;
 };
 
+/* Fetch and others name topics by their ids from this version on (KIP-516). */
+#define KL_DEV_FETCH_BY_ID 13
+
 /* A fetch in a partition's list. */
 struct kl_dev_wait {
 	struct kl_list link;
@@ -168,11 +171,20 @@ bool kl_dev_fault_spoil(struct kl_dev_call *call);
 
 /* --- partitions.c: what every handler of records asks --- */
 
-/* Where a record request is to go: by name or, where it has one, by id. The partition, or
- * NULL with the error. */
+/* What a request is about: by name or, where it has one, by id. The partition, or NULL with
+ * the error; a fault's error may come with the partition. */
+struct kl_dev_partition *kl_dev_call_find(struct kl_dev_call *call, struct kl_str name,
+					  const struct klamm_uuid *id, int32_t index,
+					  int *error_out);
+/* The same, where the node must lead it: NOT_LEADER_OR_FOLLOWER. */
 struct kl_dev_partition *kl_dev_call_partition(struct kl_dev_call *call, struct kl_str name,
 					       const struct klamm_uuid *id, int32_t index,
 					       int *error_out);
+/* May this node answer for it to a client that believes in this epoch (-1 = in none)? 0,
+ * NOT_LEADER_OR_FOLLOWER, FENCED_ or UNKNOWN_LEADER_EPOCH. */
+int kl_dev_call_check(const struct kl_dev_call *call,
+		      const struct kl_dev_partition *partition, int32_t epoch,
+		      bool only_leader);
 /* 0, FENCED_ or UNKNOWN_LEADER_EPOCH; -1 asks for nothing. */
 int kl_dev_check_epoch(const struct kl_dev_partition *partition, int32_t epoch);
 

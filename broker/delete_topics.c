@@ -70,6 +70,8 @@ static void trim_one(struct kl_dev_call *call, struct kl_str topic,
 		kl_dev_call_partition(call, topic, NULL, asked->partition_index, &error);
 	if (error == 0 && kl_dev_topic_is_internal(topic))
 		error = KLAMM_ERR_INVALID_TOPIC_EXCEPTION;
+	if (error == 0 && !partition->topic->settings.config.deletes)
+		error = KLAMM_ERR_POLICY_VIOLATION;
 	/* -1 stands for the high watermark. */
 	int64_t offset =
 		error == 0 && asked->offset == -1 ? partition->log.high : asked->offset;

@@ -24,7 +24,7 @@ const struct kl_dev_api kl_dev_apis[] = {
 	{KL_API_END_TXN, 0, 5, 0, kl_dev_end_txn},
 	{KL_API_WRITE_TXN_MARKERS, 1, 2, 1, kl_dev_write_txn_markers},
 	{KL_API_TXN_OFFSET_COMMIT, 0, 6, 0, kl_dev_txn_offset_commit},
-	{KL_API_OFFSET_FOR_LEADER_EPOCH, 2, 4, 2, kl_dev_offset_for_leader_epoch},
+	{KL_API_OFFSET_FOR_LEADER_EPOCH, 0, 4, 2, kl_dev_offset_for_leader_epoch},
 	{KL_API_DESCRIBE_CONFIGS, 1, 4, 1, kl_dev_describe_configs},
 	{KL_API_SASL_AUTHENTICATE, 0, 2, 0, kl_dev_sasl_authenticate},
 	{KL_API_CREATE_PARTITIONS, 0, 3, 0, kl_dev_create_partitions},

@@ -4,6 +4,9 @@
 #include "broker/null.h"
 
 #define READ_COMMITTED 1
+/* Who asks. The second looks at any replica. */
+#define CONSUMER -1
+#define DEBUGGER -2
 
 /* Times that are none. */
 enum {
@@ -15,14 +18,25 @@ enum {
 	EARLIEST_PENDING_UPLOAD = -6, /* KIP-1023 */
 };
 
-/* end: what is behind it the client does not see. */
-static int find(struct kl_dev_log *log, int64_t end, int64_t timestamp,
+/* The first version that knows one of them. */
+static bool is_known(int64_t timestamp, int version)
+{
+	static const int8_t since[] = {0, 0, 7, 8, 9, 11};
+	return timestamp >= 0 ||
+	       (timestamp >= EARLIEST_PENDING_UPLOAD && version >= since[-1 - timestamp]);
+}
+
+/* end: what is behind it the client does not see. lags: the leader does not know yet how far
+ * its predecessor's records are safe. */
+static int find(struct kl_dev_log *log, int64_t end, bool lags, int64_t timestamp,
 		struct kl_dev_found *found)
 {
 	int rc;
 	*found = (struct kl_dev_found){-1, -1, -1};
 	switch (timestamp) {
 	case LATEST:
+		if (lags)
+			return KLAMM_ERR_OFFSET_NOT_AVAILABLE;
 		found->offset = end;
 		found->leader_epoch = kl_dev_log_epoch_at(log, end);
 		return 0;
@@ -41,9 +55,19 @@ static int find(struct kl_dev_log *log, int64_t end, int64_t timestamp,
 		rc = kl_dev_log_find_time(log, timestamp, found);
 		break;
 	}
+	if (rc == 0 && lags && (found->offset < 0 || found->offset >= end))
+		return KLAMM_ERR_OFFSET_NOT_AVAILABLE;
 	if (rc == 0 && found->offset >= end)
 		*found = (struct kl_dev_found){-1, -1, -1};
 	return rc;
+}
+
+/* KIP-207: only clients are told, and old ones with an error that they know. */
+static bool lags(const struct kl_dev_call *call, const struct kl_dev_log *log)
+{
+	const struct kl_list_offsets_request *request = call->request;
+	return request->replica_id == CONSUMER && call->broker->null == NULL &&
+	       log->epoch_count > 0 && log->epochs[log->epoch_count - 1].start > log->high;
 }
 
 static int64_t end_of(const struct kl_dev_call *call, struct kl_dev_partition *partition)
@@ -77,12 +101,14 @@ static bool answer_one(struct kl_dev_call *call,
 		       struct kl_list_offsets_response_partition *out)
 {
 	int error;
-	struct kl_dev_partition *partition = kl_dev_call_partition(
+	const struct kl_list_offsets_request *request = call->request;
+	struct kl_dev_partition *partition = kl_dev_call_find(
 		call, topic->name, NULL, asked->partition_index, &error);
-	if (error == 0 && call->version >= 4)
-		error = kl_dev_check_epoch(partition, asked->current_leader_epoch);
-	if (error == 0 && asked->timestamp < EARLIEST_PENDING_UPLOAD)
+	if (!is_known(asked->timestamp, call->version))
 		error = KLAMM_ERR_UNSUPPORTED_VERSION;
+	if (error == 0)
+		error = kl_dev_call_check(call, partition, asked->current_leader_epoch,
+					  request->replica_id != DEBUGGER);
 	out->partition_index = asked->partition_index;
 	out->error_code = (int16_t)error;
 	out->timestamp = out->offset = -1;
@@ -91,7 +117,10 @@ static bool answer_one(struct kl_dev_call *call,
 	if (call->version == 0)
 		return answer_old(call, &partition->log, asked, out);
 	struct kl_dev_found found;
-	error = find(&partition->log, end_of(call, partition), asked->timestamp, &found);
+	error = find(&partition->log, end_of(call, partition),
+		     lags(call, &partition->log), asked->timestamp, &found);
+	if (error == KLAMM_ERR_OFFSET_NOT_AVAILABLE && call->version < 5)
+		error = KLAMM_ERR_LEADER_NOT_AVAILABLE;
 	out->error_code = (int16_t)error;
 	if (error != 0)
 		return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* OffsetForLeaderEpoch 2-4: a consumer asks whether what it read is still the truth after
- * another leader came (KIP-320). Here it always is. */
+/* OffsetForLeaderEpoch 0-4, those below 2 for tests that pretend to be an old broker: a
+ * consumer asks whether what it read is still the truth after another leader came (KIP-320).
+ * It is, unless a test had a leader lose records. */
 #include "broker/call.h"
 
 static void answer_one(struct kl_dev_call *call,
@@ -10,9 +11,10 @@ static void answer_one(struct kl_dev_call *call,
 {
 	int error;
 	struct kl_dev_partition *partition =
-		kl_dev_call_partition(call, topic->topic, NULL, asked->partition, &error);
+		kl_dev_call_find(call, topic->topic, NULL, asked->partition, &error);
 	if (error == 0)
-		error = kl_dev_check_epoch(partition, asked->current_leader_epoch);
+		error = kl_dev_call_check(call, partition, asked->current_leader_epoch,
+					  true);
 	out->partition = asked->partition;
 	out->error_code = (int16_t)error;
 	out->leader_epoch = -1;

@@ -250,10 +250,9 @@ int kl_dev_check_replicas(struct klamm_broker *broker, const int32_t *ids, int32
 
 /* --- what requests for records ask of one --- */
 
-struct kl_dev_partition *kl_dev_call_partition(struct kl_dev_call *call,
-					       struct kl_str name,
-					       const struct klamm_uuid *id, int32_t index,
-					       int *error_out)
+struct kl_dev_partition *kl_dev_call_find(struct kl_dev_call *call, struct kl_str name,
+					  const struct klamm_uuid *id, int32_t index,
+					  int *error_out)
 {
 	bool by_id = id != NULL && !kl_uuid_is_zero(id);
 	struct kl_dev_topic *topic = by_id ? kl_dev_topic_with_id(call->broker, id)
@@ -267,9 +266,41 @@ struct kl_dev_partition *kl_dev_call_partition(struct kl_dev_call *call,
 		*error_out = KLAMM_ERR_UNKNOWN_TOPIC_ID;
 	else if (partition == NULL)
 		*error_out = KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
-	else if (partition->leader != call->conn->node->id)
+	return partition;
+}
+
+struct kl_dev_partition *kl_dev_call_partition(struct kl_dev_call *call,
+					       struct kl_str name,
+					       const struct klamm_uuid *id, int32_t index,
+					       int *error_out)
+{
+	struct kl_dev_partition *partition =
+		kl_dev_call_find(call, name, id, index, error_out);
+	if (*error_out == 0 && partition->leader != call->conn->node->id)
 		*error_out = KLAMM_ERR_NOT_LEADER_OR_FOLLOWER;
 	return partition;
+}
+
+static bool has_replica(const struct kl_dev_partition *partition, int32_t node)
+{
+	for (int32_t i = 0; i < partition->replica_count; i++)
+		if (partition->replicas[i] == node)
+			return true;
+	return false;
+}
+
+/* In Kafka's order: who has a replica compares epochs before it says that it does not lead. */
+int kl_dev_call_check(const struct kl_dev_call *call,
+		      const struct kl_dev_partition *partition, int32_t epoch,
+		      bool only_leader)
+{
+	int32_t node = call->conn->node->id;
+	if (!has_replica(partition, node))
+		return KLAMM_ERR_NOT_LEADER_OR_FOLLOWER;
+	int error = kl_dev_check_epoch(partition, epoch);
+	if (error == 0 && only_leader && partition->leader != node)
+		error = KLAMM_ERR_NOT_LEADER_OR_FOLLOWER;
+	return error;
 }
 
 int kl_dev_check_epoch(const struct kl_dev_partition *partition, int32_t epoch)

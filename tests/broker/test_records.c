@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Records in and out: Produce, Fetch, ListOffsets. */
+#include "broker/broker.h"
 #include "core/record/batch_read.h"
 #include "core/record/batch_write.h"
 #include "tests/broker/peer.h"
@@ -411,20 +412,6 @@ START_TEST(forgets_waiters_that_go)
 }
 END_TEST
 
-START_TEST(has_no_sessions)
-{
-	put(1, now_ms());
-	ask_fetch(peer, 0, 0, 1, 0); /* asks for a session */
-	struct kl_fetch_response *r = peer_read(peer, &kl_msg_fetch_response, 12);
-	if (!peer_is_foreign())
-		ck_assert_int_eq(r->session_id, 0);
-	ask_fetch(peer, 0, 0, 1, 5); /* pretends to have one */
-	r = peer_read(peer, &kl_msg_fetch_response, 12);
-	ck_assert_int_eq(r->error_code, KLAMM_ERR_FETCH_SESSION_ID_NOT_FOUND);
-	ck_assert_int_eq(r->responses_n, 0);
-}
-END_TEST
-
 START_TEST(divides_the_answer)
 {
 	struct peer_batch b;
@@ -514,7 +501,61 @@ START_TEST(lists_offsets)
 	r = list(8, -4);
 	ck_assert(r->error_code == 0 && r->offset == 0);
 	r = list(9, -5);
-	ck_assert(r->error_code == 0 && r->offset == -1);
+	ck_assert(r->error_code == 0 && r->offset == -1 && r->leader_epoch == -1);
+	r = list(11, -6);
+	ck_assert(r->error_code == 0 && r->offset == -1 && r->leader_epoch == -1);
+}
+END_TEST
+
+/* What a version does not know, and what no version does. */
+START_TEST(knows_special_times)
+{
+	static const struct {
+		int version;
+		int64_t timestamp;
+	} rows[] = {{6, -3}, {7, -4}, {8, -5}, {10, -6}, {11, -7}, {11, INT64_MIN}};
+	for (size_t i = 0; i < kl_countof(rows); i++) {
+		struct kl_list_offsets_response_partition *r =
+			list(rows[i].version, rows[i].timestamp);
+		ck_assert_int_eq(r->error_code, KLAMM_ERR_UNSUPPORTED_VERSION);
+		ck_assert_int_eq(r->offset, -1);
+	}
+}
+END_TEST
+
+static struct kl_dev_partition *partition_0(void)
+{
+	return kl_dev_partition(kl_dev_topic_named(peer_broker, kl_str(topic)), 0);
+}
+
+static void run_lead(void *arg)
+{
+	*(int *)arg = kl_dev_partition_lead(partition_0(), 1);
+}
+
+static void run_high(void *arg)
+{
+	partition_0()->log.high = *(const int64_t *)arg;
+}
+
+/* A new leader that does not know yet that its predecessor's records are safe (KIP-207). */
+START_TEST(knows_when_it_does_not_know)
+{
+	int64_t now = now_ms(), high = 3;
+	put(3, now);
+	put(3, now + 100);
+	int rc = -1;
+	kl_loop_call(peer_broker->loop, run_lead, &rc);
+	ck_assert_int_eq(rc, 0);
+	kl_loop_call(peer_broker->loop, run_high, &high);
+	ck_assert_int_eq(list(5, -1)->error_code, KLAMM_ERR_OFFSET_NOT_AVAILABLE);
+	ck_assert_int_eq(list(4, -1)->error_code, KLAMM_ERR_LEADER_NOT_AVAILABLE);
+	ck_assert_int_eq(list(5, now + 100)->error_code, KLAMM_ERR_OFFSET_NOT_AVAILABLE);
+	ck_assert_int_eq(list(5, now + 1)->offset, 1);
+	ck_assert_int_eq(list(5, -2)->offset, 0);
+	high = 6;
+	kl_loop_call(peer_broker->loop, run_high, &high);
+	ck_assert_int_eq(list(5, -1)->offset, 6);
 }
 END_TEST
 
@@ -564,6 +605,31 @@ START_TEST(deletes_records)
 }
 END_TEST
 
+START_TEST(deletes_none_of_a_compacted_topic)
+{
+	static const char *const policies[] = {"compact", "compact,delete"};
+	for (int i = 0; i < 2; i++) {
+		const char *const settings[] = {"cleanup.policy", policies[i], NULL};
+		const char *name = peer_topic();
+		peer_create_with(name, 1, settings);
+		struct kl_delete_records_request_partition of = {.offset = -1};
+		struct kl_delete_records_request_topic at = {
+			.name = kl_str(name), .partitions = &of, .partitions_n = 1};
+		struct kl_delete_records_request request;
+		kl_msg_init(&kl_msg_delete_records_request, &request);
+		request.topics = &at;
+		request.topics_n = 1;
+		request.timeout_ms = 5000;
+		struct kl_delete_records_response *r =
+			PEER_CALL(peer, delete_records, 2, &request);
+		ck_assert_int_eq(r->topics[0].partitions[0].error_code,
+				 i == 0 ? KLAMM_ERR_POLICY_VIOLATION : 0);
+		ck_assert_int_eq(r->topics[0].partitions[0].low_watermark,
+				 i == 0 ? -1 : 0);
+	}
+}
+END_TEST
+
 /* --- memory --- */
 
 START_TEST(ends_with_its_memory)
@@ -600,13 +666,15 @@ UNIT_SUITE(records)
 	unit_add_fixture(s, waits_for_records, up, down);
 	unit_add_fixture(s, waits_for_no_more_than_it_may_send, up, down);
 	unit_add_fixture(s, forgets_waiters_that_go, up, down);
-	unit_add_fixture(s, has_no_sessions, up, down);
 	unit_add_fixture(s, divides_the_answer, up, down);
 	unit_add_fixture(s, lists_offsets, up, down);
+	unit_add_fixture(s, knows_special_times, up, down);
 	unit_add_fixture(s, deletes_records, up, down);
+	unit_add_fixture(s, deletes_none_of_a_compacted_topic, up, down);
 	if (peer_is_foreign())
 		return s;
 	unit_add_fixture(s, takes_no_batch_beyond_a_segment, up, down);
+	unit_add_fixture(s, knows_when_it_does_not_know, up, down);
 	unit_add_fixture(s, lists_offsets_as_of_old, up, down);
 	unit_add(s, ends_with_its_memory);
 	return s;
