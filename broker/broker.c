@@ -11,6 +11,7 @@
 #include "broker/coordinators.h"
 #include "broker/data.h"
 #include "broker/expiry.h"
+#include "broker/fetch_sessions.h"
 #include "broker/index.h"
 #include "broker/null.h"
 #include "broker/offsets.h"
@@ -112,6 +113,7 @@ void kl_dev_node_close(struct kl_dev_node *node, bool reset)
 		loop->os->sock_close(sock);
 	}
 	kl_dev_conns_close(node, reset);
+	kl_dev_fetch_sessions_free(node);
 }
 
 static void sweep(struct kl_timer *timer)
@@ -238,6 +240,7 @@ static int take_options(struct klamm_broker *broker,
 		node->port = port != 0 ? (uint16_t)(port + i) : 0;
 		node->rack = broker->racks != NULL ? rack_of(broker->racks, i) : KL_STR_NULL;
 		kl_list_init(&node->conns);
+		kl_list_init(&node->fetch.used);
 	}
 	return 0;
 }

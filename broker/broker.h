@@ -13,6 +13,7 @@
 #include "core/proto/gen/api.h"
 
 struct kl_dev_codecs;
+struct kl_dev_fetch_session;
 struct kl_dev_compaction;
 struct kl_dev_null;
 struct kl_dev_sasl;
@@ -29,6 +30,10 @@ struct kl_dev_node {
 	struct kl_watch listener; /* sock NULL: it is stopped */
 	struct kl_timer again;    /* accept again, after descriptors ran out */
 	struct kl_list conns;
+	struct {
+		struct kl_dev_fetch_session *by_id;
+		struct kl_list used; /* longest unused first */
+	} fetch; /* see fetch_sessions.h */
 };
 
 /* NULL: a data directory may name nodes that there are not, and is then closed again. */
@@ -79,6 +84,7 @@ struct klamm_broker {
 		struct kl_dev_pending *pending;
 	} offsets; /* see offsets.h */
 
+	size_t fetch_parts; /* partitions in the fetch sessions of all nodes */
 	struct kl_list faults;
 	int32_t last_fault;
 	int64_t requests[KL_API_COUNT];

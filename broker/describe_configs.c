@@ -113,8 +113,10 @@ static void put_setting(struct describe *d, const struct klamm_option *row)
 {
 	char text[KL_DEV_SETTING_TEXT];
 	kl_dev_setting_print(&d->call->broker->limits, row, text);
+	bool is_null = strcmp(text, "none") == 0; /* Kafka's name for no class */
 	if (is_wanted(d, row->name))
-		put(d, row->name, kl_arena_text(&d->call->arena, text, strlen(text)),
+		put(d, row->name,
+		    is_null ? NULL : kl_arena_text(&d->call->arena, text, strlen(text)),
 		    strcmp(text, row->def) == 0 ? SOURCE_DEFAULT : SOURCE_STATIC_BROKER,
 		    kl_dev_config_type(row))
 			->read_only = true;

@@ -15,7 +15,7 @@ struct words {
 	const char *topic, *count, *error;
 	int32_t partition, node, nth, every, drop, throttle, leader, coordinator, record;
 	double probability;
-	int64_t seed, delay, cut;
+	int64_t seed, delay, cut, lag;
 };
 
 #define AT(member) offsetof(struct words, member)
@@ -45,6 +45,7 @@ static const struct klamm_option rows[] = {
 	INT("leader", leader, "1.."),
 	INT("coordinator", coordinator, "1.."),
 	INT("record", record, "0.."),
+	LONG("lag", lag, "1.."),
 };
 enum {
 	DROP_NOT_SET = -1,
@@ -193,7 +194,8 @@ static int take_action(struct parser *p, struct klamm_error *err)
 	bool drops = w->drop != DROP_NOT_SET, cuts = w->cut >= 0;
 	int actions = drops + cuts + (w->error != NULL) + ((p->flags & GARBAGE) != 0) +
 		      ((p->flags & SILENCE) != 0);
-	bool beside = w->delay > 0 || w->throttle > 0 || w->leader != 0 || w->coordinator != 0;
+	bool beside = w->delay > 0 || w->throttle > 0 || w->leader != 0 ||
+		      w->coordinator != 0 || w->lag > 0;
 	p->spec.reset = (p->flags & RESET) != 0;
 	if (actions > 1)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
@@ -228,6 +230,8 @@ static int conclude(struct parser *p, struct klamm_error *err)
 		return wrong(err, "probability", "must be above 0");
 	if (w->record >= 0 && (w->error == NULL || p->spec.api != KL_API_PRODUCE))
 		return wrong(err, "record", "goes with produce and error");
+	if (w->lag > 0 && p->spec.api != KL_API_FETCH)
+		return wrong(err, "lag", "goes with fetch");
 	spec->node = w->node;
 	spec->topic = w->topic;
 	spec->partition = w->partition;
@@ -242,6 +246,7 @@ static int conclude(struct parser *p, struct klamm_error *err)
 	spec->leader = w->leader;
 	spec->coordinator = w->coordinator;
 	spec->record = w->record + 1;
+	spec->lag = w->lag;
 	int rc = take_count(p, err);
 	return rc == 0 ? take_action(p, err) : rc;
 }
@@ -318,6 +323,8 @@ void kl_dev_fault_print(const struct klamm_broker_fault *spec, struct kl_buf *ou
 	print_who("coordinator", spec->coordinator, out);
 	if (spec->throttle_ms > 0)
 		kl_buf_printf(out, " throttle=%d", spec->throttle_ms);
+	if (spec->lag > 0)
+		kl_buf_printf(out, " lag=%lld", (long long)spec->lag);
 	static const char *const words[] = {
 		[KLAMM_BROKER_PASS] = "",
 		[KLAMM_BROKER_ERROR] = " error=",

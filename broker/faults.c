@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Trouble that a test asked for: which requests it is for, and how often. */
 #include "broker/faults.h"
+#include "broker/fetch_sessions.h"
 
 #include <stdlib.h>
 
@@ -36,7 +37,8 @@ static bool is_sound(const struct klamm_broker_fault *spec)
 	       spec->probability >= 0 && spec->probability <= 1 && spec->delay_ms >= 0 &&
 	       spec->delay_ms <= INT32_MAX && spec->cut >= 0 && spec->leader >= -1 &&
 	       spec->coordinator >= -1 && spec->throttle_ms >= 0 &&
-	       spec->record >= 0 && (spec->leader == 0 || spec->topic != NULL);
+	       spec->record >= 0 && spec->lag >= 0 &&
+	       (spec->leader == 0 || spec->topic != NULL);
 }
 
 int kl_dev_fault_new(const struct klamm_broker_fault *spec, struct kl_dev_fault **fault_out,
@@ -179,10 +181,15 @@ static bool array_names(const struct kl_dev_asked *asked, const struct kl_field 
 	return false;
 }
 
+/* A Fetch stands for what is in its session, too. */
 static bool names(const struct kl_dev_asked *asked, const struct klamm_broker_fault *spec)
 {
-	return asked->request != NULL &&
-	       part_names(asked, kl_msg_request(asked->api)->type, asked->request, spec);
+	if (asked->request == NULL)
+		return false;
+	return part_names(asked, kl_msg_request(asked->api)->type, asked->request, spec) ||
+	       (asked->api == KL_API_FETCH &&
+		kl_dev_fetch_session_has(kl_dev_node(asked->broker, asked->node),
+					 asked->request, spec->topic, spec->partition));
 }
 
 /* --- meeting one --- */

@@ -30,7 +30,10 @@ libklamm_broker_la_SOURCES = \
 	%D%/fault_effect.c \
 	%D%/fault_text.c \
 	%D%/faults.c %D%/faults.h \
-	%D%/fetch.c \
+	%D%/fetch.c %D%/fetch.h \
+	%D%/fetch_plan.c \
+	%D%/fetch_read.c \
+	%D%/fetch_sessions.c %D%/fetch_sessions.h \
 	%D%/find_coordinator.c \
 	%D%/index.c %D%/index.h \
 	%D%/init_producer_id.c \

@@ -180,13 +180,17 @@ static size_t segment_of(const struct kl_dev_log *log, int64_t offset)
 	return low;
 }
 
+/* A batch's place. */
+struct place {
+	size_t segment, at, size; /* size 0: there is none */
+	int64_t base;
+};
+
 /* The batch that holds offset, or the first one behind it. */
-static int locate(struct kl_dev_log *log, int64_t offset, int64_t limit, size_t *index_out,
-		  size_t *at_out, size_t *size_out)
+static int locate(struct kl_dev_log *log, int64_t offset, struct place *out)
 {
 	size_t i = segment_of(log, offset);
-	*size_out = 0;
-	*index_out = i;
+	*out = (struct place){.segment = i};
 	if (i == log->segment_count || log->segments[i]->mark_count == 0)
 		return 0;
 	struct kl_dev_segment *segment = log->segments[i];
@@ -197,13 +201,19 @@ static int locate(struct kl_dev_log *log, int64_t offset, int64_t limit, size_t 
 	while ((rc = kl_dev_cursor_next(&cursor)) > 0)
 		if (kl_batch_next_offset(&cursor.head) > offset)
 			break;
-	*at_out = cursor.at;
-	if (rc > 0)
-		*size_out = cursor.head.base_offset < limit
-				    ? kl_batch_size(&cursor.head)
-				    : 0;
+	out->at = cursor.at;
+	out->base = cursor.head.base_offset;
+	out->size = rc > 0 ? kl_batch_size(&cursor.head) : 0;
 	kl_dev_cursor_free(&cursor);
 	return rc < 0 ? KLAMM_ERR_KAFKA_STORAGE_ERROR : 0;
+}
+
+int kl_dev_log_batch_at(struct kl_dev_log *log, int64_t offset, int64_t *base_out)
+{
+	struct place place;
+	int rc = locate(log, offset, &place);
+	*base_out = place.size == 0 ? log->end : kl_max(place.base, log->start);
+	return rc;
 }
 
 /* Where consumers must stop in a segment. */
@@ -220,8 +230,10 @@ static int visible_bytes(struct kl_dev_log *log, size_t i, int64_t limit, size_t
 		*bytes_out = log->synced_bytes;
 		return 0;
 	}
-	size_t index, size;
-	return locate(log, limit, limit, &index, bytes_out, &size);
+	struct place place;
+	int rc = locate(log, limit, &place);
+	*bytes_out = place.at;
+	return rc;
 }
 
 int kl_dev_log_left(struct kl_dev_log *log, int64_t offset, int64_t limit,
@@ -230,14 +242,16 @@ int kl_dev_log_left(struct kl_dev_log *log, int64_t offset, int64_t limit,
 	*out = (struct kl_dev_left){0};
 	if (offset >= limit)
 		return 0;
-	size_t i, at, end;
-	int rc = locate(log, offset, limit, &i, &at, &out->first);
-	if (rc != 0 || out->first == 0)
+	struct place from;
+	int rc = locate(log, offset, &from);
+	if (rc != 0 || from.size == 0 || from.base >= limit)
 		return rc;
-	for (size_t k = i; k < log->segment_count && rc == 0; k++) {
-		rc = visible_bytes(log, k, limit, &end);
+	out->first = from.size;
+	for (size_t i = from.segment; i < log->segment_count && rc == 0; i++) {
+		size_t end, begin = i == from.segment ? from.at : log->segments[i]->from;
+		rc = visible_bytes(log, i, limit, &end);
 		if (rc == 0 && end > 0)
-			out->bytes += end - (k == i ? at : log->segments[k]->from);
+			out->bytes += end - begin;
 	}
 	return rc;
 }
@@ -256,20 +270,23 @@ int kl_dev_log_read(struct kl_dev_log *log, int64_t offset, int64_t limit, size_
 	*out = (struct kl_dev_read){0};
 	if (offset >= limit)
 		return 0;
-	size_t i, at, first, end;
-	int rc = locate(log, offset, limit, &i, &at, &first);
-	if (rc != 0 || first == 0 || (first > max && !at_least_one))
+	struct place from;
+	size_t end;
+	int rc = locate(log, offset, &from);
+	if (rc != 0 || from.size == 0 || from.base >= limit ||
+	    (from.size > max && !at_least_one))
 		return rc;
-	rc = visible_bytes(log, i, limit, &end);
+	rc = visible_bytes(log, from.segment, limit, &end);
 	if (rc != 0)
 		return rc;
 	struct kl_dev_bytes bytes;
-	size_t n = kl_min(kl_max(max, first), end - at);
-	rc = kl_dev_segment_get(&log->home, log->segments[i], at, n, &bytes);
+	size_t n = kl_min(kl_max(max, from.size), end - from.at);
+	rc = kl_dev_segment_get(&log->home, log->segments[from.segment], from.at, n,
+				&bytes);
 	if (rc != 0)
 		return rc;
 	/* What lies together, and what is visible, ends with a batch. */
-	bool is_cut = bytes.n == n && n < end - at;
+	bool is_cut = bytes.n == n && n < end - from.at;
 	*out = (struct kl_dev_read){
 		bytes.slab, bytes.p, is_cut ? whole_batches(bytes.p, n) : bytes.n};
 	return 0;

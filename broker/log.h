@@ -92,6 +92,10 @@ struct kl_dev_left {
 int kl_dev_log_left(struct kl_dev_log *log, int64_t offset, int64_t limit,
 		    struct kl_dev_left *out);
 
+/* The first offset of the batch that holds offset, or of the first one behind it, and the end
+ * where there is none; never one below the start. */
+int kl_dev_log_batch_at(struct kl_dev_log *log, int64_t offset, int64_t *base_out);
+
 size_t kl_dev_log_size(const struct kl_dev_log *log);
 /* Records below offset, which is in start..high, are gone. */
 void kl_dev_log_trim(struct kl_dev_log *log, int64_t offset);

@@ -19,6 +19,7 @@ const struct klamm_option kl_dev_setting_rows[KL_DEV_SETTING_ROWS] = {
 	 .offset = AT(cleaner_backoff_ms), .def = "15000", .range = "1.."},
 	{.name = "log.cleaner.dedupe.buffer.size", .type = KLAMM_OPTION_LONG,
 	 .offset = AT(cleaner_keys), .def = "134217728", .range = "1.."},
+	INT("max.incremental.fetch.session.cache.slots", fetch_sessions, "1000", "0.."),
 	INT("offset.metadata.max.bytes", offset_metadata_max, "4096", "0.."),
 	{.name = "offsets.retention.check.interval.ms", .type = KLAMM_OPTION_LONG,
 	 .offset = AT(offsets_interval_ms), .def = "600000", .range = "1.."},
@@ -27,6 +28,9 @@ const struct klamm_option kl_dev_setting_rows[KL_DEV_SETTING_ROWS] = {
 	INT("producer.id.expiration.check.interval.ms", producer_id_interval_ms, "600000",
 	    "1.."),
 	INT("producer.id.expiration.ms", producer_id_ms, "86400000", "1.."),
+	{.name = "replica.selector.class", .type = KLAMM_OPTION_ENUM,
+	 .offset = AT(replica_selector), .def = "none",
+	 .range = "none|org.apache.kafka.common.replica.RackAwareReplicaSelector"},
 	INT("transaction.abort.timed.out.transaction.cleanup.interval.ms", abort_interval_ms,
 	    "10000", "1.."),
 	INT("transaction.max.timeout.ms", transaction_max_timeout_ms, "900000", "1.."),
@@ -72,6 +76,14 @@ int kl_dev_limits_set(struct kl_dev_limits *limits, const char *text, struct kla
 			(int)n, text);
 }
 
+/* The word at this place of "a|b|c". */
+static void print_word(const char *range, int32_t place, char text[static KL_DEV_SETTING_TEXT])
+{
+	for (; place > 0; place--)
+		range = strchr(range, '|') + 1;
+	snprintf(text, KL_DEV_SETTING_TEXT, "%.*s", (int)strcspn(range, "|"), range);
+}
+
 void kl_dev_setting_print(const struct kl_dev_limits *limits, const struct klamm_option *row,
 			  char text[static KL_DEV_SETTING_TEXT])
 {
@@ -79,6 +91,8 @@ void kl_dev_setting_print(const struct kl_dev_limits *limits, const struct klamm
 	if (row->type == KLAMM_OPTION_BOOL)
 		snprintf(text, KL_DEV_SETTING_TEXT, "%s",
 			 *(const bool *)at ? "true" : "false");
+	else if (row->type == KLAMM_OPTION_ENUM)
+		print_word(row->range, *(const int32_t *)at, text);
 	else if (row->type == KLAMM_OPTION_LONG)
 		snprintf(text, KL_DEV_SETTING_TEXT, "%lld", (long long)*(const int64_t *)at);
 	else

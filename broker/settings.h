@@ -6,7 +6,7 @@
 
 #include <klamm/plugin.h>
 
-#define KL_DEV_SETTING_ROWS 16
+#define KL_DEV_SETTING_ROWS 18
 
 struct kl_dev_limits {
 	/* Of the feature that Kafka calls so: 0, 1 or 2. */
@@ -23,8 +23,16 @@ struct kl_dev_limits {
 	int32_t offsets_minutes;    /* kept for so long after they were committed */
 	int64_t offsets_interval_ms;
 	int32_t offset_metadata_max;
+	int32_t fetch_sessions;   /* of each node */
+	int32_t replica_selector; /* enum kl_dev_selector */
 	int64_t cleaner_backoff_ms;
 	int64_t cleaner_keys; /* bytes for the keys of one compaction */
+};
+
+/* Which replica a client is sent to: the leader, or one in its rack (KIP-392). */
+enum kl_dev_selector {
+	KL_DEV_SELECT_LEADER,
+	KL_DEV_SELECT_RACK,
 };
 
 extern const struct klamm_option kl_dev_setting_rows[KL_DEV_SETTING_ROWS];
@@ -33,7 +41,7 @@ void kl_dev_limits_init(struct kl_dev_limits *limits);
 /* "key=value". INVALID_ARGUMENT. */
 int kl_dev_limits_set(struct kl_dev_limits *limits, const char *text, struct klamm_error *err);
 /* The value in force of a row, as text. */
-#define KL_DEV_SETTING_TEXT 24
+#define KL_DEV_SETTING_TEXT 64
 void kl_dev_setting_print(const struct kl_dev_limits *limits, const struct klamm_option *row,
 			  char text[static KL_DEV_SETTING_TEXT]);
 

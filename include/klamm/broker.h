@@ -178,6 +178,8 @@ struct klamm_broker_fault {
 	/* KLAMM_BROKER_ERROR of a Produce: the record of each batch that the answer names as
 	 * wrong (KIP-467), counted from 1; 0 = none. */
 	int32_t record;
+	/* Fetch, asked of a follower (KIP-392): it is so many records behind the leader. */
+	int64_t lag;
 };
 
 /* The same in words, as klamm broker --fault and the setting klamm.fault take it:

@@ -8,6 +8,8 @@ TESTS += %D%/test_broker
 	%D%/test_compact.c \
 	%D%/test_fault_text.c \
 	%D%/test_faults.c \
+	%D%/test_fetch_sessions.c \
+	%D%/test_followers.c \
 	%D%/test_garbage.c \
 	%D%/test_log.c \
 	%D%/test_nodes.c \

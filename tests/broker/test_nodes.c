@@ -120,7 +120,7 @@ START_TEST(moves_leaders)
 	/* Who waits is told at once. */
 	struct kl_fetch_response *r = peer_read(peers[from], &kl_msg_fetch_response, 16);
 	struct kl_fetch_response_partition *p = &r->responses[0].partitions[0];
-	ck_assert_int_eq(p->error_code, KLAMM_ERR_NOT_LEADER_OR_FOLLOWER);
+	ck_assert_int_eq(p->error_code, KLAMM_ERR_FENCED_LEADER_EPOCH);
 	ck_assert_int_eq(p->current_leader.leader_id, to);
 	ck_assert_int_eq(p->current_leader.leader_epoch, 1);
 	ck_assert_int_eq(r->node_endpoints[0].port, peer_port(to));
