@@ -214,11 +214,11 @@ struct start {
 
 static void make_cluster(void *arg)
 {
-	static const struct kl_cluster_ops no_ops;
+	static const struct kl_cluster_ops ops = {.updated = kl_scatters_updated};
 	struct start *start = arg;
 	struct klamm_admin *a = start->admin;
 	start->rc = kl_cluster_init(&a->cluster, a->loop, a->settings, &a->log,
-				    a->slabs, &no_ops, start->err);
+				    a->slabs, &ops, start->err);
 	a->cluster_made = start->rc == 0;
 	a->cluster.nodes.sasl = kl_role_instance(&a->sasl);
 	a->cluster.nodes.metrics = &a->metrics;
@@ -291,6 +291,7 @@ int klamm_admin_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 				"out of memory for an admin client");
 	a->os = loop != NULL ? loop->os : kl_os_real();
 	a->loop = loop;
+	kl_list_init(&a->scatters);
 	int rc = set_up(a, conf, err);
 	if (rc != 0) {
 		klamm_admin_free(a);

@@ -28,7 +28,8 @@ struct klamm_admin {
 	struct kl_reporters reporters;
 	struct kl_slab_pool *slabs;
 	struct kl_cluster cluster;
-	struct kl_gate gate; /* calls that wait for their end */
+	struct kl_list scatters; /* calls that may wait for a broker to be known */
+	struct kl_gate gate;     /* calls that wait for their end */
 };
 
 enum kl_verdict {
@@ -62,6 +63,9 @@ struct kl_call {
 	int64_t deadline;
 	atomic_bool ended;
 };
+
+/* scatter.c: metadata came. */
+void kl_scatters_updated(struct kl_cluster *cluster);
 
 /* Run a call to its end; its error. timeout_ms as in the public functions. */
 int kl_admin_call(struct klamm_admin *admin, struct kl_call *call, int64_t timeout_ms,

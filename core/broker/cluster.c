@@ -461,6 +461,8 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 		cluster->max_age_at =
 			now(cluster) + cluster->settings->metadata_max_age_ms * KL_MS;
 	leave_bootstrap(cluster);
+	if (cluster->ops->updated != NULL)
+		cluster->ops->updated(cluster);
 	if (unsettled) {
 		kl_error(&err, KLAMM_ERR_LEADER_NOT_AVAILABLE,
 			 "a topic has partitions without a leader, or does not exist yet");

@@ -40,6 +40,8 @@ struct kl_topic_info {
 struct kl_cluster_ops {
 	/* New facts about a topic, or an error in its stead. */
 	void (*topic)(struct kl_cluster *cluster, struct kl_topic_info *topic);
+	/* An answer came, and brokers may be others than before. */
+	void (*updated)(struct kl_cluster *cluster);
 	/* A connection became ready (err NULL) or was lost. */
 	void (*node)(struct kl_cluster *cluster, struct kl_node *node,
 		     const struct klamm_error *err);
@@ -55,7 +57,7 @@ struct kl_broker {
 
 struct kl_cluster {
 	struct kl_nodes nodes;
-	const struct kl_cluster_ops *ops; /* either member may be NULL */
+	const struct kl_cluster_ops *ops; /* any member may be NULL */
 	const struct kl_settings *settings;
 	struct kl_broker *brokers;   /* uthash */
 	struct kl_node *bootstrap;   /* one per bootstrap.servers entry */

@@ -2,6 +2,7 @@
 #include "tests/unit/admin/peer.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@ static const void *versions(struct peer *peer, const struct kl_frame_header *hea
 	body->api_keys_n = 0;
 	for (int api = 0; api < KL_API_COUNT; api++) {
 		const struct kl_msg *msg = kl_msg_request(api);
-		if (msg == NULL)
+		if (msg == NULL || peer->hidden[api])
 			continue;
 		struct kl_api_versions_response_api_key *to =
 			&body->api_keys[body->api_keys_n++];
@@ -72,15 +73,37 @@ static bool serve_one(struct peer *peer, int fd)
 	return send(fd, out.data, out.len, MSG_NOSIGNAL) == (ssize_t)out.len;
 }
 
+struct connection {
+	struct peer *peer;
+	int fd;
+};
+
 static void *serve(void *arg)
+{
+	struct connection *c = arg;
+	while (serve_one(c->peer, c->fd))
+		;
+	close(c->fd);
+	free(c);
+	return NULL;
+}
+
+static void in_thread(void *(*fn)(void *arg), void *arg)
+{
+	pthread_t thread;
+	ck_assert_int_eq(pthread_create(&thread, NULL, fn, arg), 0);
+	pthread_detach(thread);
+}
+
+static void *listen_on(void *arg)
 {
 	struct peer *peer = arg;
 	int fd;
 	while ((fd = accept(peer->listener, NULL, NULL)) >= 0) {
+		struct connection *c = malloc(sizeof(*c));
+		*c = (struct connection){peer, fd};
 		peer->connections++;
-		while (serve_one(peer, fd))
-			;
-		close(fd);
+		in_thread(serve, c);
 	}
 	return NULL;
 }
@@ -103,7 +126,5 @@ void peer_start(struct peer *peer, int32_t id, peer_fn answer, void *user)
 	ck_assert_int_eq(getsockname(peer->listener, (struct sockaddr *)&addr, &len),
 			 0);
 	peer->port = ntohs(addr.sin_port);
-	pthread_t thread;
-	ck_assert_int_eq(pthread_create(&thread, NULL, serve, peer), 0);
-	pthread_detach(thread);
+	in_thread(listen_on, peer);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A broker that says what a test wants: blocking sockets on loopback, a thread of its
- * own, one connection at a time. It answers ApiVersions itself. */
+/* A broker that says what a test wants: blocking sockets on loopback, a thread for
+ * each connection. It answers ApiVersions itself. */
 #ifndef UNIT_PEER_H
 #define UNIT_PEER_H
 
@@ -20,11 +20,12 @@ struct peer {
 	int32_t id; /* broker id */
 	uint16_t port;
 	int max[KL_API_COUNT]; /* newest version that is offered, -1 = klamm's newest */
+	bool hidden[KL_API_COUNT]; /* not offered at all */
 	peer_fn answer;
 	void *user;
 	int listener;
-	unsigned connections;	      /* so far */
-	unsigned asked[KL_API_COUNT]; /* requests so far, this one counted */
+	_Atomic unsigned connections;	      /* so far */
+	_Atomic unsigned asked[KL_API_COUNT]; /* requests so far, this one counted */
 };
 
 /* Listens; serves until the test's process ends. */

@@ -5,78 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <klamm/admin.h>
-
-#include "tests/unit/admin/peer.h"
+#include "tests/unit/admin/pair.h"
 #include "tests/unit/unit.h"
-
-static struct peer peers[2];
-static struct klamm_admin *admin;
-static struct klamm_loop *loop;
-
-/* The test's script: how the answers to one API go, by how often it was asked. */
-static peer_fn script;
-
-static const void *metadata(const struct kl_frame_header *head, struct kl_arena *arena)
-{
-	struct kl_metadata_response *body = peer_answer(head, arena);
-	body->brokers = kl_type_new(&kl_type_metadata_response_broker, arena, 2);
-	body->brokers_n = 0;
-	for (int i = 1; i >= 0; i--) {
-		if (peers[i].port == 0)
-			continue;
-		body->brokers[body->brokers_n++] = (struct kl_metadata_response_broker){
-			.node_id = peers[i].id,
-			.host = KL_STR("127.0.0.1"),
-			.port = peers[i].port,
-			.rack = i == 0 ? KL_STR("r0") : KL_STR_NULL,
-		};
-	}
-	body->cluster_id = KL_STR("cluster");
-	body->controller_id = peers[1].port != 0 ? peers[1].id : peers[0].id;
-	return body;
-}
-
-static const void *answer(struct peer *peer, const struct kl_frame_header *head,
-			  const void *request, struct kl_arena *arena)
-{
-	const void *body = script != NULL ? script(peer, head, request, arena) : NULL;
-	if (body == NULL && head->api == KL_API_METADATA)
-		return metadata(head, arena);
-	return body;
-}
-
-static struct klamm_admin *connect_to(const char *servers, struct klamm_loop *on)
-{
-	struct klamm_conf *conf;
-	struct klamm_admin *made;
-	struct klamm_error err = {0};
-	ck_assert_int_eq(klamm_conf_new(&conf, NULL), 0);
-	ck_assert_int_eq(klamm_conf_set(conf, "bootstrap.servers", servers, NULL), 0);
-	ck_assert_int_eq(klamm_conf_set(conf, "retry.backoff.ms", "5", NULL), 0);
-	ck_assert_int_eq(klamm_conf_set(conf, "reconnect.backoff.ms", "5", NULL), 0);
-	ck_assert_msg(klamm_admin_new(conf, on, &made, &err) == 0, "%s", err.text);
-	klamm_conf_free(conf);
-	return made;
-}
-
-/* own: the client has a loop with a thread; otherwise the test's thread steps it. */
-static void begin(peer_fn fn, bool own)
-{
-	script = fn;
-	peer_start(&peers[0], 7, answer, NULL);
-	if (!own)
-		ck_assert_int_eq(klamm_loop_new(NULL, &loop, NULL), 0);
-	char server[32];
-	snprintf(server, sizeof(server), "127.0.0.1:%u", peers[0].port);
-	admin = connect_to(server, loop);
-}
-
-static void end(void)
-{
-	klamm_admin_free(admin);
-	klamm_loop_free(loop);
-}
 
 static int create(const char *const *names, size_t n, struct klamm_error *errors,
 		  struct klamm_error *err)
@@ -170,7 +100,7 @@ START_TEST(goes_to_the_controller)
 {
 	static const char *const names[] = {"a"};
 	struct klamm_error err;
-	peer_start(&peers[1], 8, answer, NULL);
+	peer_start(&peers[1], 8, pair_answer, NULL);
 	begin(other_controller, false);
 	ck_assert_int_eq(create(names, 1, NULL, &err), 0);
 	ck_assert_uint_eq(peers[1].asked[KL_API_CREATE_TOPICS], 1);
@@ -351,7 +281,7 @@ static const void *two_topics(struct peer *peer, const struct kl_frame_header *h
 	const struct kl_metadata_request *ask = request;
 	if (head->api != KL_API_METADATA)
 		return NULL;
-	struct kl_metadata_response *body = (void *)metadata(head, arena);
+	struct kl_metadata_response *body = (void *)pair_metadata(head, arena);
 	bool all = head->version == 0 ? ask->topics_n == 0 : ask->topics_n < 0;
 	if (ask->topics_n == 0 && !all)
 		return body;
@@ -443,7 +373,7 @@ END_TEST
 START_TEST(cluster_with_brokers)
 {
 	struct klamm_cluster_description *cluster;
-	peer_start(&peers[1], 8, answer, NULL);
+	peer_start(&peers[1], 8, pair_answer, NULL);
 	begin(NULL, false);
 	ck_assert_int_eq(klamm_admin_describe_cluster(admin, 2000, &cluster, NULL), 0);
 	ck_assert_str_eq(cluster->id, "cluster");

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files about groups share. */
+#ifndef KL_ADMIN_GROUPS_H
+#define KL_ADMIN_GROUPS_H
+
+#include "core/admin/scatter.h"
+
+/* A copy in arena; null becomes "". NULL: out of memory. */
+static inline const char *kl_group_text(struct kl_arena *arena, struct kl_str text)
+{
+	return kl_arena_text(arena, text.p, (size_t)kl_max(text.len, 0));
+}
+
+/* Null stays NULL. false: out of memory. */
+static inline bool kl_group_copy(struct kl_arena *arena, struct kl_str text,
+				 const char **out)
+{
+	*out = text.len >= 0 ? kl_group_text(arena, text) : NULL;
+	return *out != NULL || text.len < 0;
+}
+
+/* What is left of a call that makes several others. */
+static inline int64_t kl_admin_left_ms(struct klamm_admin *admin, int64_t deadline)
+{
+	if (deadline == KL_NEVER)
+		return KLAMM_FOREVER;
+	return kl_max((deadline - admin->os->now(admin->os)) / KL_MS, (int64_t)0);
+}
+
+/* By topic and partition, for qsort() of struct klamm_topic_partition. */
+int kl_by_topic_partition(const void *a, const void *b);
+
+/* What members of a classic group of consumers told of themselves. false: it cannot be read,
+ * or out of memory. */
+bool kl_group_subscription(struct kl_arena *arena, struct kl_bytes metadata,
+			   struct klamm_group_member *member);
+bool kl_group_assignment(struct kl_arena *arena, struct kl_bytes bytes,
+			 struct klamm_group_member *member);
+
+#endif
