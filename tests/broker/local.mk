@@ -6,6 +6,7 @@ TESTS += %D%/test_broker
 %C%_test_broker_SOURCES = \
 	%D%/peer.c %D%/peer.h \
 	%D%/test_compact.c \
+	%D%/test_epochs.c \
 	%D%/test_fault_text.c \
 	%D%/test_faults.c \
 	%D%/test_fetch_sessions.c \
