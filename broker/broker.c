@@ -14,7 +14,7 @@
 #include "broker/fetch_sessions.h"
 #include "broker/index.h"
 #include "broker/null.h"
-#include "broker/offsets.h"
+#include "broker/groups.h"
 #include "broker/retention.h"
 #include "broker/sasl.h"
 #include "broker/txns.h"
@@ -64,9 +64,10 @@ static void on_listener(struct kl_watch *watch, uint32_t events)
 	struct klamm_loop *loop = node->broker->loop;
 	for (int i = 0; i < ACCEPT_ROUND; i++) {
 		struct kl_sock *sock;
-		int rc = loop->os->sock_accept(watch->sock, &sock, NULL);
+		struct kl_addr peer;
+		int rc = loop->os->sock_accept(watch->sock, &sock, &peer);
 		if (rc == 0) {
-			kl_dev_conn_accept(node, sock);
+			kl_dev_conn_accept(node, sock, &peer);
 			continue;
 		}
 		if (rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM) {
@@ -346,7 +347,8 @@ static void run_free(void *arg)
 	kl_dev_retention_end(broker);
 	kl_dev_expiry_end(broker);
 	kl_dev_txns_end(broker);
-	kl_dev_offsets_drop_home(broker, -1);
+	kl_dev_groups_drop_home(broker, -1);
+	kl_list_remove(&broker->groups.step.link);
 	for (int32_t i = 0; i < broker->options.nodes; i++)
 		kl_timer_drop(broker->loop, &broker->nodes[i].again);
 	kl_dev_topics_free(broker);
@@ -367,6 +369,9 @@ static struct klamm_broker *make(struct klamm_error *err)
 	kl_list_init(&broker->dead_conns);
 	kl_list_init(&broker->faults);
 	kl_list_init(&broker->txns.ending);
+	kl_list_init(&broker->groups.storing);
+	kl_list_init(&broker->groups.step.link);
+	broker->groups.step.fn = kl_dev_groups_step;
 	kl_list_init(&broker->txns.step.link);
 	broker->bury.fn = kl_dev_conns_bury;
 	kl_dev_limits_init(&broker->limits);

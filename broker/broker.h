@@ -18,7 +18,7 @@ struct kl_dev_compaction;
 struct kl_dev_null;
 struct kl_dev_sasl;
 struct kl_dev_txn;
-struct kl_dev_offsets;
+struct kl_dev_group;
 struct kl_dev_pending;
 
 /* One virtual broker: a listener and its connections. */
@@ -80,7 +80,12 @@ struct klamm_broker {
 		struct kl_timer retry, late, old;
 	} txns; /* see txns.h */
 	struct {
-		struct kl_dev_offsets *by_group;
+		struct kl_dev_group *by_id;
+		struct kl_list storing; /* struct kl_dev_classic */
+		struct kl_hook step;
+		size_t bytes; /* that their members take */
+	} groups; /* see groups.h */
+	struct {
 		struct kl_dev_pending *pending;
 	} offsets; /* see offsets.h */
 
@@ -105,7 +110,8 @@ void kl_dev_node_close(struct kl_dev_node *node, bool reset);
 
 /* --- conn.c --- */
 
-void kl_dev_conn_accept(struct kl_dev_node *node, struct kl_sock *sock);
+void kl_dev_conn_accept(struct kl_dev_node *node, struct kl_sock *sock,
+			const struct kl_addr *peer);
 void kl_dev_conns_close(struct kl_dev_node *node, bool reset);
 /* Close connections without traffic, and free what the others do not need. */
 void kl_dev_conns_sweep(struct kl_dev_node *node);

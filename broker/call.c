@@ -59,6 +59,7 @@ static struct kl_dev_call *make(struct klamm_broker *broker)
 	call->head.max = HEAD_MAX;
 	kl_list_init(&call->link);
 	kl_list_init(&call->wake.link);
+	kl_list_init(&call->among);
 	return call;
 }
 
@@ -293,5 +294,6 @@ void kl_dev_call_unwait(struct kl_dev_call *call)
 		kl_list_remove(&call->waits[i].link);
 	call->wait_count = 0;
 	kl_list_remove(&call->wake.link);
+	kl_list_remove(&call->among);
 	kl_timer_stop(call->broker->loop, &call->timer);
 }

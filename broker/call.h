@@ -43,6 +43,8 @@ struct kl_dev_conn {
 	bool choked; /* too many bytes of answers wait to leave */
 	bool throttled;
 	struct kl_timer throttle; /* made when it is first needed */
+	struct kl_hook unpark; /* what came behind the parked call is read after this step */
+	struct kl_addr peer;
 	struct kl_dev_auth auth;
 };
 
@@ -62,6 +64,7 @@ struct kl_dev_call {
 	const struct kl_dev_api *api;
 	int16_t version;
 	int32_t correlation_id;
+	struct kl_str client_id; /* in slab; empty = it did not say */
 	void *request;        /* NULL: answered, or an unreadable version of ApiVersions */
 	struct kl_slab *slab; /* what the request's texts point into, while it is parked */
 	struct kl_arena arena;
@@ -74,6 +77,7 @@ struct kl_dev_call {
 	struct kl_hook wake; /* see kl_dev_call_wake() */
 	void (*on_wake)(struct kl_dev_call *call);
 	void *work; /* the handler's own, in the arena */
+	struct kl_list among; /* those of a member of a group: see classic.h */
 	struct kl_dev_wait *waits;
 	size_t wait_count;
 	struct kl_dev_pledge *pledges; /* see pledge.h */
@@ -96,6 +100,8 @@ void kl_dev_conn_close(struct kl_dev_conn *conn, bool reset);
 void kl_dev_conn_park(struct kl_dev_conn *conn, struct kl_dev_call *call);
 /* The call is through; if it was the parked one (NULL: it was), go on reading. */
 void kl_dev_conn_answered(struct kl_dev_conn *conn, struct kl_dev_call *call);
+/* Where the client is, as Java prints it: "/127.0.0.1". */
+void kl_dev_conn_host(const struct kl_dev_conn *conn, char host[static KL_ADDR_TEXT + 1]);
 /* An answer has left. */
 void kl_dev_conn_sent(struct kl_dev_conn *conn);
 /* Read nothing more until then. */
@@ -209,17 +215,23 @@ void kl_dev_alter_configs(struct kl_dev_call *call);
 void kl_dev_api_versions(struct kl_dev_call *call);
 void kl_dev_create_partitions(struct kl_dev_call *call);
 void kl_dev_create_topics(struct kl_dev_call *call);
+void kl_dev_delete_groups(struct kl_dev_call *call);
 void kl_dev_delete_records(struct kl_dev_call *call);
 void kl_dev_delete_topics(struct kl_dev_call *call);
 void kl_dev_describe_cluster(struct kl_dev_call *call);
 void kl_dev_describe_configs(struct kl_dev_call *call);
+void kl_dev_describe_groups(struct kl_dev_call *call);
 void kl_dev_describe_topic_partitions(struct kl_dev_call *call);
 void kl_dev_describe_producers(struct kl_dev_call *call);
 void kl_dev_describe_transactions(struct kl_dev_call *call);
 void kl_dev_end_txn(struct kl_dev_call *call);
 void kl_dev_fetch(struct kl_dev_call *call);
 void kl_dev_find_coordinator(struct kl_dev_call *call);
+void kl_dev_heartbeat(struct kl_dev_call *call);
 void kl_dev_init_producer_id(struct kl_dev_call *call);
+void kl_dev_join_group(struct kl_dev_call *call);
+void kl_dev_leave_group(struct kl_dev_call *call);
+void kl_dev_list_groups(struct kl_dev_call *call);
 void kl_dev_list_offsets(struct kl_dev_call *call);
 void kl_dev_list_transactions(struct kl_dev_call *call);
 void kl_dev_metadata(struct kl_dev_call *call);
@@ -228,6 +240,7 @@ void kl_dev_offset_delete(struct kl_dev_call *call);
 void kl_dev_offset_fetch(struct kl_dev_call *call);
 void kl_dev_offset_for_leader_epoch(struct kl_dev_call *call);
 void kl_dev_produce(struct kl_dev_call *call);
+void kl_dev_sync_group(struct kl_dev_call *call);
 void kl_dev_txn_offset_commit(struct kl_dev_call *call);
 void kl_dev_write_txn_markers(struct kl_dev_call *call);
 

@@ -15,10 +15,10 @@ int kl_dev_commit_error(struct kl_dev_call *call, struct kl_dev_topic *topic,
 			struct kl_str name, int32_t index, int rc);
 /* 0 or OFFSET_METADATA_TOO_LARGE. */
 int kl_dev_commit_check(const struct klamm_broker *broker, struct kl_str metadata);
-/* Who says that it is a member of a group is wrong: UNKNOWN_MEMBER_ID or, where there is no
- * such group, unknown_group. */
-int kl_dev_commit_group(struct klamm_broker *broker, struct kl_str group, int32_t generation,
-			int unknown_group);
+/* May it commit for the group? 0 or the error; unknown_group when there is none, and it says
+ * that it is a member. */
+int kl_dev_commit_group(struct klamm_broker *broker, struct kl_str group,
+			const struct kl_dev_committer *who, int unknown_group);
 
 struct kl_dev_commit {
 	struct kl_str group;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The connections of a node: made when a client comes, freed when nobody is inside them. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "broker/call.h"
@@ -51,6 +52,7 @@ static void bury(struct kl_dev_conn *conn)
 		kl_dev_call_free(call);
 	if (conn->throttle.fn != NULL)
 		kl_timer_drop(broker->loop, &conn->throttle);
+	kl_list_remove(&conn->unpark.link);
 	kl_list_remove(&conn->link);
 	kl_list_push(&broker->dead_conns, &conn->link);
 	kl_loop_post(broker->loop, &broker->bury);
@@ -70,7 +72,13 @@ static const struct kl_conn_ops ops = {
 	.closed = on_closed,
 };
 
-void kl_dev_conn_accept(struct kl_dev_node *node, struct kl_sock *sock)
+static void unpark(struct kl_hook *hook)
+{
+	update_mute(kl_container(hook, struct kl_dev_conn, unpark));
+}
+
+void kl_dev_conn_accept(struct kl_dev_node *node, struct kl_sock *sock,
+			const struct kl_addr *peer)
 {
 	struct klamm_broker *broker = node->broker;
 	struct kl_dev_conn *conn = calloc(1, sizeof(*conn));
@@ -79,6 +87,9 @@ void kl_dev_conn_accept(struct kl_dev_node *node, struct kl_sock *sock)
 		return;
 	}
 	conn->node = node;
+	conn->peer = *peer;
+	conn->unpark.fn = unpark;
+	kl_list_init(&conn->unpark.link);
 	kl_list_init(&conn->calls);
 	kl_dev_auth_init(conn);
 	if (kl_conn_start(&conn->conn, broker->loop, &ops, broker->frames, sock, false,
@@ -106,7 +117,20 @@ void kl_dev_conn_answered(struct kl_dev_conn *conn, struct kl_dev_call *call)
 	if (call != NULL && conn->parked != call)
 		return; /* it did not have to wait */
 	conn->parked = NULL;
-	update_mute(conn);
+	/* Whoever answers many at once is not to meet their next requests in the middle. */
+	kl_hook_add(conn->conn.loop, &conn->unpark);
+}
+
+void kl_dev_conn_host(const struct kl_dev_conn *conn, char host[static KL_ADDR_TEXT + 1])
+{
+	struct kl_os *os = conn->conn.loop->os;
+	char text[KL_ADDR_TEXT];
+	os->addr_text(os, &conn->peer, text);
+	char *port = strrchr(text, ':');
+	bool brackets = text[0] == '[' && port != NULL && port[-1] == ']';
+	if (port != NULL)
+		port[brackets ? -1 : 0] = '\0';
+	snprintf(host, KL_ADDR_TEXT + 1, "/%s", text + brackets);
 }
 
 void kl_dev_conn_sent(struct kl_dev_conn *conn)

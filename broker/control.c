@@ -93,7 +93,7 @@ static void run_move(void *arg)
 				 "node %d cannot lead partition %d of %s", (int)c->node,
 				 (int)c->partition, c->topic);
 	else if (partition->leader != c->node &&
-		 kl_dev_partition_lead(partition, c->node) != 0)
+		 kl_dev_partition_lead(c->broker, partition, c->node) != 0)
 		c->rc = kl_error(c->err, KLAMM_ERR_NO_MEMORY, "out of memory");
 	else
 		kl_dev_save(c->broker, NULL); /* or else before the next append */

@@ -2,7 +2,7 @@
 #include "broker/coordinators.h"
 
 #include "broker/data.h"
-#include "broker/offsets.h"
+#include "broker/groups.h"
 #include "broker/txns.h"
 
 /* Kafka's offsets.topic.segment.bytes and transaction.state.log.segment.bytes. */
@@ -117,7 +117,12 @@ int kl_dev_call_home(struct kl_dev_call *call, int kind, struct kl_str key,
 		return error;
 	if (home == NULL || home->leader != call->conn->node->id)
 		return KLAMM_ERR_NOT_COORDINATOR;
-	return kl_dev_home_ready(call->broker, home);
+	error = kl_dev_home_ready(call->broker, home);
+	if (error == 0 && home->is_unread)
+		error = kl_dev_coordinators_reload(call->broker, home) != 0
+				? KLAMM_ERR_COORDINATOR_LOAD_IN_PROGRESS
+				: 0;
+	return error;
 }
 
 /* --- their logs --- */
@@ -152,7 +157,8 @@ int kl_dev_coordinators_reload(struct klamm_broker *broker,
 {
 	switch (kind_of(kl_dev_topic_name(partition->topic))) {
 	case KL_DEV_GROUP:
-		return kl_dev_offsets_load(broker, partition);
+		partition->is_unread = kl_dev_groups_load(broker, partition) != 0;
+		return partition->is_unread ? KLAMM_ERR_KAFKA_STORAGE_ERROR : 0;
 	case KL_DEV_TXN:
 		return kl_dev_txns_load(broker, partition);
 	default:
@@ -174,15 +180,26 @@ int kl_dev_coordinators_load(struct klamm_broker *broker, struct klamm_error *er
 	return 0;
 }
 
+void kl_dev_coordinators_moved(struct klamm_broker *broker,
+			       struct kl_dev_partition *partition)
+{
+	if (!broker->is_open || kind_of(kl_dev_topic_name(partition->topic)) != KL_DEV_GROUP)
+		return;
+	if (partition->leader > 0)
+		kl_dev_coordinators_reload(broker, partition); /* or else when it is asked */
+	else
+		kl_dev_groups_drop_home(broker, partition->index);
+}
+
 void kl_dev_coordinators_forget(struct klamm_broker *broker, struct kl_dev_topic *topic)
 {
 	int kind = kind_of(kl_dev_topic_name(topic));
 	if (kind == KL_DEV_GROUP)
-		kl_dev_offsets_drop_home(broker, -1);
+		kl_dev_groups_drop_home(broker, -1);
 	else if (kind == KL_DEV_TXN)
 		kl_dev_txns_drop_home(broker, -1);
 	else
-		kl_dev_offsets_forget_topic(broker, kl_dev_topic_name(topic));
+		kl_dev_groups_forget_topic(broker, kl_dev_topic_name(topic));
 	kl_dev_txns_progress(broker); /* what it waits for may be gone */
 }
 
@@ -199,7 +216,7 @@ static void move(struct klamm_broker *broker, struct kl_dev_partition *home, int
 			to = id;
 	}
 	if (to > 0 && to != home->leader && kl_dev_node_runs(kl_dev_node(broker, to)))
-		kl_dev_partition_lead(home, to);
+		kl_dev_partition_lead(broker, home, to);
 }
 
 /* What a request calls its keys. */

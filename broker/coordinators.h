@@ -4,7 +4,8 @@
  * coordinators know is what the records of that partition say: __consumer_offsets and
  * __transaction_state.
  *
- * What is read from them is in one table for all nodes, so a new leader knows it at once.
+ * What is read from them is in one table for all nodes, so a new leader knows it at once; of
+ * groups it reads it again, as their members have state that is in no record.
  * Lives in the broker's loop. */
 #ifndef KL_DEV_COORDINATORS_H
 #define KL_DEV_COORDINATORS_H
@@ -43,6 +44,10 @@ int kl_dev_home_ready(struct klamm_broker *broker, struct kl_dev_partition *home
 int kl_dev_coordinators_load(struct klamm_broker *broker, struct klamm_error *err);
 /* A log was read again, after a sync that failed. 0 or KAFKA_STORAGE_ERROR. */
 int kl_dev_coordinators_reload(struct klamm_broker *broker,
+			       struct kl_dev_partition *partition);
+/* A partition has another leader, or (-1) none: what a group's coordinator knew beside the log
+ * is gone with the old one. */
+void kl_dev_coordinators_moved(struct klamm_broker *broker,
 			       struct kl_dev_partition *partition);
 /* A topic goes. */
 void kl_dev_coordinators_forget(struct klamm_broker *broker, struct kl_dev_topic *topic);

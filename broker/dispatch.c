@@ -13,6 +13,12 @@ const struct kl_dev_api kl_dev_apis[] = {
 	{KL_API_OFFSET_COMMIT, 2, 10, 2, kl_dev_offset_commit},
 	{KL_API_OFFSET_FETCH, 1, 10, 1, kl_dev_offset_fetch},
 	{KL_API_FIND_COORDINATOR, 0, 6, 0, kl_dev_find_coordinator},
+	{KL_API_JOIN_GROUP, 0, 9, 0, kl_dev_join_group},
+	{KL_API_HEARTBEAT, 0, 4, 0, kl_dev_heartbeat},
+	{KL_API_LEAVE_GROUP, 0, 5, 0, kl_dev_leave_group},
+	{KL_API_SYNC_GROUP, 0, 5, 0, kl_dev_sync_group},
+	{KL_API_DESCRIBE_GROUPS, 0, 6, 0, kl_dev_describe_groups},
+	{KL_API_LIST_GROUPS, 0, 5, 0, kl_dev_list_groups},
 	{KL_API_SASL_HANDSHAKE, 0, 1, 0, kl_dev_sasl_handshake},
 	{KL_API_API_VERSIONS, 0, 5, 0, kl_dev_api_versions},
 	{KL_API_CREATE_TOPICS, 2, 7, 2, kl_dev_create_topics},
@@ -28,6 +34,7 @@ const struct kl_dev_api kl_dev_apis[] = {
 	{KL_API_DESCRIBE_CONFIGS, 1, 4, 1, kl_dev_describe_configs},
 	{KL_API_SASL_AUTHENTICATE, 0, 2, 0, kl_dev_sasl_authenticate},
 	{KL_API_CREATE_PARTITIONS, 0, 3, 0, kl_dev_create_partitions},
+	{KL_API_DELETE_GROUPS, 0, 3, 0, kl_dev_delete_groups},
 	{KL_API_INCREMENTAL_ALTER_CONFIGS, 0, 1, 0, kl_dev_alter_configs},
 	{KL_API_OFFSET_DELETE, 0, 0, 0, kl_dev_offset_delete},
 	{KL_API_DESCRIBE_CLUSTER, 0, 2, 0, kl_dev_describe_cluster},
@@ -145,6 +152,7 @@ void kl_dev_dispatch(struct kl_dev_conn *conn, struct kl_slab *slab, const uint8
 	call->api = api;
 	call->version = header.version;
 	call->correlation_id = header.correlation_id;
+	call->client_id = header.client_id.len > 0 ? header.client_id : KL_STR("");
 	call->slab = kl_slab_ref(slab);
 	if (known && !decode(call, &header, &reader, &err)) {
 		kl_dev_call_free(call);

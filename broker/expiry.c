@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "broker/expiry.h"
 
-#include "broker/offsets.h"
+#include "broker/groups.h"
 
 static void again(struct klamm_broker *broker, struct kl_timer *timer, int64_t ms)
 {
@@ -30,7 +30,7 @@ static void expire_producers(struct kl_timer *timer)
 static void expire_offsets(struct kl_timer *timer)
 {
 	struct klamm_broker *broker = kl_container(timer, struct klamm_broker, expiry.offsets);
-	kl_dev_offsets_expire(broker);
+	kl_dev_groups_expire(broker);
 	again(broker, timer, broker->limits.offsets_interval_ms);
 }
 

@@ -44,7 +44,7 @@ static void move_leader(struct klamm_broker *broker, struct kl_dev_partition *pa
 		kl_log(&broker->loop->log, KL_LOG_WARN, "broker",
 		       "a fault could not lose records of partition %d of %s",
 		       (int)partition->index, partition->topic->name);
-	kl_dev_partition_lead(partition, to);
+	kl_dev_partition_lead(broker, partition, to);
 	if (lose > 0)
 		kl_dev_save(broker, NULL); /* or else before the next append */
 }

@@ -8,6 +8,12 @@ libklamm_broker_la_SOURCES = \
 	%D%/batch_make.c %D%/batch_make.h \
 	%D%/broker.c %D%/broker.h \
 	%D%/call.c %D%/call.h \
+	%D%/classic.c %D%/classic.h \
+	%D%/classic_answer.c \
+	%D%/classic_log.c \
+	%D%/classic_rebalance.c \
+	%D%/classic_sync.c \
+	%D%/classic_topics.c \
 	%D%/codecs.c %D%/codecs.h \
 	%D%/compact.c %D%/compact.h \
 	%D%/configs.c %D%/configs.h \
@@ -17,9 +23,11 @@ libklamm_broker_la_SOURCES = \
 	%D%/coordinators.c %D%/coordinators.h \
 	%D%/create_topics.c \
 	%D%/data.c %D%/data.h \
+	%D%/delete_groups.c \
 	%D%/delete_topics.c \
 	%D%/describe_cluster.c \
 	%D%/describe_configs.c \
+	%D%/describe_groups.c \
 	%D%/describe_producers.c \
 	%D%/describe_topic_partitions.c \
 	%D%/describe_transactions.c \
@@ -35,18 +43,25 @@ libklamm_broker_la_SOURCES = \
 	%D%/fetch_read.c \
 	%D%/fetch_sessions.c %D%/fetch_sessions.h \
 	%D%/find_coordinator.c \
+	%D%/group_expiry.c \
+	%D%/group_log.c \
+	%D%/groups.c %D%/groups.h \
+	%D%/heartbeat.c \
 	%D%/index.c %D%/index.h \
 	%D%/init_producer_id.c \
+	%D%/join_group.c \
 	%D%/keys.c %D%/keys.h \
+	%D%/leave_group.c \
+	%D%/list_groups.c \
 	%D%/list_offsets.c \
 	%D%/list_transactions.c \
 	%D%/log.c %D%/log.h \
 	%D%/log_time.c \
+	%D%/member.c \
 	%D%/metadata.c \
 	%D%/null.c %D%/null.h \
 	%D%/offset_commit.c \
 	%D%/offset_delete.c \
-	%D%/offset_expiry.c \
 	%D%/offset_fetch.c \
 	%D%/offset_for_leader_epoch.c \
 	%D%/offsets.c %D%/offsets.h \
@@ -66,6 +81,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/settings.c %D%/settings.h \
 	%D%/store.c %D%/store.h \
 	%D%/sync.c \
+	%D%/sync_group.c \
 	%D%/table.c \
 	%D%/topics.c %D%/topics.h \
 	%D%/truncate.c \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* OffsetCommit 2-10. Nobody is a member of a group here: commits are those of consumers
- * that name their partitions, and of tools. */
+/* OffsetCommit 2-10: of members of groups; and, while a group has none, of consumers that name
+ * their partitions, and of tools. */
 #include <stdlib.h>
 
 #include "broker/commits.h"
@@ -51,13 +51,13 @@ int kl_dev_commit_topic(struct kl_dev_call *call, bool by_id, struct kl_str name
 	return by_id ? KLAMM_ERR_UNKNOWN_TOPIC_ID : KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
 }
 
-int kl_dev_commit_group(struct klamm_broker *broker, struct kl_str group, int32_t generation,
-			int unknown_group)
+int kl_dev_commit_group(struct klamm_broker *broker, struct kl_str id,
+			const struct kl_dev_committer *who, int unknown_group)
 {
-	if (generation < 0)
-		return 0;
-	return kl_dev_offsets_of(broker, group) != NULL ? KLAMM_ERR_UNKNOWN_MEMBER_ID
-							: unknown_group;
+	struct kl_dev_group *group = kl_dev_group_find(broker, id);
+	if (group != NULL)
+		return group->type->check_commit(group, who);
+	return who->generation < 0 ? 0 : unknown_group;
 }
 
 bool kl_dev_commit_put(struct kl_dev_batch *batch, const struct kl_dev_commit *commit)
@@ -170,10 +170,15 @@ static int commit(struct kl_dev_call *call, struct work *work)
 	struct kl_dev_partition *home;
 	if (request->group_id.len < 0)
 		return KLAMM_ERR_INVALID_GROUP_ID;
+	struct kl_dev_committer who = {
+		.member_id = request->member_id,
+		.instance_id = request->group_instance_id,
+		.generation = request->generation_id_or_member_epoch,
+		.version = call->version,
+	};
 	int rc = kl_dev_call_home(call, KL_DEV_GROUP, request->group_id, &home);
 	if (rc == 0)
-		rc = kl_dev_commit_group(broker, request->group_id,
-					 request->generation_id_or_member_epoch,
+		rc = kl_dev_commit_group(broker, request->group_id, &who,
 					 call->version >= KNOWS_GROUPS
 						 ? KLAMM_ERR_GROUP_ID_NOT_FOUND
 						 : KLAMM_ERR_ILLEGAL_GENERATION);
@@ -189,7 +194,7 @@ static int commit(struct kl_dev_call *call, struct work *work)
 				put_one(call, &batch, &request->topics[i],
 					&request->topics[i].partitions[k], out);
 		}
-	rc = kl_dev_offsets_append(broker, home, &batch, -1, -1);
+	rc = kl_dev_group_append(broker, home, &batch, -1, -1);
 	kl_dev_batch_free(&batch);
 	work->pledge = kl_dev_pledge_on(home);
 	return rc;

@@ -27,10 +27,11 @@ static void delete_one(struct kl_dev_call *call, struct kl_dev_batch *batch,
 	int error = kl_dev_topic_error(call, name, index);
 	if (error == 0 && kl_dev_partition(topic, index) == NULL)
 		error = KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+	struct kl_dev_group *group = kl_dev_group_find(call->broker, request->group_id);
+	if (error == 0 && group->type->subscribes(group, name))
+		error = KLAMM_ERR_GROUP_SUBSCRIBED_TO_TOPIC;
 	out->error_code = (int16_t)error;
-	if (error == 0 &&
-	    kl_dev_offset_find(kl_dev_offsets_of(call->broker, request->group_id), name,
-			       index) != NULL)
+	if (error == 0 && kl_dev_offset_find(group, name, index) != NULL)
 		kl_dev_offsets_put(batch, request->group_id, name, index, NULL);
 }
 
@@ -68,9 +69,11 @@ static int begin(struct kl_dev_call *call, struct kl_dev_partition **home_out)
 	if (request->group_id.len <= 0)
 		return KLAMM_ERR_INVALID_GROUP_ID;
 	int rc = kl_dev_call_home(call, KL_DEV_GROUP, request->group_id, home_out);
-	if (rc == 0 && kl_dev_offsets_of(call->broker, request->group_id) == NULL)
-		rc = KLAMM_ERR_GROUP_ID_NOT_FOUND;
-	return rc;
+	if (rc != 0)
+		return rc;
+	const struct kl_dev_group *group =
+		kl_dev_group_find(call->broker, request->group_id);
+	return group != NULL ? group->type->check_delete(group) : KLAMM_ERR_GROUP_ID_NOT_FOUND;
 }
 
 void kl_dev_offset_delete(struct kl_dev_call *call)
@@ -89,7 +92,7 @@ void kl_dev_offset_delete(struct kl_dev_call *call)
 	kl_dev_batch_begin(&batch, broker->loop->os->wall_ms(broker->loop->os));
 	bool ok = error != 0 || delete_all(call, work, &batch);
 	if (error == 0 && ok) {
-		error = kl_dev_offsets_append(broker, home, &batch, -1, -1);
+		error = kl_dev_group_append(broker, home, &batch, -1, -1);
 		work->pledge = kl_dev_pledge_on(home);
 	}
 	kl_dev_batch_free(&batch);

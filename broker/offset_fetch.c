@@ -47,7 +47,7 @@ static bool is_same_topic(const struct kl_dev_offset *offset, const struct klamm
 }
 
 /* One topic that was asked for. false: out of memory. */
-static bool put_topic(struct kl_dev_call *call, struct kl_dev_offsets *offsets,
+static bool put_topic(struct kl_dev_call *call, struct kl_dev_group *of,
 		      const struct kl_offset_fetch_request_group_topic *asked,
 		      struct kl_offset_fetch_response_group_topic *out)
 {
@@ -71,7 +71,7 @@ static bool put_topic(struct kl_dev_call *call, struct kl_dev_offsets *offsets,
 			error = KLAMM_ERR_UNKNOWN_TOPIC_ID;
 		const struct kl_dev_offset *offset =
 			error == 0
-				? kl_dev_offset_find(offsets, name, to->partition_index)
+				? kl_dev_offset_find(of, name, to->partition_index)
 				: NULL;
 		if (!put_value(call, offset, is_same_topic(offset, &asked->topic_id), to))
 			return false;
@@ -99,21 +99,21 @@ static struct kl_offset_fetch_response_group_topic *topic_of(
 	if (topic != NULL)
 		out->topic_id = topic->id;
 	out->partitions = kl_type_new(&kl_type_offset_fetch_response_group_partition,
-				      &call->arena, HASH_COUNT(offset->of->by_key));
+				      &call->arena, HASH_COUNT(offset->group->offsets));
 	return out;
 }
 
 /* Everything that it has committed. false: out of memory. */
-static bool put_all(struct kl_dev_call *call, struct kl_dev_offsets *offsets,
+static bool put_all(struct kl_dev_call *call, struct kl_dev_group *of,
 		    struct kl_offset_fetch_response_group *group)
 {
-	size_t n = offsets != NULL ? HASH_COUNT(offsets->by_key) : 0;
+	size_t n = of != NULL ? HASH_COUNT(of->offsets) : 0;
 	struct kl_dev_offset *offset, *next;
 	group->topics =
 		kl_type_new(&kl_type_offset_fetch_response_group_topic, &call->arena, n);
 	if (group->topics == NULL || n == 0)
 		return group->topics != NULL;
-	HASH_ITER(hh, offsets->by_key, offset, next)
+	HASH_ITER(hh, of->offsets, offset, next)
 	{
 		if (!offset->stored)
 			continue;
@@ -145,16 +145,21 @@ static bool put_group(struct kl_dev_call *call,
 	if (error != 0)
 		return true;
 	*pledge = kl_dev_pledge_on(home);
-	struct kl_dev_offsets *offsets = kl_dev_offsets_of(call->broker, asked->group_id);
+	struct kl_dev_group *of = kl_dev_group_find(call->broker, asked->group_id);
+	error = of != NULL ? of->type->check_fetch(of, asked->member_id, asked->member_epoch)
+			   : 0;
+	out->error_code = (int16_t)error;
+	if (error != 0)
+		return true;
 	if (asked->topics_n < 0)
-		return put_all(call, offsets, out);
+		return put_all(call, of, out);
 	size_t n = (size_t)asked->topics_n;
 	out->topics = kl_type_new(&kl_type_offset_fetch_response_group_topic, &call->arena, n);
 	if (out->topics == NULL)
 		return false;
 	out->topics_n = (int32_t)n;
 	for (size_t i = 0; i < n; i++)
-		if (!put_topic(call, offsets, &asked->topics[i], &out->topics[i]))
+		if (!put_topic(call, of, &asked->topics[i], &out->topics[i]))
 			return false;
 	return true;
 }

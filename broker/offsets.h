@@ -6,8 +6,7 @@
 #ifndef KL_DEV_OFFSETS_H
 #define KL_DEV_OFFSETS_H
 
-#include "broker/batch_make.h"
-#include "broker/broker.h"
+#include "broker/groups.h"
 
 struct kl_dev_marker;
 
@@ -24,7 +23,7 @@ struct kl_dev_offset_value {
 /* Of a group, for one partition. */
 struct kl_dev_offset {
 	UT_hash_handle hh; /* by partition and topic */
-	struct kl_dev_offsets *of;
+	struct kl_dev_group *group;
 	bool stored; /* else only transactions know of it */
 	int32_t pending; /* commits of open transactions */
 	struct kl_dev_offset_value value;
@@ -35,18 +34,8 @@ struct kl_dev_offset {
 	} key;
 };
 
-/* Of one group. */
-struct kl_dev_offsets {
-	UT_hash_handle hh; /* by group */
-	int32_t home; /* partition of __consumer_offsets */
-	struct kl_dev_offset *by_key;
-	int32_t group_len;
-	char group[];
-};
-
-/* NULL: it has committed nothing. */
-struct kl_dev_offsets *kl_dev_offsets_of(struct klamm_broker *broker, struct kl_str group);
-struct kl_dev_offset *kl_dev_offset_find(struct kl_dev_offsets *offsets, struct kl_str topic,
+/* NULL: nothing was committed for it; the group may be NULL. */
+struct kl_dev_offset *kl_dev_offset_find(struct kl_dev_group *group, struct kl_str topic,
 					 int32_t index);
 static inline struct kl_str kl_dev_offset_topic(const struct kl_dev_offset *offset)
 {
@@ -54,29 +43,29 @@ static inline struct kl_str kl_dev_offset_topic(const struct kl_dev_offset *offs
 			       (int32_t)(offset->key_len - sizeof(offset->key.index))};
 }
 
-/* --- changing them: records in a batch, then the batch --- */
+/* --- changing them: records in a batch, then kl_dev_group_append() --- */
 
 /* A commit; value NULL = it is forgotten. */
 void kl_dev_offsets_put(struct kl_dev_batch *batch, struct kl_str group, struct kl_str topic,
 			int32_t index, const struct kl_dev_offset_value *value);
-/* Append the batch, if there is something in it, and do what it says; with a producer's id
- * (-1 = none) as part of its transaction. 0, COORDINATOR_NOT_AVAILABLE,
- * INVALID_PRODUCER_EPOCH, ... */
-int kl_dev_offsets_append(struct klamm_broker *broker, struct kl_dev_partition *home,
-			  struct kl_dev_batch *batch, int64_t producer_id, int16_t epoch);
+/* Tombstones of all that the group has. */
+void kl_dev_offsets_put_none(struct kl_dev_batch *batch, struct kl_dev_group *group);
+/* A record of a home partition, and the batch that it came in. 0; or KAFKA_STORAGE_ERROR when
+ * out of memory. */
+int kl_dev_offset_take(struct klamm_broker *broker, int32_t home,
+		       const struct kl_batch_head *head, int64_t at,
+		       const struct kl_offset_commit_key *key,
+		       const struct kl_offset_commit_value *value);
 
 /* A transaction ended in this partition, of whatever topic. */
 void kl_dev_offsets_end(struct klamm_broker *broker, struct kl_dev_partition *partition,
 			const struct kl_dev_marker *marker);
-/* Read all of a home partition. 0 or KAFKA_STORAGE_ERROR. */
-int kl_dev_offsets_load(struct klamm_broker *broker, struct kl_dev_partition *home);
-void kl_dev_offsets_drop_home(struct klamm_broker *broker, int32_t home); /* -1 = all */
-
-/* --- offset_expiry.c --- */
-
-/* Forget what is older than offsets.retention.minutes. */
-void kl_dev_offsets_expire(struct klamm_broker *broker);
-/* A topic goes, and what was committed for it. */
-void kl_dev_offsets_forget_topic(struct klamm_broker *broker, struct kl_str topic);
+/* A marker was read. */
+void kl_dev_offsets_ended(struct klamm_broker *broker, int32_t home, int64_t producer_id,
+			  bool commits);
+/* Forget what open transactions have in a home partition; -1 = all. */
+void kl_dev_offsets_drop_pending(struct klamm_broker *broker, int32_t home);
+/* Free what a group has; no transaction may know of it. */
+void kl_dev_offsets_free(struct kl_dev_group *group);
 
 #endif

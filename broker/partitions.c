@@ -5,6 +5,7 @@
 
 #include "broker/coordinators.h"
 #include "broker/data.h"
+#include "broker/groups.h"
 #include "broker/txns.h"
 
 struct kl_dev_partition *kl_dev_partition(struct kl_dev_topic *topic, int32_t index)
@@ -20,12 +21,14 @@ void kl_dev_partition_changed(struct kl_dev_partition *partition)
 		kl_dev_call_wake(wait->call);
 }
 
-int kl_dev_partition_lead(struct kl_dev_partition *partition, int32_t node)
+int kl_dev_partition_lead(struct klamm_broker *broker, struct kl_dev_partition *partition,
+			  int32_t node)
 {
 	if (!kl_dev_log_begin_epoch(&partition->log, partition->leader_epoch + 1))
 		return KLAMM_ERR_NO_MEMORY;
 	partition->leader_epoch++;
 	partition->leader = node;
+	kl_dev_coordinators_moved(broker, partition);
 	kl_dev_partition_changed(partition);
 	return 0;
 }
@@ -46,7 +49,8 @@ bool kl_dev_partition_elect(struct klamm_broker *broker,
 	if (leader != NULL && kl_dev_node_runs(leader))
 		return false;
 	int32_t node = first_running(broker, partition);
-	return node != partition->leader && kl_dev_partition_lead(partition, node) == 0;
+	return node != partition->leader &&
+	       kl_dev_partition_lead(broker, partition, node) == 0;
 }
 
 void kl_dev_partition_free(struct kl_dev_partition *partition)
@@ -152,6 +156,7 @@ static void on_synced(struct kl_dev_log *log, bool ok)
 		kl_dev_partition_mend(partition); /* or else the next append tries */
 	kl_dev_partition_changed(partition);
 	kl_dev_txns_progress(log->home.store->owner);
+	kl_dev_groups_progress(log->home.store->owner);
 }
 
 static bool keep(struct klamm_broker *broker, struct kl_dev_partition *partition)
@@ -215,7 +220,7 @@ struct kl_dev_partition *kl_dev_partition_new(struct klamm_broker *broker,
 		partition->replicas[i] = placing->told != NULL ? placing->told[i]
 							       : (first + i) % nodes + 1;
 	broker->topics.next_leader = (first + 1) % nodes;
-	if (kl_dev_partition_lead(partition, first_running(broker, partition)) == 0)
+	if (kl_dev_partition_lead(broker, partition, first_running(broker, partition)) == 0)
 		return partition;
 	kl_dev_partition_free(partition);
 	return NULL;

@@ -15,6 +15,10 @@
 	{.name = name_, .type = KLAMM_OPTION_BOOL, .offset = AT(member), .def = def_}
 
 const struct klamm_option kl_dev_setting_rows[KL_DEV_SETTING_ROWS] = {
+	INT("group.initial.rebalance.delay.ms", group_delay_ms, "0", "0.."),
+	INT("group.max.session.timeout.ms", group_max_session_ms, "1800000", "1.."),
+	INT("group.max.size", group_max_size, "2147483647", "1.."),
+	INT("group.min.session.timeout.ms", group_min_session_ms, "6000", "1.."),
 	{.name = "log.cleaner.backoff.ms", .type = KLAMM_OPTION_LONG,
 	 .offset = AT(cleaner_backoff_ms), .def = "15000", .range = "1.."},
 	{.name = "log.cleaner.dedupe.buffer.size", .type = KLAMM_OPTION_LONG,

@@ -6,9 +6,13 @@
 
 #include <klamm/plugin.h>
 
-#define KL_DEV_SETTING_ROWS 18
+#define KL_DEV_SETTING_ROWS 22
 
 struct kl_dev_limits {
+	/* Of classic groups. */
+	int32_t group_delay_ms; /* so long one that was empty waits for more members */
+	int32_t group_min_session_ms, group_max_session_ms;
+	int32_t group_max_size;
 	/* Of the feature that Kafka calls so: 0, 1 or 2. */
 	int32_t transaction_version;
 	int32_t transaction_max_timeout_ms;

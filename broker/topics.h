@@ -27,6 +27,7 @@ struct kl_dev_partition {
 	struct kl_dev_log log;
 	struct kl_dev_producers producers;
 	struct kl_list waits; /* struct kl_dev_wait: fetches that want more */
+	bool is_unread; /* of __consumer_offsets: memory was short, it is to be read again */
 };
 
 struct kl_dev_topic {
@@ -93,7 +94,8 @@ int kl_dev_check_replicas(struct klamm_broker *broker, const int32_t *ids, int32
 /* Wake who waits for the partition: it has more records, another leader, or goes. */
 void kl_dev_partition_changed(struct kl_dev_partition *partition);
 /* A new leader (-1 = none) begins its epoch. 0 or NO_MEMORY. */
-int kl_dev_partition_lead(struct kl_dev_partition *partition, int32_t node);
+int kl_dev_partition_lead(struct klamm_broker *broker, struct kl_dev_partition *partition,
+			  int32_t node);
 /* Its last records are gone, so many and what else is in their batches, before another node
  * leads: see truncate.c. 0 or KAFKA_STORAGE_ERROR. */
 int kl_dev_partition_lose(struct kl_dev_partition *partition, int64_t count);

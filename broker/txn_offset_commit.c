@@ -113,7 +113,7 @@ static int commit(struct kl_dev_call *call, struct work *work, struct kl_dev_par
 				put_one(call, &batch, &request->topics[i],
 					&request->topics[i].partitions[k], out);
 		}
-	int rc = kl_dev_offsets_append(broker, home, &batch, request->producer_id,
+	int rc = kl_dev_group_append(broker, home, &batch, request->producer_id,
 				       request->producer_epoch);
 	kl_dev_batch_free(&batch);
 	work->appended = kl_dev_pledge_on(home);
@@ -194,6 +194,13 @@ static int begin(struct kl_dev_call *call, struct work *work)
 {
 	const struct kl_txn_offset_commit_request *request = call->request;
 	struct kl_dev_partition *home;
+	struct kl_dev_committer who = {
+		.member_id = request->member_id,
+		.instance_id = request->group_instance_id,
+		.generation = request->generation_id_or_member_epoch,
+		.version = call->version,
+		.in_transaction = true,
+	};
 	int error = kl_dev_call_error(call);
 	if (error == 0 && request->group_id.len <= 0)
 		error = KLAMM_ERR_INVALID_GROUP_ID;
@@ -202,8 +209,7 @@ static int begin(struct kl_dev_call *call, struct work *work)
 	if (error == 0)
 		error = join(call, home, &work->added);
 	if (error == 0)
-		error = kl_dev_commit_group(call->broker, request->group_id,
-					    request->generation_id_or_member_epoch,
+		error = kl_dev_commit_group(call->broker, request->group_id, &who,
 					    KLAMM_ERR_ILLEGAL_GENERATION);
 	return error;
 }

@@ -49,6 +49,7 @@ EXTRA_DIST += \
 	%D%/find-coordinator.msg \
 	%D%/get-telemetry-subscriptions.msg \
 	%D%/headers.msg \
+	%D%/groups-log.msg \
 	%D%/heartbeat.msg \
 	%D%/incremental-alter-configs.msg \
 	%D%/init-producer-id.msg \

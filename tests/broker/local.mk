@@ -4,6 +4,7 @@ TESTS += %D%/test_broker
 %C%_test_broker_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_broker_LDADD = libklamm-broker.la $(UNIT_LIBS)
 %C%_test_broker_SOURCES = \
+	%D%/group_peer.c %D%/group_peer.h \
 	%D%/peer.c %D%/peer.h \
 	%D%/test_compact.c \
 	%D%/test_epochs.c \
@@ -12,6 +13,7 @@ TESTS += %D%/test_broker
 	%D%/test_fetch_sessions.c \
 	%D%/test_followers.c \
 	%D%/test_garbage.c \
+	%D%/test_groups.c \
 	%D%/test_log.c \
 	%D%/test_nodes.c \
 	%D%/test_null.c \

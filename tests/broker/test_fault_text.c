@@ -93,7 +93,7 @@ START_TEST(says_what_is_wrong)
 	} rows[] = {
 		{"", "nothing is said"},
 		{"topic=t drop=before", "topic=t: a fault begins with an API"},
-		{"join_group drop=before", "join_group: a fault begins with an API"},
+		{"create_acls drop=before", "create_acls: a fault begins with an API"},
 		{"produce_ error=1 x", "x: there is no such word"},
 		{"produce", "does not say what is to happen"},
 		{"produce topic=t nth=2", "does not say what is to happen"},

@@ -530,7 +530,7 @@ static struct kl_dev_partition *partition_0(void)
 
 static void run_lead(void *arg)
 {
-	*(int *)arg = kl_dev_partition_lead(partition_0(), 1);
+	*(int *)arg = kl_dev_partition_lead(peer_broker, partition_0(), 1);
 }
 
 static void run_high(void *arg)

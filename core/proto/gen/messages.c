@@ -5835,6 +5835,57 @@ const struct kl_msg kl_msg_default_principal_data = {
 	.min = 0, .max = 0, .stable = 0, .flexible = 0,
 };
 
+static const struct kl_field group_metadata_key_fields[] = {
+	{"Group", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_group_metadata_key, group)},
+};
+static const uint8_t group_metadata_key_sizes[] = {2};
+const struct kl_type kl_type_group_metadata_key = {
+	"GroupMetadataKey",
+	group_metadata_key_fields, group_metadata_key_sizes, sizeof(struct kl_group_metadata_key),
+	1, offsetof(struct kl_group_metadata_key, tags), 0,
+};
+const struct kl_msg kl_msg_group_metadata_key = {
+	.name = "GroupMetadataKey", .type = &kl_type_group_metadata_key,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 255,
+};
+
+static const struct kl_field group_metadata_value_member_fields[] = {
+	{"MemberId", KL_STRING, 0, 0, 4, 1, 0, -1, offsetof(struct kl_group_metadata_value_member, member_id)},
+	{"GroupInstanceId", KL_STRING, KL_FIELD_IGNORABLE | KL_FIELD_NULL, 3, 4, 3, 4, -1, offsetof(struct kl_group_metadata_value_member, group_instance_id)},
+	{"ClientId", KL_STRING, 0, 0, 4, 1, 0, -1, offsetof(struct kl_group_metadata_value_member, client_id)},
+	{"ClientHost", KL_STRING, 0, 0, 4, 1, 0, -1, offsetof(struct kl_group_metadata_value_member, client_host)},
+	{"RebalanceTimeout", KL_INT32, KL_FIELD_IGNORABLE, 1, 4, 1, 0, -1, offsetof(struct kl_group_metadata_value_member, rebalance_timeout), .fallback = -1},
+	{"SessionTimeout", KL_INT32, 0, 0, 4, 1, 0, -1, offsetof(struct kl_group_metadata_value_member, session_timeout)},
+	{"Subscription", KL_BYTES, 0, 0, 4, 1, 0, -1, offsetof(struct kl_group_metadata_value_member, subscription)},
+	{"Assignment", KL_BYTES, 0, 0, 4, 1, 0, -1, offsetof(struct kl_group_metadata_value_member, assignment)},
+};
+static const uint8_t group_metadata_value_member_sizes[] = {18, 22, 22, 24, 15};
+const struct kl_type kl_type_group_metadata_value_member = {
+	"GroupMetadataValue.Member",
+	group_metadata_value_member_fields, group_metadata_value_member_sizes, sizeof(struct kl_group_metadata_value_member),
+	8, offsetof(struct kl_group_metadata_value_member, tags), 0,
+};
+static const struct kl_field group_metadata_value_fields[] = {
+	{"ProtocolType", KL_STRING, 0, 0, 4, 1, 0, -1, offsetof(struct kl_group_metadata_value, protocol_type)},
+	{"Generation", KL_INT32, 0, 0, 4, 1, 0, -1, offsetof(struct kl_group_metadata_value, generation)},
+	{"Protocol", KL_STRING, 0, 0, 4, 0, 4, -1, offsetof(struct kl_group_metadata_value, protocol)},
+	{"Leader", KL_STRING, 0, 0, 4, 0, 4, -1, offsetof(struct kl_group_metadata_value, leader)},
+	{"CurrentStateTimestamp", KL_INT64, KL_FIELD_IGNORABLE, 2, 4, 1, 0, -1, offsetof(struct kl_group_metadata_value, current_state_timestamp), .fallback = -1},
+	{"Members", KL_STRUCT, KL_FIELD_ARRAY, 0, 4, 1, 0, -1, offsetof(struct kl_group_metadata_value, members), .count_offset = offsetof(struct kl_group_metadata_value, members_n), .sub = &kl_type_group_metadata_value_member},
+};
+static const uint8_t group_metadata_value_sizes[] = {14, 14, 22, 22, 17};
+const struct kl_type kl_type_group_metadata_value = {
+	"GroupMetadataValue",
+	group_metadata_value_fields, group_metadata_value_sizes, sizeof(struct kl_group_metadata_value),
+	6, offsetof(struct kl_group_metadata_value, tags), 0,
+};
+const struct kl_msg kl_msg_group_metadata_value = {
+	.name = "GroupMetadataValue", .type = &kl_type_group_metadata_value,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 4, .stable = 4, .flexible = 4,
+};
+
 static const struct kl_field offset_commit_key_fields[] = {
 	{"Group", KL_STRING, 0, 0, 1, 1, 0, -1, offsetof(struct kl_offset_commit_key, group)},
 	{"Topic", KL_STRING, 0, 0, 1, 1, 0, -1, offsetof(struct kl_offset_commit_key, topic)},
@@ -6089,12 +6140,14 @@ const struct kl_msg *const kl_msg_table[] = {
 	&kl_msg_control_record_type_schema,
 	&kl_msg_end_txn_marker,
 	&kl_msg_default_principal_data,
+	&kl_msg_group_metadata_key,
+	&kl_msg_group_metadata_value,
 	&kl_msg_offset_commit_key,
 	&kl_msg_offset_commit_value,
 	&kl_msg_transaction_log_key,
 	&kl_msg_transaction_log_value,
 };
-const size_t kl_msg_table_len = 170;
+const size_t kl_msg_table_len = 172;
 
 const struct kl_api_entry kl_api_table[] = {
 	{"Produce", &kl_msg_produce_request, &kl_msg_produce_response},

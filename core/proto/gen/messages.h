@@ -3968,6 +3968,40 @@ struct kl_default_principal_data {
 extern const struct kl_type kl_type_default_principal_data;
 extern const struct kl_msg kl_msg_default_principal_data;
 
+/* GroupMetadataKey 0+ */
+struct kl_group_metadata_key {
+	struct kl_str group;
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_group_metadata_key;
+extern const struct kl_msg kl_msg_group_metadata_key;
+
+/* GroupMetadataValue 0+ */
+struct kl_group_metadata_value_member {
+	struct kl_str member_id;
+	struct kl_str group_instance_id; /* 3+, nullable */
+	struct kl_str client_id;
+	struct kl_str client_host;
+	int32_t rebalance_timeout; /* 1+ */
+	int32_t session_timeout;
+	struct kl_bytes subscription;
+	struct kl_bytes assignment;
+	struct kl_tags *tags;
+};
+struct kl_group_metadata_value {
+	struct kl_str protocol_type;
+	int32_t generation;
+	struct kl_str protocol; /* nullable */
+	struct kl_str leader; /* nullable */
+	int64_t current_state_timestamp; /* 2+ */
+	struct kl_group_metadata_value_member *members;
+	int32_t members_n;
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_group_metadata_value_member;
+extern const struct kl_type kl_type_group_metadata_value;
+extern const struct kl_msg kl_msg_group_metadata_value;
+
 /* OffsetCommitKey 0+ */
 struct kl_offset_commit_key {
 	struct kl_str group;

@@ -46,6 +46,8 @@ public final class Oracle {
         "AbortedTxn", "EndTxnMarker", "ControlRecordTypeSchema",
         "org.apache.kafka.coordinator.group.generated.OffsetCommitKey",
         "org.apache.kafka.coordinator.group.generated.OffsetCommitValue",
+        "org.apache.kafka.coordinator.group.generated.GroupMetadataKey",
+        "org.apache.kafka.coordinator.group.generated.GroupMetadataValue",
         "org.apache.kafka.coordinator.transaction.generated.TransactionLogKey",
         "org.apache.kafka.coordinator.transaction.generated.TransactionLogValue",
     };
