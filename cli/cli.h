@@ -76,7 +76,10 @@ extern const struct cli_option cli_global_options[];
 extern const struct cli_command cli_bench_consume, cli_bench_produce, cli_broker,
 	cli_completion, cli_config_dump, cli_config_explain, cli_config_lint,
 	cli_config_sample, cli_consume, cli_fault_clear, cli_fault_list,
-	cli_fault_set, cli_plugin_check, cli_plugin_info,
+	cli_fault_set, cli_group_delete, cli_group_delete_offsets,
+	cli_group_describe, cli_group_lag, cli_group_list, cli_group_offsets,
+	cli_group_remove_member, cli_group_seek, cli_group_watch,
+	cli_plugin_check, cli_plugin_info,
 	cli_plugin_list, cli_plugin_new, cli_produce, cli_topic_create,
 	cli_topic_delete, cli_topic_describe, cli_topic_list, cli_version,
 	cli_wire_decode, cli_wire_encode;
@@ -133,6 +136,9 @@ bool cli_may_chat(const struct cli *cli);
 bool cli_kind(const struct cli *cli, const char *word, int32_t *kind_out);
 /* All of text is a decimal number in min..max. */
 bool cli_number(const char *text, int64_t min, int64_t max, int64_t *out);
+/* "0,3,5-7"; and its next part, the text behind it. */
+bool cli_ranges_valid(const char *text);
+bool cli_range_next(const char **text, long long *low, long long *high);
 /* The name that word was probably meant to be, NULL when none is near. */
 const char *cli_nearest(const char *word, const char *const *names, size_t n);
 int cli_hex_digit(char c); /* -1: it is none */

@@ -56,36 +56,11 @@ static void add_part(struct consume *c, const char *topic, int32_t partition)
 	parts[c->part_count++] = (struct part){.topic = topic, .partition = partition};
 }
 
-/* The next part of "0,3,5-7"; false: not one. */
-static bool next_range(const char **text, long long *low, long long *high)
-{
-	char *end;
-	*low = *high = strtoll(*text, &end, 10);
-	if (end > *text && *end == '-' && end[1] >= '0' && end[1] <= '9')
-		*high = strtoll(end + 1, &end, 10);
-	if (end == *text || *low < 0 || *high < *low || (*end != ',' && *end != '\0'))
-		return false;
-	*text = end + (*end == ',');
-	return true;
-}
-
-static int check_list(const struct cli *cli, const char *partitions)
-{
-	const char *text = partitions;
-	long long low, high;
-	do {
-		if (!next_range(&text, &low, &high))
-			return cli_usage(cli, "-p %s: must be partitions such as 0,3,5-7",
-					 partitions);
-	} while (*text != '\0');
-	return 0;
-}
-
 static int add_listed(struct consume *c, const char *topic, int32_t partitions)
 {
 	const char *text = c->options->partitions;
 	long long low, high;
-	while (*text != '\0' && next_range(&text, &low, &high)) {
+	while (*text != '\0' && cli_range_next(&text, &low, &high)) {
 		if (high >= partitions)
 			return cli_usage(c->cli, "-p %lld: %s has %d partitions", high,
 					 topic, partitions);
@@ -351,9 +326,9 @@ static int check(struct consume *c)
 			"-o %s: must be start, end, N, -N, @MS, @2026-03-05T17:08 "
 			"or @-2h",
 			o->place);
-	int rc = o->partitions != NULL ? check_list(c->cli, o->partitions) : 0;
-	if (rc != 0)
-		return rc;
+	if (o->partitions != NULL && !cli_ranges_valid(o->partitions))
+		return cli_usage(c->cli, "-p %s: must be partitions such as 0,3,5-7",
+				 o->partitions);
 	if (o->json && o->format != NULL)
 		return cli_usage(c->cli, "--json and -f exclude each other");
 	c->format.json = o->json;

@@ -35,6 +35,9 @@ static inline void cli_put_text(struct kl_buf *b, const char *text)
 	kl_buf_put(b, text, strlen(text));
 }
 
+/* "orders:0-3,7 events:1" of what is sorted so, "-" of nothing. */
+void cli_put_partitions(struct kl_buf *b, const struct klamm_topic_partition *v, size_t n);
+
 /* --- records from a file --- */
 
 struct cli_lines {

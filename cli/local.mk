@@ -13,6 +13,9 @@ bin_PROGRAMS += %D%/klamm
 	%D%/place.c %D%/place.h \
 	%D%/session.c %D%/session.h \
 	%D%/table.c %D%/table.h \
+	%D%/group.c %D%/group.h %D%/group_show.c \
+	%D%/parts.c %D%/parts.h \
+	%D%/seek.c %D%/seek.h \
 	%D%/wire.c %D%/wire.h \
 	%D%/bench.c %D%/bench.h \
 	%D%/cmd_bench.c \
@@ -22,6 +25,11 @@ bin_PROGRAMS += %D%/klamm
 	%D%/cmd_config_dump.c \
 	%D%/cmd_consume.c \
 	%D%/cmd_fault.c \
+	%D%/cmd_group.c \
+	%D%/cmd_group_change.c \
+	%D%/cmd_group_describe.c \
+	%D%/cmd_group_lag.c \
+	%D%/cmd_group_seek.c \
 	%D%/cmd_plugin.c \
 	%D%/cmd_plugin_check.c \
 	%D%/cmd_plugin_new.c \

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/conf/conf.h"
+
 /* -90s, -15m, -2h, -7d, -1w, -500ms */
 static bool parse_ago(const char *text, int64_t now_ms, int64_t *ms_out)
 {
@@ -99,5 +101,19 @@ bool cli_place_parse(const char *text, int64_t now_ms, struct cli_place *place_o
 	else
 		return false;
 	*place_out = (struct cli_place){kind, n};
+	return true;
+}
+
+bool cli_duration_parse(const char *text, int64_t *ms_out)
+{
+	char ago[32];
+	int64_t at;
+	if (text[0] == 'P')
+		return kl_parse_duration(text, ms_out);
+	if (text[0] < '0' || text[0] > '9' ||
+	    snprintf(ago, sizeof(ago), "-%s", text) >= (int)sizeof(ago) ||
+	    !parse_ago(ago, INT64_MAX / 2, &at))
+		return false;
+	*ms_out = INT64_MAX / 2 - at;
 	return true;
 }

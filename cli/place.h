@@ -21,5 +21,7 @@ struct cli_place {
 /* start|end|N|-N|@MS|@now|@-2h|@2026-03-05[T17:08[:09[.123]]][Z|+01:00]; times without
  * a zone are local. False: none of these. */
 bool cli_place_parse(const char *text, int64_t now_ms, struct cli_place *place_out);
+/* Java's "P2DT3H4M5.5S", or "90s", "15m", "2h", "7d", "1w". */
+bool cli_duration_parse(const char *text, int64_t *ms_out);
 
 #endif

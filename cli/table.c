@@ -36,6 +36,13 @@ void cli_cell_ids(struct cli_table *t, const int32_t *ids, size_t n)
 	end_cell(t, begin);
 }
 
+void cli_cell_text(struct cli_table *t, const char *text)
+{
+	size_t begin = t->text.len;
+	kl_buf_put(&t->text, text, strlen(text));
+	end_cell(t, begin);
+}
+
 static int columns_of(const char *text)
 {
 	int n = 0;

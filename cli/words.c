@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/cli.h"
+#include "cli/io.h"
 #include "core/base/text.h"
 
 bool cli_number(const char *text, int64_t min, int64_t max, int64_t *out)
@@ -18,6 +18,28 @@ bool cli_number(const char *text, int64_t min, int64_t max, int64_t *out)
 	if (*end != '\0' || errno != 0 || n < min || n > max)
 		return false;
 	*out = n;
+	return true;
+}
+
+bool cli_range_next(const char **text, long long *low, long long *high)
+{
+	char *end;
+	*low = *high = strtoll(*text, &end, 10);
+	if (end > *text && *end == '-' && end[1] >= '0' && end[1] <= '9')
+		*high = strtoll(end + 1, &end, 10);
+	if (end == *text || *low < 0 || *high < *low || (*end != ',' && *end != '\0'))
+		return false;
+	*text = end + (*end == ',');
+	return true;
+}
+
+bool cli_ranges_valid(const char *text)
+{
+	long long low, high;
+	do {
+		if (!cli_range_next(&text, &low, &high))
+			return false;
+	} while (*text != '\0');
 	return true;
 }
 
@@ -63,6 +85,28 @@ int cli_hex_digit(char c)
 		return c - '0';
 	c |= 0x20;
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+void cli_put_partitions(struct kl_buf *b, const struct klamm_topic_partition *v,
+			   size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t last = i;
+		while (last + 1 < n && strcmp(v[last + 1].topic, v[i].topic) == 0 &&
+		       v[last + 1].partition == v[last].partition + 1)
+			last++;
+		bool same = i > 0 && strcmp(v[i - 1].topic, v[i].topic) == 0;
+		kl_buf_printf(b, "%s%s%s%d",
+			      same    ? ","
+			      : i > 0 ? " "
+				      : "",
+			      same ? "" : v[i].topic, same ? "" : ":", v[i].partition);
+		if (last > i)
+			kl_buf_printf(b, "-%d", v[last].partition);
+		i = last;
+	}
+	if (n == 0)
+		cli_put_text(b, "-");
 }
 
 struct klamm_span cli_unescape(const char *text)

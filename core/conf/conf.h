@@ -34,6 +34,9 @@ int kl_conf_set_from(struct klamm_conf *conf, const char *key, const char *value
 int kl_conf_set_pair_from(struct klamm_conf *conf, const char *pair, const char *from,
 			  struct klamm_error *err);
 
+/* PnDTnHnMn.nS, as java.time.Duration reads it but without signs. */
+bool kl_parse_duration(const char *text, int64_t *ms_out);
+
 /* Was the chosen profile in a file? CONFIG: no; the text names the nearest. A part of
  * klamm_conf_check(). */
 int kl_conf_check_profile(const struct klamm_conf *conf, struct klamm_error *err);

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "core/base/option.h"
+#include "core/conf/conf.h"
 #include "core/conf/table.h"
 
 static const char words[] =
@@ -16,8 +17,7 @@ static const char *number(const char *p, double *v_out)
 	return n > 0 && n <= 15 && kl_parse_double(p, n, v_out) ? p + n : NULL;
 }
 
-/* PnDTnHnMn.nS, as java.time.Duration reads it but without signs. */
-static bool parse_duration(const char *p, int64_t *ms_out)
+bool kl_parse_duration(const char *p, int64_t *ms_out)
 {
 	static const struct {
 		char letter;
@@ -62,7 +62,7 @@ static bool parse(const char *text, int32_t *reset_out, int64_t *ms_out)
 		return true;
 	*reset_out = KL_RESET_BY_DURATION;
 	return strncasecmp(text, by_duration, sizeof(by_duration) - 1) == 0 &&
-	       parse_duration(text + sizeof(by_duration) - 1, ms_out);
+	       kl_parse_duration(text + sizeof(by_duration) - 1, ms_out);
 }
 
 bool kl_check_offset_reset(const char *text, struct kl_buf *why)

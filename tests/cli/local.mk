@@ -5,6 +5,7 @@ CLI_TESTS = \
 	%D%/config.test \
 	%D%/copy.test \
 	%D%/fault.test \
+	%D%/group.test \
 	%D%/manual.test \
 	%D%/metrics.test \
 	%D%/plugin.test \

@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	%D%/run \
 	%D%/test_broker.py \
 	%D%/test_exactly_once.py \
+	%D%/test_groups.py \
 	%D%/test_kafka.py \
 	%D%/test_likeness.py \
 	%D%/test_nodes.py \

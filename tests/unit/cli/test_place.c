@@ -11,8 +11,8 @@ static void check(const char *text, int kind, int64_t n)
 {
 	struct cli_place place = {0};
 	ck_assert_msg(cli_place_parse(text, NOW, &place), "%s", text);
-	ck_assert_msg(place.kind == kind && place.n == n, "%s: %d %lld", text,
-		      place.kind, (long long)place.n);
+	ck_assert_msg(place.kind == kind && place.n == n, "%s: %d %lld", text, place.kind,
+		      (long long)place.n);
 }
 
 START_TEST(offsets)
@@ -49,6 +49,31 @@ START_TEST(times)
 	check("@2001-09-09T03:46:40", CLI_PLACE_TIME, 1000000000000);
 	check("@2001-09-09 03:46:40", CLI_PLACE_TIME, 1000000000000);
 	check("@2001-09-09", CLI_PLACE_TIME, 999986400000);
+}
+END_TEST
+
+START_TEST(durations)
+{
+	static const struct {
+		const char *text;
+		int64_t ms; /* -1: none */
+	} cases[] = {
+		{"90s", 90000},     {"250ms", 250},
+		{"2h", 7200000},    {"7d", 604800000},
+		{"PT30M", 1800000}, {"P1DT12H", 129600000},
+		{"PT0.5S", 500},    {"P2DT3H4M5.5S", 183845500},
+		{"", -1},           {"5", -1},
+		{"5x", -1},         {"-5s", -1},
+		{"P", -1},          {"PT", -1},
+		{"P1H", -1},        {"1000000000000000000000000000w", -1},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int64_t ms = -1;
+		bool ok = cli_duration_parse(cases[i].text, &ms);
+		ck_assert_msg(ok == (cases[i].ms >= 0), "%s", cases[i].text);
+		ck_assert_msg(!ok || ms == cases[i].ms, "%s: %lld", cases[i].text,
+			      (long long)ms);
+	}
 }
 END_TEST
 
@@ -93,6 +118,7 @@ UNIT_SUITE(place)
 	Suite *s = suite_create("place");
 	unit_add(s, offsets);
 	unit_add(s, times);
+	unit_add(s, durations);
 	unit_add(s, neither);
 	return s;
 }
