@@ -81,8 +81,8 @@ extern const struct cli_command cli_bench_consume, cli_bench_produce, cli_broker
 	cli_group_remove_member, cli_group_seek, cli_group_watch,
 	cli_plugin_check, cli_plugin_info,
 	cli_plugin_list, cli_plugin_new, cli_produce, cli_topic_create,
-	cli_topic_delete, cli_topic_describe, cli_topic_list, cli_version,
-	cli_wire_decode, cli_wire_encode;
+	cli_topic_delete, cli_topic_delete_records, cli_topic_describe,
+	cli_topic_list, cli_version, cli_wire_decode, cli_wire_encode;
 
 /* --- one run --- */
 

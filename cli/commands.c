@@ -9,6 +9,7 @@ const struct cli_command *const cli_commands[] = {
 	&cli_topic_list,
 	&cli_topic_describe,
 	&cli_topic_delete,
+	&cli_topic_delete_records,
 	&cli_group_list,
 	&cli_group_describe,
 	&cli_group_offsets,

@@ -35,6 +35,7 @@ bin_PROGRAMS += %D%/klamm
 	%D%/cmd_plugin_new.c \
 	%D%/cmd_produce.c \
 	%D%/cmd_topic.c \
+	%D%/cmd_topic_records.c \
 	%D%/cmd_version.c \
 	%D%/cmd_wire.c
 %C%_klamm_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)

@@ -7,5 +7,6 @@ libklamm_la_SOURCES += \
 	%D%/groups_describe.c \
 	%D%/groups_offsets.c \
 	%D%/groups_protocol.c \
+	%D%/records.c \
 	%D%/scatter.c %D%/scatter.h \
 	%D%/topics.c

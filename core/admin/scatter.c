@@ -30,6 +30,16 @@ struct kl_item *kl_part_item(struct kl_part *part, struct kl_str name)
 	return NULL;
 }
 
+struct kl_item *kl_part_partition(struct kl_part *part, struct kl_str topic,
+				  int32_t partition)
+{
+	kl_part_for (item, part)
+		if (item->topic != NULL && item->partition == partition &&
+		    kl_str_is(topic, item->topic))
+			return item;
+	return NULL;
+}
+
 void kl_item_end(struct kl_scatter *s, struct kl_item *item)
 {
 	kl_list_remove(&item->link);
@@ -69,17 +79,49 @@ bool kl_item_passes(int code)
 	       code == KLAMM_ERR_REBALANCE_IN_PROGRESS;
 }
 
+static void name_partition(struct kl_item *item, int code, struct kl_str words)
+{
+	const char *text = words.len > 0 ? words.p : klamm_err_text(code);
+	int n = words.len > 0 ? words.len : (int)strlen(text);
+	kl_error_clear(&item->err);
+	if (code == 0)
+		return;
+	kl_error(&item->err, code, "topic %.100s partition %d: %.*s", item->topic,
+		 item->partition, n, text);
+	item->err.stage = KLAMM_STAGE_API;
+}
+
 static void name_it(struct kl_item *item, int code, struct kl_str words)
 {
 	char id[24];
+	if (item->topic != NULL) {
+		name_partition(item, code, words);
+		return;
+	}
 	snprintf(id, sizeof(id), "%d", item->node);
 	kl_admin_item_error(&item->err, code, item->name != NULL ? "group" : "broker",
 			    item->name != NULL ? item->name : id, words);
 }
 
+/* Another broker may lead it by now. */
+static bool leader_passes(int code)
+{
+	return klamm_err_retriable(code) && code != KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+}
+
+static void led_elsewhere(struct kl_scatter *s, struct kl_item *item)
+{
+	kl_cluster_refresh(&s->admin->cluster, item->info);
+	kl_item_again(s, item);
+}
+
 void kl_item_told(struct kl_scatter *s, struct kl_item *item, int code, struct kl_str words)
 {
 	name_it(item, code, words);
+	if (item->topic != NULL && leader_passes(code)) {
+		led_elsewhere(s, item);
+		return;
+	}
 	if (code == 0 || !kl_item_passes(code)) {
 		kl_item_end(s, item);
 		return;
@@ -99,6 +141,8 @@ static void unreachable(struct kl_scatter *s, struct kl_item *item,
 		kl_item_end(s, item);
 		return;
 	}
+	if (item->topic != NULL)
+		kl_cluster_refresh(&s->admin->cluster, item->info);
 	if (item->name != NULL)
 		item->node = -1;
 	kl_item_again(s, item);
@@ -119,6 +163,12 @@ static void time_out(struct kl_scatter *s, struct kl_item *item)
 		item->err.node = last.node;
 	}
 	kl_item_end(s, item);
+}
+
+int32_t kl_scatter_left_ms(const struct kl_scatter *s)
+{
+	int64_t left = s->deadline == KL_NEVER ? INT32_MAX : (s->deadline - now(s)) / KL_MS;
+	return (int32_t)kl_max(kl_min(left, (int64_t)INT32_MAX), (int64_t)0);
 }
 
 /* --- parts --- */
@@ -314,10 +364,42 @@ static void gather(struct kl_scatter *s, struct kl_part *part, struct kl_item *f
 	}
 }
 
+/* Metadata do not tell yet; they are asked for when something is known to be stale. */
+static void wait_for_metadata(struct kl_scatter *s, struct kl_item *item)
+{
+	item->homeless = true;
+	kl_item_again(s, item);
+}
+
+/* Its leader, as metadata tell; NULL: not now, or never. */
+static struct kl_node *leader_of(struct kl_scatter *s, struct kl_item *item)
+{
+	const struct kl_topic_info *info = item->info;
+	int code = info->error;
+	if (!info->answered) {
+		wait_for_metadata(s, item);
+		return NULL;
+	}
+	if (code == 0 && item->partition >= info->partition_count)
+		code = KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+	if (code == 0)
+		item->node = info->partitions[item->partition].leader;
+	struct kl_node *node = code == 0 && item->node >= 0
+				       ? kl_cluster_node(&s->admin->cluster, item->node)
+				       : NULL;
+	if (code == 0 && node == NULL)
+		code = KLAMM_ERR_LEADER_NOT_AVAILABLE;
+	if (code != 0)
+		kl_item_told(s, item, code, KL_STR_NULL);
+	return node;
+}
+
 /* Where the item is to be asked; NULL: not now. */
 static struct kl_node *way_to(struct kl_scatter *s, struct kl_item *item)
 {
 	struct kl_cluster *cluster = &s->admin->cluster;
+	if (item->topic != NULL)
+		return leader_of(s, item);
 	struct kl_node *node = item->node < 0 ? kl_cluster_any_node(cluster)
 					      : kl_cluster_node(cluster, item->node);
 	if (node != NULL)
@@ -328,9 +410,8 @@ static struct kl_node *way_to(struct kl_scatter *s, struct kl_item *item)
 						  KL_MS / 2;
 		return NULL;
 	}
-	item->homeless = true; /* metadata are on their way, or it has just come up */
-	kl_cluster_refresh(cluster, NULL);
-	kl_item_again(s, item);
+	kl_cluster_refresh(cluster, NULL); /* or it has just come up */
+	wait_for_metadata(s, item);
 	return NULL;
 }
 
@@ -375,6 +456,9 @@ static void finish(struct kl_scatter *s)
 static void go_on(struct kl_scatter *s)
 {
 	int64_t next = s->deadline;
+	for (size_t i = 0; i < s->count; i++) /* so that those of one broker are seen to be */
+		if (s->items[i].topic != NULL && is_idle(s, &s->items[i]))
+			leader_of(s, &s->items[i]);
 	for (size_t i = 0; i < s->count; i++) {
 		struct kl_item *item = &s->items[i];
 		if (is_idle(s, item) && !is_busy(s, item))
@@ -405,6 +489,25 @@ static void on_timer(struct kl_timer *timer)
 		go_on(s);
 }
 
+static void want_topics(struct kl_scatter *s)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		struct kl_item *item = &s->items[i];
+		if (item->topic == NULL)
+			continue;
+		item->info = kl_cluster_want(&s->admin->cluster, item->topic);
+		if (item->info == NULL)
+			kl_item_no_memory(s, item);
+	}
+}
+
+static void unwant_topics(struct kl_scatter *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->items[i].info != NULL)
+			kl_cluster_unwant(&s->admin->cluster, s->items[i].info);
+}
+
 static void start_in_loop(void *arg)
 {
 	struct kl_scatter *s = arg;
@@ -419,6 +522,7 @@ static void start_in_loop(void *arg)
 	}
 	s->timer_made = true;
 	kl_list_push(&s->admin->scatters, &s->link);
+	want_topics(s);
 	/* Coordinators are brokers that metadata name: asked for now, they come in time. */
 	if (!s->admin->cluster.brokers_known)
 		kl_cluster_refresh(&s->admin->cluster, NULL);
@@ -436,6 +540,7 @@ static void leave_in_loop(void *arg)
 			kl_node_cancel(part->request.node, &part->request);
 	while (!kl_list_empty(&s->parts))
 		part_free(kl_list_entry(s->parts.next, struct kl_part, link));
+	unwant_topics(s);
 	if (s->timer_made)
 		kl_timer_drop(s->admin->loop, &s->timer);
 }

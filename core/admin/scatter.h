@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A call on many things of which each lives at one broker: groups at their coordinators, or
- * the brokers themselves.
+/* A call on many things of which each lives at one broker: groups at their coordinators,
+ * partitions at their leaders, or the brokers themselves.
  *
  * Coordinators are looked for together (KIP-699), or one after another from brokers before
- * 3.0. Each broker is then sent one request at a time, with as many of its items as the
- * version takes. Each item is asked for again until its answer is final, on its own: one
- * broker that does not answer holds up nobody else's groups.
+ * 3.0; metadata name leaders. Each broker is then sent one request at a time, with as many of
+ * its items as the version takes. Each item is asked for again until its answer is final, on
+ * its own: one broker that does not answer holds up nobody else's groups.
  *
  * The calling thread fills a struct kl_scatter and waits; all between start and end of the
  * call, ops included, runs in the loop.
@@ -23,10 +23,13 @@ struct kl_item {
 	/* --- set by the caller --- */
 	const char *name; /* of the group; NULL = the broker below is asked itself */
 	int32_t node;     /* -1 = not known */
+	const char *topic; /* NULL = none; else the leader of this partition is asked */
+	int32_t partition;
 	enum kl_api api;
 
 	/* --- the engine's --- */
 	struct kl_list link; /* in what it is asked with, or empty */
+	struct kl_topic_info *info; /* of the topic, wanted */
 	bool ended;
 	bool homeless;      /* metadata do not name its broker */
 	bool maybe_applied; /* an earlier request may have reached the broker */
@@ -100,10 +103,15 @@ int kl_scatter_errors(const struct kl_scatter *scatter, struct klamm_error *erro
 int kl_scatter_refuse(struct kl_scatter *scatter, const struct klamm_error *why,
 		      struct klamm_error *errors, struct klamm_error *err);
 
+/* For the broker's own timeout. */
+int32_t kl_scatter_left_ms(const struct kl_scatter *scatter);
+
 /* --- for ops: what an answer said of an item --- */
 struct kl_item *kl_part_item(struct kl_part *part, struct kl_str name); /* may be NULL */
-/* 0 ends it well. An error that passes has it asked again, at another coordinator if need be;
- * any other is final: "group g: ..." with the broker's words or ours. */
+struct kl_item *kl_part_partition(struct kl_part *part, struct kl_str topic,
+				  int32_t partition); /* may be NULL */
+/* 0 ends it well. An error that passes has it asked again, at another coordinator or leader if
+ * need be; any other is final: "group g: ..." with the broker's words or ours. */
 void kl_item_told(struct kl_scatter *scatter, struct kl_item *item, int code,
 		  struct kl_str words);
 /* Ask again soon, or at once; item->err says why, as far as it is told. */

@@ -64,6 +64,24 @@ int klamm_admin_delete_topics(struct klamm_admin *admin, const char *const *name
 			      size_t count, int64_t timeout_ms, struct klamm_error *errors,
 			      struct klamm_error *err);
 
+/* Records to delete. */
+struct klamm_record_deletion {
+	size_t size;
+	const char *topic; /* borrowed for the call */
+	int32_t partition;
+	int64_t before; /* those below this offset; -1 = all that consumers see */
+	int64_t low_watermark; /* out: the first offset that is left, -1 = not known */
+};
+
+/* Delete the oldest records of partitions (Kafka 0.11, KIP-107), at their leaders. errors and
+ * result as above, one for each deletion. Expected: OFFSET_OUT_OF_RANGE (it is beyond the high
+ * watermark), POLICY_VIOLATION (the topic is only compacted), UNKNOWN_TOPIC_OR_PARTITION,
+ * TOPIC_AUTHORIZATION_FAILED. */
+int klamm_admin_delete_records(struct klamm_admin *admin,
+			       struct klamm_record_deletion *deletions, size_t count,
+			       int64_t timeout_ms, struct klamm_error *errors,
+			       struct klamm_error *err);
+
 /* --- looking at topics --- */
 
 struct klamm_partition_description {

@@ -8,4 +8,5 @@ TESTS += %D%/test_admin
 	%D%/test_groups.c \
 	%D%/test_groups_broker.c \
 	%D%/test_groups_offsets.c \
+	%D%/test_records.c \
 	%D%/test_topics.c
