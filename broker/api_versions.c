@@ -18,26 +18,36 @@ static void put_range(const struct klamm_broker *broker, const struct kl_dev_api
 		};
 }
 
-/* The one feature that there is (KIP-584). Clients before version 4 take no feature that
- * may be at level 0, and what is at level 0 is not in force. */
+/* The features that there are (KIP-584). Clients before version 4 take no feature that may be
+ * at level 0, and what is at level 0 is not in force. */
 static bool put_features(struct kl_dev_call *call,
 			 struct kl_api_versions_response *response)
 {
-	struct kl_str name = KL_STR("transaction.version");
-	int16_t level = (int16_t)call->broker->limits.transaction_version;
+	const struct kl_dev_limits *limits = &call->broker->limits;
+	const struct {
+		struct kl_str name;
+		int16_t max, level;
+	} features[] = {
+		{KL_STR("group.version"), 1, (int16_t)limits->group_version},
+		{KL_STR("transaction.version"), 2, (int16_t)limits->transaction_version},
+	};
+	size_t n = kl_countof(features);
 	response->supported_features = kl_type_new(
-		&kl_type_api_versions_response_supported_feature, &call->arena, 1);
+		&kl_type_api_versions_response_supported_feature, &call->arena, n);
 	response->finalized_features = kl_type_new(
-		&kl_type_api_versions_response_finalized_feature, &call->arena, 1);
+		&kl_type_api_versions_response_finalized_feature, &call->arena, n);
 	if (response->supported_features == NULL || response->finalized_features == NULL)
 		return false;
 	response->finalized_features_epoch = 1;
-	response->supported_features[0].name = response->finalized_features[0].name = name;
-	response->supported_features[0].max_version = 2;
-	response->finalized_features[0].max_version_level = level;
-	response->finalized_features[0].min_version_level = level;
-	response->supported_features_n = call->version >= 4;
-	response->finalized_features_n = level > 0;
+	for (size_t i = 0; i < n; i++) {
+		struct kl_api_versions_response_finalized_feature *final =
+			&response->finalized_features[response->finalized_features_n];
+		response->supported_features[i].name = final->name = features[i].name;
+		response->supported_features[i].max_version = features[i].max;
+		final->max_version_level = final->min_version_level = features[i].level;
+		response->finalized_features_n += features[i].level > 0;
+	}
+	response->supported_features_n = call->version >= 4 ? (int32_t)n : 0;
 	return true;
 }
 

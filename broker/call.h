@@ -213,6 +213,8 @@ void kl_dev_add_offsets_to_txn(struct kl_dev_call *call);
 void kl_dev_add_partitions_to_txn(struct kl_dev_call *call);
 void kl_dev_alter_configs(struct kl_dev_call *call);
 void kl_dev_api_versions(struct kl_dev_call *call);
+void kl_dev_consumer_group_describe(struct kl_dev_call *call);
+void kl_dev_consumer_group_heartbeat(struct kl_dev_call *call);
 void kl_dev_create_partitions(struct kl_dev_call *call);
 void kl_dev_create_topics(struct kl_dev_call *call);
 void kl_dev_delete_groups(struct kl_dev_call *call);

@@ -20,6 +20,11 @@ int kl_dev_commit_check(const struct klamm_broker *broker, struct kl_str metadat
 int kl_dev_commit_group(struct klamm_broker *broker, struct kl_str group,
 			const struct kl_dev_committer *who, int unknown_group);
 
+/* The same for one partition of the group. */
+int kl_dev_commit_part(struct klamm_broker *broker, struct kl_str group,
+		       const struct kl_dev_committer *who, const struct kl_dev_topic *topic,
+		       int32_t index);
+
 struct kl_dev_commit {
 	struct kl_str group;
 	struct kl_dev_topic *topic;

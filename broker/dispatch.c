@@ -17,6 +17,8 @@ const struct kl_dev_api kl_dev_apis[] = {
 	{KL_API_HEARTBEAT, 0, 4, 0, kl_dev_heartbeat},
 	{KL_API_LEAVE_GROUP, 0, 5, 0, kl_dev_leave_group},
 	{KL_API_SYNC_GROUP, 0, 5, 0, kl_dev_sync_group},
+	{KL_API_CONSUMER_GROUP_HEARTBEAT, 0, 1, 0, kl_dev_consumer_group_heartbeat},
+	{KL_API_CONSUMER_GROUP_DESCRIBE, 0, 1, 0, kl_dev_consumer_group_describe},
 	{KL_API_DESCRIBE_GROUPS, 0, 6, 0, kl_dev_describe_groups},
 	{KL_API_LIST_GROUPS, 0, 5, 0, kl_dev_list_groups},
 	{KL_API_SASL_HANDSHAKE, 0, 1, 0, kl_dev_sasl_handshake},

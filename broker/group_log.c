@@ -77,6 +77,9 @@ static int read_record(struct load *load, const struct klamm_record_view *view)
 		return 0;
 	if (kind >= 0 && kind <= OFFSETS_LAST)
 		return take_offset(load, kind, &reader, view);
+	if (kl_dev_modern_is_kind(kind))
+		return kl_dev_modern_take(load->broker, load->home, kind, &reader,
+					  &view->value);
 	return kind == CLASSIC ? take_classic(load, &reader, view) : 0;
 }
 

@@ -13,6 +13,7 @@
 #include "broker/batch_make.h"
 #include "broker/broker.h"
 #include "broker/classic.h"
+#include "broker/modern.h"
 
 struct kl_dev_offset;
 struct kl_dev_offset_value;
@@ -34,6 +35,10 @@ struct kl_dev_group_type {
 	bool (*is_empty)(const struct kl_dev_group *group); /* it has no members */
 	/* May it commit? 0; or the error. Who may is alive. */
 	int (*check_commit)(struct kl_dev_group *group, const struct kl_dev_committer *who);
+	/* May it for this partition? NULL: as said. */
+	int (*check_commit_part)(const struct kl_dev_group *group,
+				 const struct kl_dev_committer *who,
+				 const struct klamm_uuid *topic, int32_t index);
 	/* May a member of an epoch (empty and -1 = nobody says so) read what was committed? */
 	int (*check_fetch)(const struct kl_dev_group *group, struct kl_str member_id,
 			   int32_t epoch);
@@ -59,6 +64,7 @@ struct kl_dev_group {
 	int32_t home;                  /* partition of __consumer_offsets */
 	struct kl_dev_offset *offsets; /* see offsets.h */
 	struct kl_dev_classic classic; /* of that type; otherwise as it is made */
+	struct kl_dev_modern *modern;  /* of that type, or NULL */
 	int32_t id_len;
 	char id[];
 };

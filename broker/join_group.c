@@ -315,11 +315,31 @@ static void join(const struct join *j)
 		join_known(j);
 }
 
+/* An empty group of another type makes room; the types are not mixed. */
+static int drop_other(struct join *j, struct kl_dev_partition *home)
+{
+	struct klamm_broker *broker = j->call->broker;
+	struct kl_dev_batch batch;
+	if (!j->group->type->is_empty(j->group))
+		return KLAMM_ERR_INCONSISTENT_GROUP_PROTOCOL;
+	kl_dev_batch_begin(&batch, broker->loop->os->wall_ms(broker->loop->os));
+	j->group->type->put_tombstones(j->group, &batch);
+	int rc = kl_dev_group_append(broker, home, &batch, -1, -1);
+	kl_dev_batch_free(&batch);
+	j->group = kl_dev_group_find(broker, j->request->group_id);
+	return rc;
+}
+
 /* A group begins with a record: what is committed without members would not make it one that
  * was joined. */
 static int begin_group(struct join *j, struct kl_dev_partition *home)
 {
 	j->group = kl_dev_group_find(j->call->broker, j->request->group_id);
+	if (j->group != NULL && j->group->type != &kl_dev_classic_type) {
+		int rc = drop_other(j, home);
+		if (rc != 0)
+			return rc;
+	}
 	if (j->group != NULL)
 		return 0;
 	if (j->request->member_id.len > 0)

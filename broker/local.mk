@@ -4,6 +4,8 @@ libklamm_broker_la_SOURCES = \
 	%D%/add_partitions_to_txn.c \
 	%D%/alter_configs.c \
 	%D%/api_versions.c \
+	%D%/assign.c %D%/assign.h \
+	%D%/assign_uniform.c \
 	%D%/auth.c \
 	%D%/batch_make.c %D%/batch_make.h \
 	%D%/broker.c %D%/broker.h \
@@ -19,6 +21,8 @@ libklamm_broker_la_SOURCES = \
 	%D%/configs.c %D%/configs.h \
 	%D%/commits.h \
 	%D%/conn.c \
+	%D%/consumer_group_describe.c \
+	%D%/consumer_group_heartbeat.c \
 	%D%/control.c \
 	%D%/coordinators.c %D%/coordinators.h \
 	%D%/create_topics.c \
@@ -59,6 +63,15 @@ libklamm_broker_la_SOURCES = \
 	%D%/log_time.c \
 	%D%/member.c \
 	%D%/metadata.c \
+	%D%/modern.c %D%/modern.h \
+	%D%/modern_beat.c %D%/modern_beat.h \
+	%D%/modern_current.c \
+	%D%/modern_log.c \
+	%D%/modern_read.c \
+	%D%/modern_regex.c \
+	%D%/modern_target.c \
+	%D%/modern_times.c \
+	%D%/modern_topics.c \
 	%D%/null.c %D%/null.h \
 	%D%/offset_commit.c \
 	%D%/offset_delete.c \
@@ -67,6 +80,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/offsets.c %D%/offsets.h \
 	%D%/old.c %D%/old.h \
 	%D%/partitions.c \
+	%D%/parts.c %D%/parts.h \
 	%D%/pledge.c %D%/pledge.h \
 	%D%/produce.c \
 	%D%/produce_txn.c %D%/produce_txn.h \
@@ -84,7 +98,6 @@ libklamm_broker_la_SOURCES = \
 	%D%/sync_group.c \
 	%D%/table.c \
 	%D%/topics.c %D%/topics.h \
-	%D%/truncate.c \
 	%D%/txn_log.c \
 	%D%/txn_markers.c \
 	%D%/txn_offset_commit.c \

@@ -60,6 +60,16 @@ int kl_dev_commit_group(struct klamm_broker *broker, struct kl_str id,
 	return who->generation < 0 ? 0 : unknown_group;
 }
 
+int kl_dev_commit_part(struct klamm_broker *broker, struct kl_str id,
+		       const struct kl_dev_committer *who, const struct kl_dev_topic *topic,
+		       int32_t index)
+{
+	const struct kl_dev_group *group = kl_dev_group_find(broker, id);
+	if (group == NULL || group->type->check_commit_part == NULL || topic == NULL)
+		return 0;
+	return group->type->check_commit_part(group, who, &topic->id, index);
+}
+
 bool kl_dev_commit_put(struct kl_dev_batch *batch, const struct kl_dev_commit *commit)
 {
 	struct kl_str note = commit->metadata;
@@ -163,6 +173,26 @@ static void put_one(struct kl_dev_call *call, struct kl_dev_batch *batch,
 	out->error_code = (int16_t)error;
 }
 
+/* As in Kafka one that is wrong is wrong for all. */
+static int check_parts(struct kl_dev_call *call, const struct work *work,
+		       const struct kl_dev_committer *who)
+{
+	const struct kl_offset_commit_request *request = call->request;
+	int rc = 0;
+	for (int32_t i = 0; i < request->topics_n; i++) {
+		const struct kl_offset_commit_request_topic *asked = &request->topics[i];
+		struct kl_dev_topic *topic;
+		kl_dev_commit_topic(call, call->version >= BY_ID, asked->name,
+				    &asked->topic_id, &topic);
+		for (int32_t k = 0; rc == 0 && k < asked->partitions_n; k++)
+			if (work->response.topics[i].partitions[k].error_code == 0)
+				rc = kl_dev_commit_part(call->broker, request->group_id, who,
+							topic,
+							asked->partitions[k].partition_index);
+	}
+	return rc;
+}
+
 static int commit(struct kl_dev_call *call, struct work *work)
 {
 	const struct kl_offset_commit_request *request = call->request;
@@ -182,6 +212,8 @@ static int commit(struct kl_dev_call *call, struct work *work)
 					 call->version >= KNOWS_GROUPS
 						 ? KLAMM_ERR_GROUP_ID_NOT_FOUND
 						 : KLAMM_ERR_ILLEGAL_GENERATION);
+	if (rc == 0)
+		rc = check_parts(call, work, &who);
 	if (rc != 0)
 		return rc;
 	struct kl_dev_batch batch;

@@ -15,10 +15,20 @@
 	{.name = name_, .type = KLAMM_OPTION_BOOL, .offset = AT(member), .def = def_}
 
 const struct klamm_option kl_dev_setting_rows[KL_DEV_SETTING_ROWS] = {
+	{.name = "group.consumer.assignors", .type = KLAMM_OPTION_ENUM,
+	 .offset = AT(modern_assignors), .def = "uniform,range",
+	 .range = KL_DEV_ASSIGNORS},
+	INT("group.consumer.assignment.interval.ms", modern_assignment_ms, "1000", "0..15000"),
+	INT("group.consumer.heartbeat.interval.ms", modern_heartbeat_ms, "5000", "1.."),
+	INT("group.consumer.max.size", modern_max_size, "2147483647", "1.."),
+	INT("group.consumer.regex.refresh.interval.ms", modern_regex_ms, "600000",
+	    "10000.."),
+	INT("group.consumer.session.timeout.ms", modern_session_ms, "45000", "1.."),
 	INT("group.initial.rebalance.delay.ms", group_delay_ms, "0", "0.."),
 	INT("group.max.session.timeout.ms", group_max_session_ms, "1800000", "1.."),
 	INT("group.max.size", group_max_size, "2147483647", "1.."),
 	INT("group.min.session.timeout.ms", group_min_session_ms, "6000", "1.."),
+	INT("group.version", group_version, "1", "0..1"),
 	{.name = "log.cleaner.backoff.ms", .type = KLAMM_OPTION_LONG,
 	 .offset = AT(cleaner_backoff_ms), .def = "15000", .range = "1.."},
 	{.name = "log.cleaner.dedupe.buffer.size", .type = KLAMM_OPTION_LONG,

@@ -6,14 +6,24 @@
 
 #include <klamm/plugin.h>
 
-#define KL_DEV_SETTING_ROWS 22
+#define KL_DEV_SETTING_ROWS 29
+
+/* The first of them is the one for members that want none. */
+#define KL_DEV_ASSIGNORS "uniform,range|range,uniform|uniform|range"
 
 struct kl_dev_limits {
 	/* Of classic groups. */
 	int32_t group_delay_ms; /* so long one that was empty waits for more members */
 	int32_t group_min_session_ms, group_max_session_ms;
 	int32_t group_max_size;
-	/* Of the feature that Kafka calls so: 0, 1 or 2. */
+	/* Of modern ones. */
+	int32_t modern_assignors; /* a word of KL_DEV_ASSIGNORS */
+	int32_t modern_assignment_ms; /* targets are worked out no sooner again */
+	int32_t modern_heartbeat_ms, modern_session_ms;
+	int32_t modern_max_size;
+	int32_t modern_regex_ms; /* patterns are held to the topics again */
+	/* Of the features that Kafka calls so: 0 or 1, and 0, 1 or 2. */
+	int32_t group_version;
 	int32_t transaction_version;
 	int32_t transaction_max_timeout_ms;
 	int32_t transaction_partitions; /* of __transaction_state */

@@ -231,6 +231,7 @@ static bool add_partitions(struct klamm_broker *broker, struct kl_dev_topic *top
 			return false;
 		topic->partitions[topic->partition_count++] = partition;
 		broker->topics.partitions++;
+		broker->topics.version++;
 	}
 	return true;
 }
@@ -262,6 +263,7 @@ static void forget(struct klamm_broker *broker, struct kl_dev_topic *topic)
 {
 	HASH_DELETE(hh, broker->topics.by_name, topic);
 	HASH_DELETE(hh_id, broker->topics.by_id, topic);
+	broker->topics.version++;
 	topic_free(broker, topic);
 }
 

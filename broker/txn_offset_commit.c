@@ -190,6 +190,26 @@ static void when_added(struct kl_dev_call *call)
 	kl_dev_call_settle(call, &work->appended, 1, answer);
 }
 
+/* As in Kafka one that is wrong is wrong for all. */
+static int check_parts(struct kl_dev_call *call, const struct work *work,
+		       const struct kl_dev_committer *who)
+{
+	const struct kl_txn_offset_commit_request *request = call->request;
+	int rc = 0;
+	for (int32_t i = 0; i < request->topics_n; i++) {
+		const struct kl_txn_offset_commit_request_topic *asked = &request->topics[i];
+		struct kl_dev_topic *topic;
+		kl_dev_commit_topic(call, call->version >= BY_ID, asked->name,
+				    &asked->topic_id, &topic);
+		for (int32_t k = 0; rc == 0 && k < asked->partitions_n; k++)
+			if (work->response.topics[i].partitions[k].error_code == 0)
+				rc = kl_dev_commit_part(call->broker, request->group_id, who,
+							topic,
+							asked->partitions[k].partition_index);
+	}
+	return rc;
+}
+
 static int begin(struct kl_dev_call *call, struct work *work)
 {
 	const struct kl_txn_offset_commit_request *request = call->request;
@@ -211,7 +231,10 @@ static int begin(struct kl_dev_call *call, struct work *work)
 	if (error == 0)
 		error = kl_dev_commit_group(call->broker, request->group_id, &who,
 					    KLAMM_ERR_ILLEGAL_GENERATION);
-	return error;
+	if (error == 0)
+		error = check_parts(call, work, &who);
+	/* Of a producer an epoch is a generation. */
+	return error == KLAMM_ERR_STALE_MEMBER_EPOCH ? KLAMM_ERR_ILLEGAL_GENERATION : error;
 }
 
 void kl_dev_txn_offset_commit(struct kl_dev_call *call)

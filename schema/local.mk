@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	%D%/api-versions.msg \
 	%D%/consumer-group-describe.msg \
 	%D%/consumer-group-heartbeat.msg \
+	%D%/consumer-groups-log.msg \
 	%D%/consumer-protocol.msg \
 	%D%/control-records.msg \
 	%D%/create-acls.msg \

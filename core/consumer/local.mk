@@ -10,7 +10,6 @@ libklamm_la_SOURCES += \
 	%D%/consumer.c %D%/consumer.h \
 	%D%/decode.c \
 	%D%/fetch.h %D%/fetch_answer.c %D%/fetch_request.c \
-	%D%/fetch_session.c \
 	%D%/fetcher.c \
 	%D%/figures.c %D%/figures.h \
 	%D%/group.c %D%/group.h \
@@ -18,6 +17,7 @@ libklamm_la_SOURCES += \
 	%D%/modern_heartbeat.c \
 	%D%/modern_set.c %D%/modern_set.h \
 	%D%/offsets.c \
+	%D%/pattern.c %D%/pattern.h \
 	%D%/results.c \
 	%D%/subscription.c \
 	%D%/value.c

@@ -5,9 +5,10 @@ TESTS += %D%/test_broker
 %C%_test_broker_LDADD = libklamm-broker.la $(UNIT_LIBS)
 %C%_test_broker_SOURCES = \
 	%D%/group_peer.c %D%/group_peer.h \
+	%D%/modern_peer.c %D%/modern_peer.h \
 	%D%/peer.c %D%/peer.h \
+	%D%/test_assign.c \
 	%D%/test_compact.c \
-	%D%/test_epochs.c \
 	%D%/test_fault_text.c \
 	%D%/test_faults.c \
 	%D%/test_fetch_sessions.c \
@@ -15,6 +16,7 @@ TESTS += %D%/test_broker
 	%D%/test_garbage.c \
 	%D%/test_groups.c \
 	%D%/test_log.c \
+	%D%/test_modern_groups.c \
 	%D%/test_nodes.c \
 	%D%/test_null.c \
 	%D%/test_offsets.c \

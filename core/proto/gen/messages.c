@@ -5733,6 +5733,247 @@ const struct kl_msg kl_msg_aborted_txn = {
 	.min = 0, .max = 0, .stable = 0, .flexible = 255,
 };
 
+static const struct kl_field consumer_group_metadata_key_fields[] = {
+	{"GroupId", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_metadata_key, group_id)},
+};
+static const uint8_t consumer_group_metadata_key_sizes[] = {2};
+const struct kl_type kl_type_consumer_group_metadata_key = {
+	"ConsumerGroupMetadataKey",
+	consumer_group_metadata_key_fields, consumer_group_metadata_key_sizes, sizeof(struct kl_consumer_group_metadata_key),
+	1, offsetof(struct kl_consumer_group_metadata_key, tags), 0,
+};
+const struct kl_msg kl_msg_consumer_group_metadata_key = {
+	.name = "ConsumerGroupMetadataKey", .type = &kl_type_consumer_group_metadata_key,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 255,
+};
+
+static const struct kl_field consumer_group_metadata_value_fields[] = {
+	{"Epoch", KL_INT32, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_metadata_value, epoch)},
+	{"MetadataHash", KL_INT64, 0, 0, 0, 1, 0, 0, offsetof(struct kl_consumer_group_metadata_value, metadata_hash)},
+};
+static const uint8_t consumer_group_metadata_value_sizes[] = {5};
+const struct kl_type kl_type_consumer_group_metadata_value = {
+	"ConsumerGroupMetadataValue",
+	consumer_group_metadata_value_fields, consumer_group_metadata_value_sizes, sizeof(struct kl_consumer_group_metadata_value),
+	2, offsetof(struct kl_consumer_group_metadata_value, tags), 1,
+};
+const struct kl_msg kl_msg_consumer_group_metadata_value = {
+	.name = "ConsumerGroupMetadataValue", .type = &kl_type_consumer_group_metadata_value,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 0,
+};
+
+static const struct kl_field consumer_group_member_metadata_key_fields[] = {
+	{"GroupId", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_member_metadata_key, group_id)},
+	{"MemberId", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_member_metadata_key, member_id)},
+};
+static const uint8_t consumer_group_member_metadata_key_sizes[] = {4};
+const struct kl_type kl_type_consumer_group_member_metadata_key = {
+	"ConsumerGroupMemberMetadataKey",
+	consumer_group_member_metadata_key_fields, consumer_group_member_metadata_key_sizes, sizeof(struct kl_consumer_group_member_metadata_key),
+	2, offsetof(struct kl_consumer_group_member_metadata_key, tags), 0,
+};
+const struct kl_msg kl_msg_consumer_group_member_metadata_key = {
+	.name = "ConsumerGroupMemberMetadataKey", .type = &kl_type_consumer_group_member_metadata_key,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 255,
+};
+
+static const struct kl_field consumer_group_member_metadata_value_protocol_fields[] = {
+	{"Name", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value_protocol, name)},
+	{"Metadata", KL_BYTES, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value_protocol, metadata)},
+};
+static const uint8_t consumer_group_member_metadata_value_protocol_sizes[] = {3};
+const struct kl_type kl_type_consumer_group_member_metadata_value_protocol = {
+	"ConsumerGroupMemberMetadataValue.Protocol",
+	consumer_group_member_metadata_value_protocol_fields, consumer_group_member_metadata_value_protocol_sizes, sizeof(struct kl_consumer_group_member_metadata_value_protocol),
+	2, offsetof(struct kl_consumer_group_member_metadata_value_protocol, tags), 0,
+};
+static const struct kl_field consumer_group_member_metadata_value_classic_fields[] = {
+	{"SessionTimeoutMs", KL_INT32, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value_classic, session_timeout_ms)},
+	{"SupportedProtocols", KL_STRUCT, KL_FIELD_ARRAY, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value_classic, supported_protocols), .count_offset = offsetof(struct kl_consumer_group_member_metadata_value_classic, supported_protocols_n), .sub = &kl_type_consumer_group_member_metadata_value_protocol},
+};
+static const uint8_t consumer_group_member_metadata_value_classic_sizes[] = {6};
+const struct kl_type kl_type_consumer_group_member_metadata_value_classic = {
+	"ConsumerGroupMemberMetadataValue.Classic",
+	consumer_group_member_metadata_value_classic_fields, consumer_group_member_metadata_value_classic_sizes, sizeof(struct kl_consumer_group_member_metadata_value_classic),
+	2, offsetof(struct kl_consumer_group_member_metadata_value_classic, tags), 0,
+};
+static const struct kl_field consumer_group_member_metadata_value_fields[] = {
+	{"InstanceId", KL_STRING, 0, 0, 0, 0, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value, instance_id)},
+	{"RackId", KL_STRING, 0, 0, 0, 0, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value, rack_id)},
+	{"ClientId", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value, client_id)},
+	{"ClientHost", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value, client_host)},
+	{"SubscribedTopicNames", KL_STRING, KL_FIELD_ARRAY, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value, subscribed_topic_names), .count_offset = offsetof(struct kl_consumer_group_member_metadata_value, subscribed_topic_names_n)},
+	{"SubscribedTopicRegex", KL_STRING, 0, 0, 0, 0, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value, subscribed_topic_regex)},
+	{"RebalanceTimeoutMs", KL_INT32, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value, rebalance_timeout_ms), .fallback = -1},
+	{"ServerAssignor", KL_STRING, 0, 0, 0, 0, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value, server_assignor)},
+	{"ClassicMemberMetadata", KL_STRUCT, KL_FIELD_NULL | KL_FIELD_POINTER, 0, 0, 0, 0, 0, offsetof(struct kl_consumer_group_member_metadata_value, classic_member_metadata), .sub = &kl_type_consumer_group_member_metadata_value_classic},
+};
+static const uint8_t consumer_group_member_metadata_value_sizes[] = {12};
+const struct kl_type kl_type_consumer_group_member_metadata_value = {
+	"ConsumerGroupMemberMetadataValue",
+	consumer_group_member_metadata_value_fields, consumer_group_member_metadata_value_sizes, sizeof(struct kl_consumer_group_member_metadata_value),
+	9, offsetof(struct kl_consumer_group_member_metadata_value, tags), 1,
+};
+const struct kl_msg kl_msg_consumer_group_member_metadata_value = {
+	.name = "ConsumerGroupMemberMetadataValue", .type = &kl_type_consumer_group_member_metadata_value,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 0,
+};
+
+static const struct kl_field consumer_group_target_assignment_metadata_key_fields[] = {
+	{"GroupId", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_target_assignment_metadata_key, group_id)},
+};
+static const uint8_t consumer_group_target_assignment_metadata_key_sizes[] = {2};
+const struct kl_type kl_type_consumer_group_target_assignment_metadata_key = {
+	"ConsumerGroupTargetAssignmentMetadataKey",
+	consumer_group_target_assignment_metadata_key_fields, consumer_group_target_assignment_metadata_key_sizes, sizeof(struct kl_consumer_group_target_assignment_metadata_key),
+	1, offsetof(struct kl_consumer_group_target_assignment_metadata_key, tags), 0,
+};
+const struct kl_msg kl_msg_consumer_group_target_assignment_metadata_key = {
+	.name = "ConsumerGroupTargetAssignmentMetadataKey", .type = &kl_type_consumer_group_target_assignment_metadata_key,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 255,
+};
+
+static const struct kl_field consumer_group_target_assignment_metadata_value_fields[] = {
+	{"AssignmentEpoch", KL_INT32, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_target_assignment_metadata_value, assignment_epoch)},
+	{"AssignmentTimestamp", KL_INT64, KL_FIELD_IGNORABLE, 0, 0, 1, 0, 0, offsetof(struct kl_consumer_group_target_assignment_metadata_value, assignment_timestamp)},
+};
+static const uint8_t consumer_group_target_assignment_metadata_value_sizes[] = {5};
+const struct kl_type kl_type_consumer_group_target_assignment_metadata_value = {
+	"ConsumerGroupTargetAssignmentMetadataValue",
+	consumer_group_target_assignment_metadata_value_fields, consumer_group_target_assignment_metadata_value_sizes, sizeof(struct kl_consumer_group_target_assignment_metadata_value),
+	2, offsetof(struct kl_consumer_group_target_assignment_metadata_value, tags), 1,
+};
+const struct kl_msg kl_msg_consumer_group_target_assignment_metadata_value = {
+	.name = "ConsumerGroupTargetAssignmentMetadataValue", .type = &kl_type_consumer_group_target_assignment_metadata_value,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 0,
+};
+
+static const struct kl_field consumer_group_target_assignment_member_key_fields[] = {
+	{"GroupId", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_target_assignment_member_key, group_id)},
+	{"MemberId", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_target_assignment_member_key, member_id)},
+};
+static const uint8_t consumer_group_target_assignment_member_key_sizes[] = {4};
+const struct kl_type kl_type_consumer_group_target_assignment_member_key = {
+	"ConsumerGroupTargetAssignmentMemberKey",
+	consumer_group_target_assignment_member_key_fields, consumer_group_target_assignment_member_key_sizes, sizeof(struct kl_consumer_group_target_assignment_member_key),
+	2, offsetof(struct kl_consumer_group_target_assignment_member_key, tags), 0,
+};
+const struct kl_msg kl_msg_consumer_group_target_assignment_member_key = {
+	.name = "ConsumerGroupTargetAssignmentMemberKey", .type = &kl_type_consumer_group_target_assignment_member_key,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 255,
+};
+
+static const struct kl_field consumer_group_target_assignment_member_value_topic_fields[] = {
+	{"TopicId", KL_UUID, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_target_assignment_member_value_topic, topic_id)},
+	{"Partitions", KL_INT32, KL_FIELD_ARRAY, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_target_assignment_member_value_topic, partitions), .count_offset = offsetof(struct kl_consumer_group_target_assignment_member_value_topic, partitions_n)},
+};
+static const uint8_t consumer_group_target_assignment_member_value_topic_sizes[] = {18};
+const struct kl_type kl_type_consumer_group_target_assignment_member_value_topic = {
+	"ConsumerGroupTargetAssignmentMemberValue.Topic",
+	consumer_group_target_assignment_member_value_topic_fields, consumer_group_target_assignment_member_value_topic_sizes, sizeof(struct kl_consumer_group_target_assignment_member_value_topic),
+	2, offsetof(struct kl_consumer_group_target_assignment_member_value_topic, tags), 0,
+};
+static const struct kl_field consumer_group_target_assignment_member_value_fields[] = {
+	{"TopicPartitions", KL_STRUCT, KL_FIELD_ARRAY, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_target_assignment_member_value, topic_partitions), .count_offset = offsetof(struct kl_consumer_group_target_assignment_member_value, topic_partitions_n), .sub = &kl_type_consumer_group_target_assignment_member_value_topic},
+};
+static const uint8_t consumer_group_target_assignment_member_value_sizes[] = {2};
+const struct kl_type kl_type_consumer_group_target_assignment_member_value = {
+	"ConsumerGroupTargetAssignmentMemberValue",
+	consumer_group_target_assignment_member_value_fields, consumer_group_target_assignment_member_value_sizes, sizeof(struct kl_consumer_group_target_assignment_member_value),
+	1, offsetof(struct kl_consumer_group_target_assignment_member_value, tags), 0,
+};
+const struct kl_msg kl_msg_consumer_group_target_assignment_member_value = {
+	.name = "ConsumerGroupTargetAssignmentMemberValue", .type = &kl_type_consumer_group_target_assignment_member_value,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 0,
+};
+
+static const struct kl_field consumer_group_current_member_assignment_key_fields[] = {
+	{"GroupId", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_current_member_assignment_key, group_id)},
+	{"MemberId", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_current_member_assignment_key, member_id)},
+};
+static const uint8_t consumer_group_current_member_assignment_key_sizes[] = {4};
+const struct kl_type kl_type_consumer_group_current_member_assignment_key = {
+	"ConsumerGroupCurrentMemberAssignmentKey",
+	consumer_group_current_member_assignment_key_fields, consumer_group_current_member_assignment_key_sizes, sizeof(struct kl_consumer_group_current_member_assignment_key),
+	2, offsetof(struct kl_consumer_group_current_member_assignment_key, tags), 0,
+};
+const struct kl_msg kl_msg_consumer_group_current_member_assignment_key = {
+	.name = "ConsumerGroupCurrentMemberAssignmentKey", .type = &kl_type_consumer_group_current_member_assignment_key,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 255,
+};
+
+static const struct kl_field consumer_group_current_member_assignment_value_topic_fields[] = {
+	{"TopicId", KL_UUID, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_current_member_assignment_value_topic, topic_id)},
+	{"Partitions", KL_INT32, KL_FIELD_ARRAY, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_current_member_assignment_value_topic, partitions), .count_offset = offsetof(struct kl_consumer_group_current_member_assignment_value_topic, partitions_n)},
+	{"AssignmentEpochs", KL_INT32, KL_FIELD_ARRAY, 0, 0, 0, 0, 0, offsetof(struct kl_consumer_group_current_member_assignment_value_topic, assignment_epochs), .count_offset = offsetof(struct kl_consumer_group_current_member_assignment_value_topic, assignment_epochs_n)},
+};
+static const uint8_t consumer_group_current_member_assignment_value_topic_sizes[] = {18};
+const struct kl_type kl_type_consumer_group_current_member_assignment_value_topic = {
+	"ConsumerGroupCurrentMemberAssignmentValue.Topic",
+	consumer_group_current_member_assignment_value_topic_fields, consumer_group_current_member_assignment_value_topic_sizes, sizeof(struct kl_consumer_group_current_member_assignment_value_topic),
+	3, offsetof(struct kl_consumer_group_current_member_assignment_value_topic, tags), 1,
+};
+static const struct kl_field consumer_group_current_member_assignment_value_fields[] = {
+	{"MemberEpoch", KL_INT32, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_current_member_assignment_value, member_epoch)},
+	{"PreviousMemberEpoch", KL_INT32, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_current_member_assignment_value, previous_member_epoch)},
+	{"State", KL_INT8, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_current_member_assignment_value, state)},
+	{"AssignedPartitions", KL_STRUCT, KL_FIELD_ARRAY, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_current_member_assignment_value, assigned_partitions), .count_offset = offsetof(struct kl_consumer_group_current_member_assignment_value, assigned_partitions_n), .sub = &kl_type_consumer_group_current_member_assignment_value_topic},
+	{"PartitionsPendingRevocation", KL_STRUCT, KL_FIELD_ARRAY, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_current_member_assignment_value, partitions_pending_revocation), .count_offset = offsetof(struct kl_consumer_group_current_member_assignment_value, partitions_pending_revocation_n), .sub = &kl_type_consumer_group_current_member_assignment_value_topic},
+};
+static const uint8_t consumer_group_current_member_assignment_value_sizes[] = {12};
+const struct kl_type kl_type_consumer_group_current_member_assignment_value = {
+	"ConsumerGroupCurrentMemberAssignmentValue",
+	consumer_group_current_member_assignment_value_fields, consumer_group_current_member_assignment_value_sizes, sizeof(struct kl_consumer_group_current_member_assignment_value),
+	5, offsetof(struct kl_consumer_group_current_member_assignment_value, tags), 0,
+};
+const struct kl_msg kl_msg_consumer_group_current_member_assignment_value = {
+	.name = "ConsumerGroupCurrentMemberAssignmentValue", .type = &kl_type_consumer_group_current_member_assignment_value,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 0,
+};
+
+static const struct kl_field consumer_group_regular_expression_key_fields[] = {
+	{"GroupId", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_regular_expression_key, group_id)},
+	{"RegularExpression", KL_STRING, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_regular_expression_key, regular_expression)},
+};
+static const uint8_t consumer_group_regular_expression_key_sizes[] = {4};
+const struct kl_type kl_type_consumer_group_regular_expression_key = {
+	"ConsumerGroupRegularExpressionKey",
+	consumer_group_regular_expression_key_fields, consumer_group_regular_expression_key_sizes, sizeof(struct kl_consumer_group_regular_expression_key),
+	2, offsetof(struct kl_consumer_group_regular_expression_key, tags), 0,
+};
+const struct kl_msg kl_msg_consumer_group_regular_expression_key = {
+	.name = "ConsumerGroupRegularExpressionKey", .type = &kl_type_consumer_group_regular_expression_key,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 255,
+};
+
+static const struct kl_field consumer_group_regular_expression_value_fields[] = {
+	{"Topics", KL_STRING, KL_FIELD_ARRAY, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_regular_expression_value, topics), .count_offset = offsetof(struct kl_consumer_group_regular_expression_value, topics_n)},
+	{"Version", KL_INT64, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_regular_expression_value, version)},
+	{"Timestamp", KL_INT64, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_regular_expression_value, timestamp)},
+};
+static const uint8_t consumer_group_regular_expression_value_sizes[] = {18};
+const struct kl_type kl_type_consumer_group_regular_expression_value = {
+	"ConsumerGroupRegularExpressionValue",
+	consumer_group_regular_expression_value_fields, consumer_group_regular_expression_value_sizes, sizeof(struct kl_consumer_group_regular_expression_value),
+	3, offsetof(struct kl_consumer_group_regular_expression_value, tags), 0,
+};
+const struct kl_msg kl_msg_consumer_group_regular_expression_value = {
+	.name = "ConsumerGroupRegularExpressionValue", .type = &kl_type_consumer_group_regular_expression_value,
+	.api = -1, .kind = KL_MSG_DATA,
+	.min = 0, .max = 0, .stable = 0, .flexible = 0,
+};
+
 static const struct kl_field consumer_protocol_subscription_topic_fields[] = {
 	{"Topic", KL_STRING, 0, 0, 3, 1, 0, -1, offsetof(struct kl_consumer_protocol_subscription_topic, topic)},
 	{"Partitions", KL_INT32, KL_FIELD_ARRAY, 0, 3, 1, 0, -1, offsetof(struct kl_consumer_protocol_subscription_topic, partitions), .count_offset = offsetof(struct kl_consumer_protocol_subscription_topic, partitions_n)},
@@ -6135,6 +6376,18 @@ const struct kl_msg *const kl_msg_table[] = {
 	&kl_msg_request_header,
 	&kl_msg_response_header,
 	&kl_msg_aborted_txn,
+	&kl_msg_consumer_group_metadata_key,
+	&kl_msg_consumer_group_metadata_value,
+	&kl_msg_consumer_group_member_metadata_key,
+	&kl_msg_consumer_group_member_metadata_value,
+	&kl_msg_consumer_group_target_assignment_metadata_key,
+	&kl_msg_consumer_group_target_assignment_metadata_value,
+	&kl_msg_consumer_group_target_assignment_member_key,
+	&kl_msg_consumer_group_target_assignment_member_value,
+	&kl_msg_consumer_group_current_member_assignment_key,
+	&kl_msg_consumer_group_current_member_assignment_value,
+	&kl_msg_consumer_group_regular_expression_key,
+	&kl_msg_consumer_group_regular_expression_value,
 	&kl_msg_consumer_protocol_subscription,
 	&kl_msg_consumer_protocol_assignment,
 	&kl_msg_control_record_type_schema,
@@ -6147,7 +6400,7 @@ const struct kl_msg *const kl_msg_table[] = {
 	&kl_msg_transaction_log_key,
 	&kl_msg_transaction_log_value,
 };
-const size_t kl_msg_table_len = 172;
+const size_t kl_msg_table_len = 184;
 
 const struct kl_api_entry kl_api_table[] = {
 	{"Produce", &kl_msg_produce_request, &kl_msg_produce_response},

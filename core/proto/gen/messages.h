@@ -3904,6 +3904,156 @@ struct kl_aborted_txn {
 extern const struct kl_type kl_type_aborted_txn;
 extern const struct kl_msg kl_msg_aborted_txn;
 
+/* ConsumerGroupMetadataKey 0+ */
+struct kl_consumer_group_metadata_key {
+	struct kl_str group_id;
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_consumer_group_metadata_key;
+extern const struct kl_msg kl_msg_consumer_group_metadata_key;
+
+/* ConsumerGroupMetadataValue 0+ */
+struct kl_consumer_group_metadata_value {
+	int32_t epoch;
+	int64_t metadata_hash; /* tag 0 */
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_consumer_group_metadata_value;
+extern const struct kl_msg kl_msg_consumer_group_metadata_value;
+
+/* ConsumerGroupMemberMetadataKey 0+ */
+struct kl_consumer_group_member_metadata_key {
+	struct kl_str group_id;
+	struct kl_str member_id;
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_consumer_group_member_metadata_key;
+extern const struct kl_msg kl_msg_consumer_group_member_metadata_key;
+
+/* ConsumerGroupMemberMetadataValue 0+ */
+struct kl_consumer_group_member_metadata_value_protocol {
+	struct kl_str name;
+	struct kl_bytes metadata;
+	struct kl_tags *tags;
+};
+struct kl_consumer_group_member_metadata_value_classic {
+	int32_t session_timeout_ms;
+	struct kl_consumer_group_member_metadata_value_protocol *supported_protocols;
+	int32_t supported_protocols_n;
+	struct kl_tags *tags;
+};
+struct kl_consumer_group_member_metadata_value {
+	struct kl_str instance_id; /* nullable */
+	struct kl_str rack_id; /* nullable */
+	struct kl_str client_id;
+	struct kl_str client_host;
+	struct kl_str *subscribed_topic_names;
+	int32_t subscribed_topic_names_n;
+	struct kl_str subscribed_topic_regex; /* nullable */
+	int32_t rebalance_timeout_ms;
+	struct kl_str server_assignor; /* nullable */
+	struct kl_consumer_group_member_metadata_value_classic *classic_member_metadata; /* tag 0, nullable */
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_consumer_group_member_metadata_value_protocol;
+extern const struct kl_type kl_type_consumer_group_member_metadata_value_classic;
+extern const struct kl_type kl_type_consumer_group_member_metadata_value;
+extern const struct kl_msg kl_msg_consumer_group_member_metadata_value;
+
+/* ConsumerGroupTargetAssignmentMetadataKey 0+ */
+struct kl_consumer_group_target_assignment_metadata_key {
+	struct kl_str group_id;
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_consumer_group_target_assignment_metadata_key;
+extern const struct kl_msg kl_msg_consumer_group_target_assignment_metadata_key;
+
+/* ConsumerGroupTargetAssignmentMetadataValue 0+ */
+struct kl_consumer_group_target_assignment_metadata_value {
+	int32_t assignment_epoch;
+	int64_t assignment_timestamp; /* tag 0 */
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_consumer_group_target_assignment_metadata_value;
+extern const struct kl_msg kl_msg_consumer_group_target_assignment_metadata_value;
+
+/* ConsumerGroupTargetAssignmentMemberKey 0+ */
+struct kl_consumer_group_target_assignment_member_key {
+	struct kl_str group_id;
+	struct kl_str member_id;
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_consumer_group_target_assignment_member_key;
+extern const struct kl_msg kl_msg_consumer_group_target_assignment_member_key;
+
+/* ConsumerGroupTargetAssignmentMemberValue 0+ */
+struct kl_consumer_group_target_assignment_member_value_topic {
+	struct klamm_uuid topic_id;
+	int32_t *partitions;
+	int32_t partitions_n;
+	struct kl_tags *tags;
+};
+struct kl_consumer_group_target_assignment_member_value {
+	struct kl_consumer_group_target_assignment_member_value_topic *topic_partitions;
+	int32_t topic_partitions_n;
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_consumer_group_target_assignment_member_value_topic;
+extern const struct kl_type kl_type_consumer_group_target_assignment_member_value;
+extern const struct kl_msg kl_msg_consumer_group_target_assignment_member_value;
+
+/* ConsumerGroupCurrentMemberAssignmentKey 0+ */
+struct kl_consumer_group_current_member_assignment_key {
+	struct kl_str group_id;
+	struct kl_str member_id;
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_consumer_group_current_member_assignment_key;
+extern const struct kl_msg kl_msg_consumer_group_current_member_assignment_key;
+
+/* ConsumerGroupCurrentMemberAssignmentValue 0+ */
+struct kl_consumer_group_current_member_assignment_value_topic {
+	struct klamm_uuid topic_id;
+	int32_t *partitions;
+	int32_t partitions_n;
+	int32_t *assignment_epochs; /* tag 0, nullable */
+	int32_t assignment_epochs_n;
+	struct kl_tags *tags;
+};
+struct kl_consumer_group_current_member_assignment_value {
+	int32_t member_epoch;
+	int32_t previous_member_epoch;
+	int8_t state;
+	struct kl_consumer_group_current_member_assignment_value_topic *assigned_partitions;
+	int32_t assigned_partitions_n;
+	struct kl_consumer_group_current_member_assignment_value_topic *partitions_pending_revocation;
+	int32_t partitions_pending_revocation_n;
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_consumer_group_current_member_assignment_value_topic;
+extern const struct kl_type kl_type_consumer_group_current_member_assignment_value;
+extern const struct kl_msg kl_msg_consumer_group_current_member_assignment_value;
+
+/* ConsumerGroupRegularExpressionKey 0+ */
+struct kl_consumer_group_regular_expression_key {
+	struct kl_str group_id;
+	struct kl_str regular_expression;
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_consumer_group_regular_expression_key;
+extern const struct kl_msg kl_msg_consumer_group_regular_expression_key;
+
+/* ConsumerGroupRegularExpressionValue 0+ */
+struct kl_consumer_group_regular_expression_value {
+	struct kl_str *topics;
+	int32_t topics_n;
+	int64_t version;
+	int64_t timestamp;
+	struct kl_tags *tags;
+};
+extern const struct kl_type kl_type_consumer_group_regular_expression_value;
+extern const struct kl_msg kl_msg_consumer_group_regular_expression_value;
+
 /* ConsumerProtocolSubscription 0+ */
 struct kl_consumer_protocol_subscription_topic {
 	struct kl_str topic;
