@@ -326,35 +326,67 @@ static void claim(struct round *r, const struct group *group, int32_t generation
 	fill_answer(r, group);
 }
 
-/* One member has everything, then others join (KIP-429). */
-const char *kit_assignor_moves(struct kit *k)
+/* One member has everything, then others join, who may want other topics (KIP-429). */
+static const char *move(struct kit *k, const struct kl_instance *instance,
+			const struct group *group)
 {
-	static const struct group group = {3, 2, 9, 0};
-	struct kl_instance instance;
-	if (!(k->plugin->assignor.protocols & KLAMM_REBALANCE_COOPERATIVE))
-		return kit_skip(k, "it is not cooperative");
-	const char *text = kit_open(k, NULL, &instance);
-	struct round *r = round_new(k, &group);
-	if (text != NULL || r == NULL)
+	const char *text = NULL;
+	struct round *r = round_new(k, group);
+	if (r == NULL)
 		return k->text;
 	for (uint32_t t = 0; t < r->in.topic_count; t++)
 		memset(r->owners[t], 0,
 		       sizeof(int32_t) * (size_t)r->topics[t].now.partition_count);
 	for (int32_t generation = 1; text == NULL && generation < 4; generation++) {
-		claim(r, &group, generation);
-		text = assign(k, &instance, r);
+		claim(r, group, generation);
+		text = assign(k, instance, r);
 	}
 	for (uint32_t t = 0; text == NULL && t < r->in.topic_count; t++)
 		for (int32_t p = 0; p < r->topics[t].now.partition_count; p++)
-			if (r->owners[t][p] < 0)
+			if (r->owners[t][p] < 0 && is_read(r, t))
 				text = kit_say(k,
 					       "assign() leaves %s-%d to nobody, though "
 					       "nothing has "
 					       "to move any more",
 					       r->topics[t].now.name, p);
 	round_free(r);
+	return text;
+}
+
+const char *kit_assignor_moves(struct kit *k)
+{
+	static const struct group moving[] = {
+		{3, 2, 9, 0},
+		{4, 4, 7, MIXED},
+		{3, 2, 9, RACKS},
+		{MEMBERS, TOPICS, 37, MIXED},
+	};
+	struct kl_instance instance;
+	if (!(k->plugin->assignor.protocols & KLAMM_REBALANCE_COOPERATIVE))
+		return kit_skip(k, "it is not cooperative");
+	const char *text = kit_open(k, NULL, &instance);
+	for (size_t i = 0; text == NULL && i < kl_countof(moving); i++)
+		text = move(k, &instance, &moving[i]);
 	if (text == NULL)
 		kit_close(k, &instance);
+	return text;
+}
+
+/* What members tell reaches the leader through a network: whole, or cut anywhere. */
+static const char *read_back(struct kit *k, const struct kl_instance *instance,
+			     const struct klamm_out *told)
+{
+	const char *text = NULL;
+	for (size_t n = 0; text == NULL && n <= kl_min(told->len, (size_t)64); n++) {
+		struct round *r = round_new(k, &groups[1]);
+		if (r == NULL)
+			return k->text;
+		const void *p = kit_guard_put(&r->guard, told->data, n);
+		for (size_t m = 0; m < r->in.member_count; m++)
+			r->members[m].now.user_data = (struct klamm_span){p, n};
+		text = assign(k, instance, r);
+		round_free(r);
+	}
 	return text;
 }
 
@@ -374,6 +406,8 @@ static const char *use_user_data(struct kit *k, const struct kl_instance *instan
 	if (text == NULL && rc != 0)
 		text = kit_say(k, "user_data() fails with %s: %s", klamm_err_name(rc),
 			       k->err.text);
+	if (text == NULL)
+		text = read_back(k, instance, &out.out);
 	kit_out_free(&out);
 	struct klamm_assignment mine = {
 		.size = sizeof(mine),
@@ -396,7 +430,8 @@ const char *kit_assignor_foreign(struct kit *k)
 	if (k->plugin->assignor.user_data == NULL && k->plugin->assignor.on_assignment == NULL)
 		return kit_skip(k, "it sends no user data");
 	const char *text = kit_open(k, NULL, &instance);
-	if (text == NULL)
+	/* Before and after it has been given something. */
+	for (int i = 0; text == NULL && i < 2; i++)
 		text = use_user_data(k, &instance);
 	if (text == NULL)
 		kit_close(k, &instance);
