@@ -2,7 +2,10 @@
 AC_DEFUN([KLAMM_PLUGINS], [
 AC_ARG_WITH([builtin-plugins],
   [AS_HELP_STRING([--with-builtin-plugins=LIST], [plugins linked into libklamm, comma separated])])
+KLAMM_PLUGIN([assignor_cooperative_sticky], [shared], [true])
 KLAMM_PLUGIN([assignor_range], [shared], [true])
+KLAMM_PLUGIN([assignor_roundrobin], [shared], [true])
+KLAMM_PLUGIN([assignor_sticky], [shared], [true])
 KLAMM_PLUGIN([codec_gzip], [shared], [test "$have_zlib" = yes])
 KLAMM_PLUGIN([codec_snappy], [shared], [test "$have_snappy" = yes])
 KLAMM_PLUGIN([codec_lz4], [shared], [test "$have_lz4" = yes])

@@ -1,13 +1,23 @@
 # A plugin is a folder: its source, a page about it, and its lines. One more is one more line
 # here and in m4/klamm-plugins.m4.
 EXTRA_DIST += \
+	%D%/common/assign.h \
 	%D%/common/charset.h \
 	%D%/common/key_hash.h \
 	%D%/common/number.h \
+	%D%/common/racks.h \
 	%D%/common/room.h \
+	%D%/common/sticky.h \
+	%D%/common/sticky_assign.h \
+	%D%/common/sticky_equal.h \
+	%D%/common/sticky_general.h \
+	%D%/common/sticky_heap.h \
 	%D%/common/utf8.h
 
+include plugins/assignor_cooperative_sticky/local.mk
 include plugins/assignor_range/local.mk
+include plugins/assignor_roundrobin/local.mk
+include plugins/assignor_sticky/local.mk
 include plugins/codec_gzip/local.mk
 include plugins/codec_lz4/local.mk
 include plugins/codec_snappy/local.mk

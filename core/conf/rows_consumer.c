@@ -187,7 +187,8 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(partition_assignment_strategy),
 			   .def = "range,cooperative_sticky",
 			   .doc = "Assignor plugins that this member offers, the "
-				  "preferred one first."},
+				  "preferred one first; all members have to have one "
+				  "of them in common."},
 		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET,
 		.kind = KLAMM_KIND_ASSIGNOR,
 	},

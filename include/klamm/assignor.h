@@ -40,7 +40,8 @@ struct klamm_assign_member {
 	const char *member_id;
 	const char *instance_id;    /* group.instance.id (KIP-345), or NULL */
 	const char *rack;           /* client.rack, or NULL */
-	const uint32_t *topics;     /* subscribed, as indices into klamm_assign.topics */
+	/* Subscribed, as indices into klamm_assign.topics, rising. */
+	const uint32_t *topics;
 	size_t topic_count;
 	/* What it says it owns (KIP-429), without partitions that are not there any more.
 	 * Two may say so of one partition: then the later generation counts. */

@@ -1,134 +1,58 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Range, as Java's RangeAssignor: each topic's partitions in order, in equal runs to its
- * subscribers in order, the first ones getting one more. Where racks are told (KIP-881)
- * readers near a replica go first, without taking anything from the balance; and topics with
- * the same readers and as many partitions keep equal numbers together. No state. */
-#include <klamm/assignor.h>
+/* Range, as Java's RangeAssignor: each topic's partitions in order, in equal runs to
+ * its subscribers in order, the first ones getting one more. Where racks are told
+ * (KIP-881) readers near a replica go first, without taking anything from the balance;
+ * and topics with the same readers and as many partitions keep equal numbers together.
+ * No state. */
+#include "plugins/common/racks.h"
 
 /* What is left to do for one topic. */
 struct topic {
 	size_t index;
-	int32_t partition_count;
-	uint32_t *readers; /* members that subscribed, in order */
-	size_t reader_count;
-	int32_t *given; /* partitions that each of readers has */
-	int32_t share;  /* of each reader */
-	int32_t extra;  /* readers that may get one more */
+	uint32_t partition_count;
+	const uint32_t *readers; /* in order */
+	uint32_t reader_count;
+	uint32_t *given; /* partitions that each of readers has */
+	uint32_t share;  /* of each reader */
+	uint32_t extra;  /* readers that may get one more */
 	bool wants_racks;
-	bool is_grouped; /* its turn by racks has been */
 };
 
 struct round {
-	const struct klamm_assign *in;
+	struct group group;
+	struct racks racks;
 	int32_t *const *owner;
 	struct topic *topics;
 	size_t topic_count; /* those that have partitions and readers */
+	/* By rack, and for those without one: where to look on; and a mark. */
+	uint32_t *cursor;
+	size_t *seen;
 };
 
-static const struct klamm_assign_member *member_at(const struct klamm_assign *in, size_t i)
+static uint32_t may_get(const struct topic *t, uint32_t reader)
 {
-	return (const void *)((const char *)in->members + i * in->member_size);
+	uint32_t most = t->share + (t->extra > 0);
+	return most > t->given[reader] ? most - t->given[reader] : 0;
 }
 
-static const struct klamm_assign_topic *topic_at(const struct klamm_assign *in, size_t i)
-{
-	return (const void *)((const char *)in->topics + i * in->topic_size);
-}
-
-static bool subscribes(const struct klamm_assign_member *member, size_t topic)
-{
-	for (size_t i = 0; i < member->topic_count; i++)
-		if (member->topics[i] == topic)
-			return true;
-	return false;
-}
-
-/* --- racks --- */
-
-static const char *rack_of(const struct klamm_assign *in, size_t member)
-{
-	const char *rack = member_at(in, member)->rack;
-	return rack != NULL && rack[0] != '\0' ? rack : NULL;
-}
-
-/* list: "a,b"; it may be NULL. */
-static bool has_rack(const char *list, const char *rack, size_t len)
-{
-	while (list != NULL && *list != '\0') {
-		size_t n = strcspn(list, ",");
-		if (n == len && memcmp(list, rack, len) == 0)
-			return true;
-		list += n + (list[n] == ',');
-	}
-	return false;
-}
-
-static const char *racks_at(const struct klamm_assign_topic *topic, int32_t partition)
-{
-	return topic->racks != NULL ? topic->racks[partition] : NULL;
-}
-
-/* A reader without a rack is near everything. */
-static bool is_near(const struct round *r, const struct topic *t, uint32_t member,
-		    int32_t partition)
-{
-	const char *rack = rack_of(r->in, member);
-	return rack == NULL ||
-	       has_rack(racks_at(topic_at(r->in, t->index), partition), rack, strlen(rack));
-}
-
-/* Does every partition have a replica in every rack that any of them has? */
-static bool is_everywhere(const struct klamm_assign_topic *topic)
-{
-	for (int32_t p = 0; p < topic->partition_count; p++) {
-		const char *list = racks_at(topic, p);
-		while (list != NULL && *list != '\0') {
-			size_t n = strcspn(list, ",");
-			for (int32_t q = 0; q < topic->partition_count; q++)
-				if (n > 0 && !has_rack(racks_at(topic, q), list, n))
-					return false;
-			list += n + (list[n] == ',');
-		}
-	}
-	return true;
-}
-
-/* Racks help when some reader is near some partition, and not all are near everything. */
-static bool wants_racks(const struct round *r, const struct topic *t)
-{
-	const struct klamm_assign_topic *topic = topic_at(r->in, t->index);
-	bool meets = false;
-	for (size_t i = 0; i < t->reader_count && !meets; i++) {
-		const char *rack = rack_of(r->in, t->readers[i]);
-		for (int32_t p = 0; rack != NULL && p < topic->partition_count && !meets; p++)
-			meets = has_rack(racks_at(topic, p), rack, strlen(rack));
-	}
-	return meets && !is_everywhere(topic);
-}
-
-/* --- giving --- */
-
-static int32_t may_get(const struct topic *t, size_t reader)
-{
-	int32_t n = t->share + (t->extra > 0) - t->given[reader];
-	return n > 0 ? n : 0;
-}
-
-/* After a run of n partitions was written down for a reader. */
-static void count_given(struct topic *t, size_t reader, int32_t n)
+/* After n partitions were written down for a reader. */
+static void count_given(struct topic *t, uint32_t reader, uint32_t n)
 {
 	t->given[reader] += n;
 	if (n > 0 && t->given[reader] > t->share)
 		t->extra--;
 }
 
-static void give_ranges(struct round *r, struct topic *t, bool near_only)
+/* --- each topic by itself --- */
+
+static void give_ranges(struct round *r, struct topic *t)
 {
 	int32_t *owner = r->owner[t->index];
-	for (size_t i = 0; i < t->reader_count; i++) {
-		int32_t most = may_get(t, i), n = 0;
-		for (int32_t p = 0; p < t->partition_count && n < most; p++) {
-			if (owner[p] >= 0 || (near_only && !is_near(r, t, t->readers[i], p)))
+	uint32_t p = 0;
+	for (uint32_t i = 0; i < t->reader_count; i++) {
+		uint32_t most = may_get(t, i), n = 0;
+		for (; p < t->partition_count && n < most; p++) {
+			if (owner[p] >= 0)
 				continue;
 			owner[p] = (int32_t)t->readers[i];
 			n++;
@@ -137,37 +61,87 @@ static void give_ranges(struct round *r, struct topic *t, bool near_only)
 	}
 }
 
-/* --- topics that belong together --- */
-
-static bool belongs(const struct topic *a, const struct topic *b)
+/* A reader without a rack is near everything. */
+static bool is_near(const struct round *r, const struct topic *t, uint32_t p,
+		    int32_t rack)
 {
-	if (a->partition_count != b->partition_count || a->reader_count != b->reader_count)
-		return false;
-	return memcmp(a->readers, b->readers, a->reader_count * sizeof(*a->readers)) == 0;
+	return rack < 0 || racks_near(&r->racks, r->group.base[t->index] + p, rack);
 }
 
-/* Is this reader near partition p of every topic of the group, with room in each? */
-static bool fits_group(const struct round *r, const struct topic *first, size_t reader,
-		       int32_t p)
+/* What a rack's cursor has passed is taken, or far from it for good. */
+static void give_near(struct round *r, struct topic *t)
 {
-	const struct topic *end = r->topics + r->topic_count;
+	int32_t *owner = r->owner[t->index];
+	memset(r->cursor, 0, (r->racks.count + 1) * sizeof(*r->cursor));
+	for (uint32_t i = 0; i < t->reader_count; i++) {
+		int32_t rack = r->racks.of[t->readers[i]];
+		uint32_t most = may_get(t, i), n = 0, *p = &r->cursor[rack + 1];
+		for (; *p < t->partition_count && n < most; (*p)++) {
+			if (owner[*p] >= 0 || !is_near(r, t, *p, rack))
+				continue;
+			owner[*p] = (int32_t)t->readers[i];
+			n++;
+		}
+		count_given(t, i, n);
+	}
+}
+
+/* --- topics that belong together: the same readers, as many partitions --- */
+
+static int by_likeness(const void *a, const void *b)
+{
+	const struct topic *x = a, *y = b;
+	if (x->partition_count != y->partition_count)
+		return x->partition_count < y->partition_count ? -1 : 1;
+	if (x->reader_count != y->reader_count)
+		return x->reader_count < y->reader_count ? -1 : 1;
+	return memcmp(x->readers, y->readers, x->reader_count * sizeof(*x->readers));
+}
+
+/* The first reader of this rack with room, reader_count = none. All topics of the group
+ * give the same to each, so the first one's room is that of all. */
+static uint32_t first_of_rack(struct round *r, const struct topic *first, int32_t rack)
+{
+	uint32_t *i = &r->cursor[rack + 1];
+	while (*i < first->reader_count &&
+	       (r->racks.of[first->readers[*i]] != rack || may_get(first, *i) == 0))
+		(*i)++;
+	return *i;
+}
+
+static bool is_near_in_all(const struct round *r, const struct topic *first,
+			   const struct topic *end, uint32_t p, int32_t rack)
+{
 	for (const struct topic *t = first; t < end; t++)
-		if (belongs(first, t) &&
-		    (!is_near(r, t, t->readers[reader], p) || may_get(t, reader) == 0))
+		if (!is_near(r, t, p, rack))
 			return false;
 	return true;
 }
 
-static void give_group(struct round *r, struct topic *first)
+/* The first reader that is near partition p of every topic. */
+static uint32_t reader_for_all(struct round *r, const struct topic *first,
+			       const struct topic *end, uint32_t p)
 {
-	struct topic *end = r->topics + r->topic_count;
-	for (int32_t p = 0; p < first->partition_count; p++) {
-		size_t reader = 0;
-		while (reader < first->reader_count && !fits_group(r, first, reader, p))
-			reader++;
-		for (struct topic *t = first; reader < first->reader_count && t < end; t++) {
-			if (!belongs(first, t))
-				continue;
+	const struct racks *racks = &r->racks;
+	uint32_t at = r->group.base[first->index] + p;
+	uint32_t best = first_of_rack(r, first, -1);
+	for (uint32_t i = racks->first[at]; i < racks->first[at + 1]; i++) {
+		int32_t rack = (int32_t)racks->near[i];
+		if (!is_near_in_all(r, first + 1, end, p, rack))
+			continue;
+		uint32_t reader = first_of_rack(r, first, rack);
+		best = reader < best ? reader : best;
+	}
+	return best;
+}
+
+static void give_together(struct round *r, struct topic *first, struct topic *end)
+{
+	memset(r->cursor, 0, (r->racks.count + 1) * sizeof(*r->cursor));
+	for (uint32_t p = 0; p < first->partition_count; p++) {
+		uint32_t reader = reader_for_all(r, first, end, p);
+		for (struct topic *t = first; reader < first->reader_count && t < end;
+		     t++) {
 			r->owner[t->index][p] = (int32_t)t->readers[reader];
 			count_given(t, reader, 1);
 		}
@@ -176,75 +150,105 @@ static void give_group(struct round *r, struct topic *first)
 
 static void give_by_racks(struct round *r)
 {
-	struct topic *end = r->topics + r->topic_count;
-	for (struct topic *first = r->topics; first < end; first++) {
-		size_t members = 0;
-		if (first->is_grouped)
-			continue;
-		for (struct topic *t = first; t < end; t++) {
-			if (belongs(first, t)) {
-				t->is_grouped = true;
-				members++;
-			}
-		}
-		if (members > 1)
-			give_group(r, first);
+	struct topic *end = r->topics + r->topic_count, *next;
+	qsort(r->topics, r->topic_count, sizeof(*r->topics), by_likeness);
+	for (struct topic *first = r->topics; first < end; first = next) {
+		next = first + 1;
+		while (next < end && by_likeness(first, next) == 0)
+			next++;
+		if (next - first > 1)
+			give_together(r, first, next);
 		else if (first->wants_racks)
-			give_ranges(r, first, true);
+			give_near(r, first);
 	}
 }
 
 /* --- the round --- */
 
-static int add_topic(struct round *r, size_t index)
+/* Does every partition have a replica in every rack that any of them has? */
+static bool is_everywhere(const struct klamm_assign_topic *topic)
 {
-	const struct klamm_assign *in = r->in;
-	struct klamm_arena *arena = in->arena;
-	struct topic t = {.index = index};
-	t.partition_count = topic_at(in, index)->partition_count;
-	t.readers = arena->alloc(arena, in->member_count * sizeof(*t.readers));
-	t.given = arena->alloc(arena, in->member_count * sizeof(*t.given));
-	if (t.readers == NULL || t.given == NULL)
-		return KLAMM_ERR_NO_MEMORY;
-	for (size_t m = 0; m < in->member_count; m++)
-		if (subscribes(member_at(in, m), index))
-			t.readers[t.reader_count++] = (uint32_t)m;
-	if (t.reader_count == 0 || t.partition_count <= 0)
-		return 0;
-	t.share = t.partition_count / (int32_t)t.reader_count;
-	t.extra = t.partition_count % (int32_t)t.reader_count;
+	for (uint32_t p = 1; p < (uint32_t)topic->partition_count; p++)
+		if (!racks_same(racks_told(topic, 0), racks_told(topic, p)))
+			return false;
+	return true;
+}
+
+/* Racks help when some reader is near some partition, and not all are near everything.
+ */
+static bool wants_racks(struct round *r, const struct topic *t)
+{
+	const struct racks *racks = &r->racks;
+	uint32_t base = r->group.base[t->index];
+	bool meets = false;
+	if (racks->count == 0)
+		return false;
+	for (uint32_t i = 0; i < t->reader_count; i++)
+		r->seen[racks->of[t->readers[i]] + 1] = t->index + 1;
+	for (uint32_t i = racks->first[base];
+	     i < racks->first[base + t->partition_count]; i++)
+		meets |= r->seen[racks->near[i] + 1] == t->index + 1;
+	return meets && !is_everywhere(group_topic(r->group.in, t->index));
+}
+
+static bool add_topic(struct round *r, size_t index)
+{
+	const struct group *g = &r->group;
+	struct topic t = {
+		.index = index,
+		.partition_count = group_partitions(g, index),
+		.readers = g->readers + g->first_reader[index],
+		.reader_count = group_readers(g, index),
+	};
+	if (t.partition_count == 0)
+		return true;
+	t.given = group_alloc(g->in, t.reader_count, sizeof(*t.given));
+	if (t.given == NULL)
+		return false;
+	t.share = t.partition_count / t.reader_count;
+	t.extra = t.partition_count % t.reader_count;
 	t.wants_racks = wants_racks(r, &t);
 	r->topics[r->topic_count++] = t;
-	return 0;
+	return true;
+}
+
+static bool begin(struct round *r, const struct klamm_assign *in)
+{
+	if (!racks_init(&r->racks, &r->group))
+		return false;
+	r->topics = group_alloc(in, in->topic_count, sizeof(*r->topics));
+	r->cursor = group_alloc(in, r->racks.count + 1, sizeof(*r->cursor));
+	r->seen = group_alloc(in, r->racks.count + 1, sizeof(*r->seen));
+	if (r->topics == NULL || r->cursor == NULL || r->seen == NULL)
+		return false;
+	for (size_t i = 0; i < in->topic_count; i++)
+		if (!add_topic(r, i))
+			return false;
+	return true;
 }
 
 static int range_assign(void *self, const struct klamm_assign *in,
 			struct klamm_assign_answer *answer, struct klamm_error *err)
 {
-	struct round r = {.in = in, .owner = answer->owner};
+	struct round r = {.owner = answer->owner};
 	bool by_racks = false;
-	int rc = 0;
-	if (in->topic_count == 0 || in->member_count == 0)
-		return 0;
-	r.topics = in->arena->alloc(in->arena, in->topic_count * sizeof(*r.topics));
-	if (r.topics == NULL)
-		rc = KLAMM_ERR_NO_MEMORY;
-	for (size_t i = 0; rc == 0 && i < in->topic_count; i++)
-		rc = add_topic(&r, i);
+	int rc = group_init(&r.group, in, NULL, err);
 	if (rc != 0)
-		return klamm_fail(err, rc, "out of memory for %zu topics and %zu members",
-				  in->topic_count, in->member_count);
+		return rc;
+	if (!begin(&r, in))
+		return group_no_memory(in, err);
 	for (size_t i = 0; i < r.topic_count; i++)
 		by_racks |= r.topics[i].wants_racks;
 	if (by_racks)
 		give_by_racks(&r);
 	for (size_t i = 0; i < r.topic_count; i++)
-		give_ranges(&r, &r.topics[i], false);
+		give_ranges(&r, &r.topics[i]);
 	return 0;
 }
 
 KLAMM_PLUGIN(assignor, range) = {
-	.head = {KLAMM_PLUGIN_HEAD(assignor, "range", "equal runs of a topic's partitions")},
+	.head = {KLAMM_PLUGIN_HEAD(assignor, "range",
+				   "equal runs of a topic's partitions")},
 	.protocol_name = "range",
 	.protocols = KLAMM_REBALANCE_EAGER,
 	.assign = range_assign,

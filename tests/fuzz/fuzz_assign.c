@@ -11,7 +11,8 @@
 #define TOPICS        4
 #define AN_ASSIGNMENT 0xff
 
-static const char *const names[] = {"range"};
+static const char *const names[] = {"range", "roundrobin", "sticky",
+				    "cooperative_sticky"};
 static const char *const topic_names[TOPICS] = {"t0", "t1", "t2", "t3"};
 /* Racks of partitions, by number. */
 static const char *const racks[] = {"a,b", "b", "c,a", NULL, "b,c", "a"};

@@ -1,6 +1,6 @@
 EXTRA_DIST += \
 	%D%/Place.java \
-	%D%/Range.java \
+	%D%/Assign.java \
 	%D%/crashes.py \
 	%D%/feed.py \
 	%D%/frame.py \

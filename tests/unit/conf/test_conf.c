@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/base/base.h"
+#include "core/conf/table.h"
 #include "core/plugin.h"
 #include "tests/unit/conf/fixture.h"
 
@@ -265,6 +266,31 @@ START_TEST(copies_are_independent)
 }
 END_TEST
 
+/* Java's classes, kafka-python's, and the names in JoinGroup. */
+START_TEST(assignors_have_other_names)
+{
+	static const char *const names[][2] = {
+		{"org.apache.kafka.clients.consumer.RangeAssignor", "range"},
+		{"org.apache.kafka.clients.consumer.RoundRobinAssignor", "roundrobin"},
+		{"org.apache.kafka.clients.consumer.StickyAssignor", "sticky"},
+		{"org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
+		 "cooperative_sticky"},
+		{"RangePartitionAssignor", "range"},
+		{"RoundRobinPartitionAssignor", "roundrobin"},
+		{"StickyPartitionAssignor", "sticky"},
+		{"cooperative-sticky", "cooperative_sticky"},
+	};
+	for (size_t i = 0; i < kl_countof(names); i++) {
+		struct kl_buf name = {0}, why = {0};
+		ck_assert(kl_plugin_name(KLAMM_KIND_ASSIGNOR, names[i][0],
+					 strlen(names[i][0]), &name, &why));
+		ck_assert_str_eq(kl_buf_text(&name), names[i][1]);
+		kl_buf_free(&name);
+		kl_buf_free(&why);
+	}
+}
+END_TEST
+
 START_TEST(refuses_odd_plugins)
 {
 	const struct klamm_plugin_head *head = (const void *)"x";
@@ -295,6 +321,7 @@ UNIT_SUITE(conf)
 	unit_add_fixture(s, notes_keys_without_effect, conf_up, conf_down);
 	unit_add_fixture(s, keeps_plugins_own_keys, conf_up, conf_down);
 	unit_add_fixture(s, copies_are_independent, conf_up, conf_down);
+	unit_add(s, assignors_have_other_names);
 	unit_add_fixture(s, refuses_odd_plugins, conf_up, conf_down);
 	return s;
 }

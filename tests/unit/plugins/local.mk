@@ -1,6 +1,6 @@
 check_PROGRAMS += %D%/test_plugins
 TESTS += %D%/test_plugins
-EXTRA_DIST += %D%/range.txt
+EXTRA_DIST += %D%/assignors.txt
 %C%_test_plugins_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_plugins_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DSHIPPED='"$(klamm_shared_plugins) $(klamm_builtin_plugins)"' \
@@ -9,6 +9,7 @@ EXTRA_DIST += %D%/range.txt
 %C%_test_plugins_LDADD = $(UNIT_LIBS)
 %C%_test_plugins_SOURCES = \
 	%D%/loaded.c %D%/loaded.h \
+	%D%/test_assignor_cases.c \
 	%D%/test_assignors.c \
 	%D%/test_codecs.c \
 	%D%/test_host.c \
