@@ -1,7 +1,10 @@
 # Not built by `make`: see docs/BENCH.md. `make bench` builds all of it; the peer needs
 # librdkafka's headers.
-bench_programs = %D%/record %D%/floor %D%/client %D%/count %D%/peer
+bench_programs = %D%/assign %D%/record %D%/floor %D%/client %D%/count %D%/peer
 EXTRA_PROGRAMS += $(bench_programs)
+
+%C%_assign_SOURCES = %D%/assign.c
+%C%_assign_LDADD = libklamm.la
 
 %C%_record_SOURCES = %D%/record.c
 %C%_record_LDADD = libklamm.la
@@ -21,4 +24,4 @@ EXTRA_PROGRAMS += $(bench_programs)
 .PHONY: bench
 bench: $(bench_programs)
 
-EXTRA_DIST += %D%/run %D%/gate %D%/gate.tsv %D%/ready
+EXTRA_DIST += %D%/run %D%/assign-gate %D%/gate %D%/gate.tsv %D%/ready
