@@ -54,7 +54,8 @@ def outside(ctx):
         env = install(root)
         # The shells' completions have its name, too.
         program = os.path.join(find(root, "bin/klamm"), "klamm")
-        for kind, name in (("codec", "ultra"), ("partitioner", "firstbyte")):
+        for kind, name in (("codec", "ultra"), ("partitioner", "firstbyte"),
+                           ("assignor", "weighted")):
             call(program, "plugin", "check", kind,
                  f"{root}/outside/{kind}_{name}.so", env=env)
         lines = "".join(records.keyed_line(row.key, row.value.decode()) for row in want)

@@ -4,6 +4,7 @@ if SHARED_MODULES
 TESTS += $(OUTSIDE_TESTS)
 endif
 EXTRA_DIST += $(OUTSIDE_TESTS) \
+	%D%/assignor_weighted.c \
 	%D%/codec_ultra.c \
 	%D%/compile.sh \
 	%D%/outside.conf \
