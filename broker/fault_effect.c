@@ -2,6 +2,7 @@
 /* What faults do beside the errors that handlers answer with: leaders and coordinators that
  * move, answers that are throttled, cut or garbled. */
 #include "broker/coordinators.h"
+#include "broker/data.h"
 #include "broker/faults.h"
 
 /* --- before --- */
@@ -31,13 +32,21 @@ static int32_t next_leader(struct klamm_broker *broker,
 	return partition->leader;
 }
 
+/* One that is not in sync may also be the same, which has been away. */
 static void move_leader(struct klamm_broker *broker, struct kl_dev_partition *partition,
-			int32_t to)
+			int32_t to, int64_t lose)
 {
 	if (to < 0)
 		to = next_leader(broker, partition);
-	if (to != partition->leader && may_lead(broker, partition, to))
-		kl_dev_partition_lead(broker, partition, to);
+	if (!may_lead(broker, partition, to) || (to == partition->leader && lose == 0))
+		return;
+	if (lose > 0 && kl_dev_partition_lose(partition, lose) != 0)
+		kl_log(&broker->loop->log, KL_LOG_WARN, "broker",
+		       "a fault could not lose records of partition %d of %s",
+		       (int)partition->index, partition->topic->name);
+	kl_dev_partition_lead(broker, partition, to);
+	if (lose > 0)
+		kl_dev_save(broker, NULL); /* or else before the next append */
 }
 
 static void move_leaders(struct klamm_broker *broker, const struct klamm_broker_fault *spec)
@@ -46,7 +55,7 @@ static void move_leaders(struct klamm_broker *broker, const struct klamm_broker_
 	struct kl_dev_partition *partition;
 	int32_t i = kl_max(spec->partition, 0);
 	for (; (partition = kl_dev_partition(topic, i)) != NULL; i++) {
-		move_leader(broker, partition, spec->leader);
+		move_leader(broker, partition, spec->leader, spec->lose);
 		if (spec->partition >= 0)
 			return;
 	}

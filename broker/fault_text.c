@@ -15,7 +15,7 @@ struct words {
 	const char *topic, *count, *error;
 	int32_t partition, node, nth, every, drop, throttle, leader, coordinator, record;
 	double probability;
-	int64_t seed, delay, cut, lag;
+	int64_t seed, delay, cut, lag, lose;
 };
 
 #define AT(member) offsetof(struct words, member)
@@ -46,6 +46,7 @@ static const struct klamm_option rows[] = {
 	INT("coordinator", coordinator, "1.."),
 	INT("record", record, "0.."),
 	LONG("lag", lag, "1.."),
+	LONG("lose", lose, "1.."),
 };
 enum {
 	DROP_NOT_SET = -1,
@@ -232,6 +233,8 @@ static int conclude(struct parser *p, struct klamm_error *err)
 		return wrong(err, "record", "goes with produce and error");
 	if (w->lag > 0 && p->spec.api != KL_API_FETCH)
 		return wrong(err, "lag", "goes with fetch");
+	if (w->lose > 0 && w->leader == 0)
+		return wrong(err, "lose", "goes with leader");
 	spec->node = w->node;
 	spec->topic = w->topic;
 	spec->partition = w->partition;
@@ -247,6 +250,7 @@ static int conclude(struct parser *p, struct klamm_error *err)
 	spec->coordinator = w->coordinator;
 	spec->record = w->record + 1;
 	spec->lag = w->lag;
+	spec->lose = w->lose;
 	int rc = take_count(p, err);
 	return rc == 0 ? take_action(p, err) : rc;
 }
@@ -320,6 +324,8 @@ void kl_dev_fault_print(const struct klamm_broker_fault *spec, struct kl_buf *ou
 	if (spec->delay_ms > 0)
 		kl_buf_printf(out, " delay=%lld", (long long)spec->delay_ms);
 	print_who("leader", spec->leader, out);
+	if (spec->lose > 0)
+		kl_buf_printf(out, " lose=%lld", (long long)spec->lose);
 	print_who("coordinator", spec->coordinator, out);
 	if (spec->throttle_ms > 0)
 		kl_buf_printf(out, " throttle=%d", spec->throttle_ms);

@@ -38,7 +38,8 @@ static bool is_sound(const struct klamm_broker_fault *spec)
 	       spec->delay_ms <= INT32_MAX && spec->cut >= 0 && spec->leader >= -1 &&
 	       spec->coordinator >= -1 && spec->throttle_ms >= 0 &&
 	       spec->record >= 0 && spec->lag >= 0 &&
-	       (spec->leader == 0 || spec->topic != NULL);
+	       (spec->leader == 0 || spec->topic != NULL) && spec->lose >= 0 &&
+	       (spec->lose == 0 || spec->leader != 0);
 }
 
 int kl_dev_fault_new(const struct klamm_broker_fault *spec, struct kl_dev_fault **fault_out,

@@ -98,6 +98,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/sync_group.c \
 	%D%/table.c \
 	%D%/topics.c %D%/topics.h \
+	%D%/truncate.c \
 	%D%/txn_log.c \
 	%D%/txn_markers.c \
 	%D%/txn_offset_commit.c \

@@ -180,17 +180,10 @@ static size_t segment_of(const struct kl_dev_log *log, int64_t offset)
 	return low;
 }
 
-/* A batch's place. */
-struct place {
-	size_t segment, at, size; /* size 0: there is none */
-	int64_t base;
-};
-
-/* The batch that holds offset, or the first one behind it. */
-static int locate(struct kl_dev_log *log, int64_t offset, struct place *out)
+int kl_dev_log_locate(struct kl_dev_log *log, int64_t offset, struct kl_dev_place *out)
 {
 	size_t i = segment_of(log, offset);
-	*out = (struct place){.segment = i};
+	*out = (struct kl_dev_place){.segment = i};
 	if (i == log->segment_count || log->segments[i]->mark_count == 0)
 		return 0;
 	struct kl_dev_segment *segment = log->segments[i];
@@ -210,8 +203,8 @@ static int locate(struct kl_dev_log *log, int64_t offset, struct place *out)
 
 int kl_dev_log_batch_at(struct kl_dev_log *log, int64_t offset, int64_t *base_out)
 {
-	struct place place;
-	int rc = locate(log, offset, &place);
+	struct kl_dev_place place;
+	int rc = kl_dev_log_locate(log, offset, &place);
 	*base_out = place.size == 0 ? log->end : kl_max(place.base, log->start);
 	return rc;
 }
@@ -230,8 +223,8 @@ static int visible_bytes(struct kl_dev_log *log, size_t i, int64_t limit, size_t
 		*bytes_out = log->synced_bytes;
 		return 0;
 	}
-	struct place place;
-	int rc = locate(log, limit, &place);
+	struct kl_dev_place place;
+	int rc = kl_dev_log_locate(log, limit, &place);
 	*bytes_out = place.at;
 	return rc;
 }
@@ -242,8 +235,8 @@ int kl_dev_log_left(struct kl_dev_log *log, int64_t offset, int64_t limit,
 	*out = (struct kl_dev_left){0};
 	if (offset >= limit)
 		return 0;
-	struct place from;
-	int rc = locate(log, offset, &from);
+	struct kl_dev_place from;
+	int rc = kl_dev_log_locate(log, offset, &from);
 	if (rc != 0 || from.size == 0 || from.base >= limit)
 		return rc;
 	out->first = from.size;
@@ -270,9 +263,9 @@ int kl_dev_log_read(struct kl_dev_log *log, int64_t offset, int64_t limit, size_
 	*out = (struct kl_dev_read){0};
 	if (offset >= limit)
 		return 0;
-	struct place from;
+	struct kl_dev_place from;
 	size_t end;
-	int rc = locate(log, offset, &from);
+	int rc = kl_dev_log_locate(log, offset, &from);
 	if (rc != 0 || from.size == 0 || from.base >= limit ||
 	    (from.size > max && !at_least_one))
 		return rc;

@@ -92,6 +92,12 @@ struct kl_dev_left {
 int kl_dev_log_left(struct kl_dev_log *log, int64_t offset, int64_t limit,
 		    struct kl_dev_left *out);
 
+/* The batch that holds offset, or the first one behind it. */
+struct kl_dev_place {
+	size_t segment, at, size; /* size 0: there is none */
+	int64_t base;
+};
+int kl_dev_log_locate(struct kl_dev_log *log, int64_t offset, struct kl_dev_place *out);
 /* The first offset of the batch that holds offset, or of the first one behind it, and the end
  * where there is none; never one below the start. */
 int kl_dev_log_batch_at(struct kl_dev_log *log, int64_t offset, int64_t *base_out);
@@ -121,6 +127,11 @@ struct kl_dev_epoch kl_dev_log_epoch_end(const struct kl_dev_log *log, int32_t e
 int32_t kl_dev_log_epoch_at(const struct kl_dev_log *log, int64_t offset);
 /* The end is lower than it was. */
 void kl_dev_log_cut_epochs(struct kl_dev_log *log);
+
+/* --- truncate.c --- */
+
+/* The batch that holds offset, which is in start..end, is gone, and all behind it. */
+int kl_dev_log_truncate(struct kl_dev_log *log, int64_t offset);
 
 /* --- log_time.c --- */
 

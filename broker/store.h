@@ -108,6 +108,8 @@ static inline void kl_dev_free_text(char **text)
  * it worked, when the log's own state says so already. */
 struct kl_dev_sync *kl_dev_sync_new(struct kl_dev_log *log,
 				    void (*synced)(struct kl_dev_log *log, bool ok));
+/* Another one for the same log. NULL: out of memory. */
+struct kl_dev_sync *kl_dev_sync_again(const struct kl_dev_sync *sync);
 /* The log goes; a job that runs ends by itself. */
 void kl_dev_sync_free(struct kl_dev_sync *sync);
 /* Something was appended: at the end of this step when somebody waits for it, else soon. */

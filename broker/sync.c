@@ -196,6 +196,11 @@ struct kl_dev_sync *kl_dev_sync_new(struct kl_dev_log *log,
 	return sync;
 }
 
+struct kl_dev_sync *kl_dev_sync_again(const struct kl_dev_sync *sync)
+{
+	return kl_dev_sync_new(sync->log, sync->synced);
+}
+
 void kl_dev_sync_free(struct kl_dev_sync *sync)
 {
 	if (sync == NULL)

@@ -97,6 +97,9 @@ void kl_dev_partition_changed(struct kl_dev_partition *partition);
 /* A new leader (-1 = none) begins its epoch. 0 or NO_MEMORY. */
 int kl_dev_partition_lead(struct klamm_broker *broker, struct kl_dev_partition *partition,
 			  int32_t node);
+/* Its last records are gone, so many and what else is in their batches, before another node
+ * leads: see truncate.c. 0 or KAFKA_STORAGE_ERROR. */
+int kl_dev_partition_lose(struct kl_dev_partition *partition, int64_t count);
 /* Another leader, if the one that it has does not run. false: it stays. */
 bool kl_dev_partition_elect(struct klamm_broker *broker, struct kl_dev_partition *partition);
 

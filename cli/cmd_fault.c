@@ -191,8 +191,8 @@ const struct cli_command cli_fault_set = {
 		 "  'produce topic=t partition=0 nth=3 error=NOT_LEADER_OR_FOLLOWER'\n"
 		 "topic= partition= node= say which requests; nth= every= count=\n"
 		 "probability= seed= how many of them; error= delay= drop=before|after cut=\n"
-		 "record= garbage silence reset leader= coordinator= throttle= lag= what\n"
-		 "happens.\n"
+		 "record= garbage silence reset leader= lose= coordinator= throttle= lag=\n"
+		 "what happens.\n"
 		 "klamm(1) has the rest.\n",
 	.options = set_rows,
 	.size = sizeof(struct set_options),

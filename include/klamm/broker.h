@@ -180,6 +180,9 @@ struct klamm_broker_fault {
 	int32_t record;
 	/* Fetch, asked of a follower (KIP-392): it is so many records behind the leader. */
 	int64_t lag;
+	/* With leader: it was not in sync, and the last so many records of each partition are
+	 * lost, with what else is in their batches. The leader may also stay. */
+	int64_t lose;
 };
 
 /* The same in words, as klamm broker --fault and the setting klamm.fault take it:

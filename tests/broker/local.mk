@@ -9,6 +9,7 @@ TESTS += %D%/test_broker
 	%D%/peer.c %D%/peer.h \
 	%D%/test_assign.c \
 	%D%/test_compact.c \
+	%D%/test_epochs.c \
 	%D%/test_fault_text.c \
 	%D%/test_faults.c \
 	%D%/test_fetch_sessions.c \

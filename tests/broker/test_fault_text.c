@@ -72,6 +72,8 @@ START_TEST(says_what_it_understood)
 		{"produce error=999", "Produce count=1 error=999"},
 		{"produce topic=t record=0 error=INVALID_RECORD",
 		 "Produce topic=t count=1 error=INVALID_RECORD record=0"},
+		{"fetch topic=t lose=3 leader=next",
+		 "Fetch topic=t count=1 leader=next lose=3"},
 		{"fetch node=2 lag=3 count=all", "Fetch node=2 count=all lag=3"},
 	};
 	struct kl_buf out = {0}, again = {0};
@@ -116,6 +118,7 @@ START_TEST(says_what_is_wrong)
 		{"fetch record=1 error=1", "record: goes with produce and error"},
 		{"fetch lag=0", "lag = 0: must be"},
 		{"produce lag=1", "lag: goes with fetch"},
+		{"fetch topic=t lose=1", "lose: goes with leader"},
 	};
 	for (size_t i = 0; i < kl_countof(rows); i++) {
 		struct kl_dev_fault *parsed;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The log of a partition. */
+#include <stdlib.h>
+
 #include "broker/log.h"
 #include "core/record/batch_read.h"
 #include "tests/broker/peer.h"
@@ -162,6 +164,63 @@ START_TEST(trims)
 }
 END_TEST
 
+/* Down to each batch, with others instead of what goes. */
+START_TEST(truncates)
+{
+	struct kl_dev_read read;
+	for (int i = 0; i < 1000; i++)
+		append(3, 1000 + i, 0);
+	for (int64_t end = 2900; end > 0; end -= 137) {
+		ck_assert_int_eq(kl_dev_log_truncate(&log_, end), 0);
+		ck_assert_int_eq(log_.end, end - end % 3);
+		ck_assert_int_eq(log_.high, log_.end);
+		ck_assert_int_eq(append(2, 5000, 0), end - end % 3);
+		int64_t at = 0;
+		while (at < log_.end)
+			at = check_read(at, 1 << 20, true, &read);
+		ck_assert_int_eq(at, log_.end);
+		ck_assert_int_eq(find_time(4000).offset, log_.end - 2);
+	}
+	ck_assert_int_eq(kl_dev_log_truncate(&log_, 0), 0);
+	ck_assert_int_eq(log_.end, 0);
+	ck_assert_int_eq(find_newest().offset, -1);
+	ck_assert_int_eq(append(1, 1000, 0), 0);
+}
+END_TEST
+
+/* Of a batch of which the first records were deleted. */
+START_TEST(truncates_behind_its_start)
+{
+	append(3, 1000, 0);
+	append(3, 1000, 0);
+	kl_dev_log_trim(&log_, 4);
+	ck_assert_int_eq(kl_dev_log_truncate(&log_, 4), 0);
+	ck_assert(log_.start == 4 && log_.end == 4 && log_.high == 4);
+	ck_assert_int_eq(append(2, 1000, 0), 4);
+	struct kl_dev_read read;
+	ck_assert_int_eq(check_read(4, 1 << 20, true, &read), 6);
+}
+END_TEST
+
+/* Bytes that are on their way to a client are not written over. */
+START_TEST(truncates_beside_answers)
+{
+	for (int i = 0; i < 10; i++)
+		append(10, 1000, 0);
+	struct kl_dev_read read;
+	ck_assert_int_eq(kl_dev_log_read(&log_, 0, 100, 1 << 20, true, &read), 0);
+	size_t n = read.n;
+	uint8_t *before = malloc(n);
+	memcpy(before, read.p, n);
+	ck_assert_int_eq(kl_dev_log_truncate(&log_, 30), 0);
+	for (int i = 0; i < 10; i++)
+		append(10, 2000, 1);
+	ck_assert_mem_eq(read.p, before, n);
+	kl_slab_unref(read.slab);
+	free(before);
+}
+END_TEST
+
 START_TEST(finds_by_time)
 {
 	for (int i = 0; i < 1000; i++)
@@ -247,6 +306,9 @@ UNIT_SUITE(log)
 	unit_add_fixture(s, reads_within_limits, up, down);
 	unit_add_fixture(s, keeps_what_is_read, up, down);
 	unit_add_fixture(s, trims, up, down);
+	unit_add_fixture(s, truncates, up, down);
+	unit_add_fixture(s, truncates_behind_its_start, up, down);
+	unit_add_fixture(s, truncates_beside_answers, up, down);
 	unit_add_fixture(s, finds_by_time, up, down);
 	unit_add_fixture(s, stamps_append_time, up, down);
 	unit_add_fixture(s, knows_epochs, up, down);
