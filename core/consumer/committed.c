@@ -351,7 +351,7 @@ static void part_done(struct klamm_consumer *c, struct kl_committed *committed,
 	} else {
 		kl_fetcher_reset(c, part);
 	}
-	kl_hook_add(c->loop, &c->round_hook);
+	kl_fetcher_touch(c, part);
 	kl_cpart_unref(part);
 	free(own);
 }

@@ -138,8 +138,8 @@ int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 	kl_mutex_init(&c->key.mutex);
 	kl_mutex_init(&c->value.mutex);
 	struct kl_list *const lists[] = {&c->results, &c->spare_chunks, &c->spare_batches,
-					 &c->parts,   &c->lookups,      &c->spare_requests,
-					 &c->round_hook.link};
+					 &c->parts,   &c->lookups,      &c->dirty,
+					 &c->touched, &c->round_hook.link};
 	for (size_t i = 0; i < kl_countof(lists); i++)
 		kl_list_init(lists[i]);
 	int rc = kl_gate_init(c->os, &c->gate);
@@ -360,7 +360,9 @@ int klamm_consumer_close(struct klamm_consumer *c, int64_t timeout_ms, struct kl
 	int rc = c != NULL ? kl_consumer_check(c, true, err) : 0;
 	if (c == NULL || rc != 0)
 		return rc;
-	rc = kl_commit_last(c, kl_os_deadline_ms(c->os, timeout_ms), err);
+	int64_t deadline = kl_os_deadline_ms(c->os, timeout_ms);
+	rc = kl_commit_last(c, deadline, err);
+	kl_fetcher_wind_up(c, deadline);
 	tear_down(c);
 	return rc;
 }

@@ -35,6 +35,11 @@ struct kl_ctopic {
 	struct klamm_uuid id;       /* the loop's: the last one heard of, zero = none */
 	_Atomic int32_t known_count; /* partitions, -1 = not known */
 	_Atomic int32_t known_error;
+	struct kl_list parts; /* the loop's: assigned ones */
+	/* The loop's: its place in the Fetch that is being made, which has this number. */
+	uint64_t fetch_serial;
+	int32_t fetch_slot;
+	struct klamm_uuid fetch_id;
 	struct kl_ctopic *next_metered; /* in consumer->metered */
 	struct kl_meter meters[KL_CONSUMER_TOPIC_METERS];
 	char name[];
@@ -46,6 +51,9 @@ enum kl_cpart_state {
 	KL_CPART_READY,   /* fetch_offset is where to go on */
 	KL_CPART_STOPPED, /* until it is sought: its position is gone */
 };
+
+struct kl_fetch_session;
+struct kl_fetch_entry;
 
 struct kl_cpart_key {
 	const struct kl_ctopic *topic;
@@ -74,13 +82,24 @@ struct kl_cpart {
 	int32_t epoch;    /* of the leader that wrote the one before, -1 = not known */
 	bool paused;
 
+	struct kl_list touched; /* consumer->touched, with a reference; under its mutex */
+
 	/* --- the loop's --- */
-	struct kl_list link; /* consumer->parts: in the order of being served */
+	struct kl_list link;     /* consumer->parts */
+	struct kl_list of_topic; /* topic->parts */
+	struct kl_list dirty;    /* consumer->dirty */
+	struct kl_heap_node due; /* in consumer->due */
+	struct kl_fetch_session *home; /* of the broker that it is read from, or NULL */
+	struct kl_list full;           /* home->full */
+	struct kl_fetch_entry *entry;  /* in home, if it is fetched now */
+	struct kl_list entries; /* that, and those that brokers have to be told to forget */
 	enum kl_cpart_state state;
 	int64_t fetch_offset;
+	int32_t fetch_epoch;  /* of the record before fetch_offset, -1 = not known */
+	int32_t leader_epoch; /* of the leader that metadata named last, -1 = not known */
 	int64_t reset_to;      /* LOOK_UP: a time, or KLAMM_OFFSET_BEGINNING, _END */
 	unsigned generation;   /* rises when what was fetched is void */
-	bool in_flight, assigned;
+	bool assigned;
 	struct kl_part_lookup *lookup; /* under way */
 	struct kl_committed_part *committed; /* likewise, COMMITTED */
 	atomic_bool muted; /* paused: nothing more is fetched */
@@ -163,7 +182,8 @@ struct klamm_consumer {
 	struct kl_task wake_task; /* wakes who polls */
 	atomic_bool polled;       /* the application has polled at least once */
 	_Atomic int64_t polled_at; /* when it did last; 0 = not yet */
-	struct kl_mutex mutex; /* guards the next four */
+	struct kl_mutex mutex; /* guards the next five */
+	struct kl_list touched; /* parts that the loop has to look at */
 	struct kl_list results;
 	struct kl_list spare_chunks;
 	struct kl_list spare_batches;
@@ -185,7 +205,13 @@ struct klamm_consumer {
 	struct kl_cluster cluster;
 	struct kl_list parts;
 	struct kl_list lookups;
-	struct kl_list spare_requests;
+	struct kl_list dirty; /* parts that something has happened to */
+	struct kl_heap due;   /* those that something will happen to by itself */
+	struct kl_fetch_session *sessions; /* uthash: one for each broker that is read from */
+	uint64_t fetch_serial;
+	bool polled_known; /* that the application has polled */
+	bool winding_up;
+	atomic_bool wound_up; /* no broker has a session any more */
 	struct kl_group group; /* in part the application's thread's */
 	struct kl_timer timer;
 	struct kl_hook round_hook; /* a round at the end of this step */
@@ -219,6 +245,8 @@ void kl_subscription_free(struct klamm_consumer *c);
 struct kl_chunk *kl_chunk_get(struct klamm_consumer *c);
 void kl_chunk_put(struct klamm_consumer *c, struct kl_chunk *chunk);
 void kl_results_push(struct klamm_consumer *c, struct kl_chunk *chunk);
+/* [any thread] The loop has to look at the partition. */
+void kl_results_touch(struct klamm_consumer *c, struct kl_cpart *part);
 /* An error of a partition (NULL: of the client) for the next poll(). */
 void kl_results_error(struct klamm_consumer *c, struct kl_cpart *part,
 		      const struct klamm_error *err);
@@ -251,6 +279,20 @@ void kl_decode_close(struct klamm_consumer *c);
 /* --- fetcher.c: the loop --- */
 void kl_fetcher_round(struct kl_task *task);
 void kl_fetcher_free(struct klamm_consumer *c);
+/* [application thread] Read no more, and end the sessions that brokers keep. */
+void kl_fetcher_wind_up(struct klamm_consumer *c, int64_t deadline);
+/* A partition has come into the assignment; or leaves it. */
+void kl_fetcher_take(struct klamm_consumer *c, struct kl_cpart *part);
+void kl_fetcher_drop(struct klamm_consumer *c, struct kl_cpart *part);
+/* Something of it has changed: the next round looks at it. All changes have to be told. */
+void kl_fetcher_touch(struct klamm_consumer *c, struct kl_cpart *part);
+/* A partition is fetched ahead by what one answer brings for it. */
+static inline bool kl_cpart_is_full(const struct klamm_consumer *c,
+				    const struct kl_cpart *part)
+{
+	return atomic_load(&part->queued_bytes) >=
+	       (uint64_t)c->settings->max_partition_fetch_bytes;
+}
 extern const struct kl_cluster_ops kl_fetcher_ops;
 /* A partition needs its reset policy applied; told is an error if there is none. */
 void kl_fetcher_reset(struct klamm_consumer *c, struct kl_cpart *part);

@@ -1,47 +1,103 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Between the files of the fetcher: fetcher.c decides what is fetched, fetch_request.c asks,
- * fetch_answer.c takes what comes. Loop only. */
+/* Between the files of the fetcher: fetcher.c decides what is fetched from where,
+ * fetch_session.c keeps what each broker knows of it (KIP-227), fetch_request.c asks, and
+ * fetch_answer.c takes what comes. Loop only.
+ *
+ * One Fetch is under way per broker. With a session its cost is that of the partitions that
+ * something happened to, however many are read from the broker.
+ */
 #ifndef KL_FETCH_H
 #define KL_FETCH_H
 
 #include "core/consumer/consumer.h"
 
-/* A Fetch and its partitions. */
-struct kl_fetch {
-	struct kl_request request;
-	struct kl_list link; /* spare, or being built */
+/* How an answer names a partition: by the topic's id from version 13 on (KIP-516), before
+ * that by its name, of which this has the address of the struct kl_ctopic. */
+struct kl_fetch_name {
+	struct klamm_uuid topic;
+	int64_t partition;
+};
+
+/* A partition in a session: what its broker was told. */
+struct kl_fetch_entry {
+	UT_hash_handle hh; /* session->known */
+	struct kl_fetch_name name;
+	struct kl_list link; /* session->members */
+	struct kl_list news; /* session->changed or ->leaving */
+	struct kl_list own;  /* part->entries */
+	struct kl_fetch_session *session;
+	struct kl_cpart *part;      /* with a reference */
+	struct klamm_uuid topic_id; /* when it came: a topic that is made again has another */
+	bool known;                 /* to the broker */
+	int32_t slot;               /* of its topic, in the request that is being made */
+	unsigned generation;
+	int64_t offset;
+	int32_t leader_epoch, last_epoch;
+};
+
+/* What is read from one broker. */
+struct kl_fetch_session {
+	UT_hash_handle hh; /* consumer->sessions, by node */
+	int32_t node;
 	struct klamm_consumer *c;
-	struct kl_node *node;
-	struct kl_fetch_part {
-		struct kl_cpart *part; /* with a reference */
-		unsigned generation;
-		int64_t offset;
-		/* What was known when it was planned: metadata may let go of the topic. */
-		struct klamm_uuid topic_id;
-		int32_t leader_epoch;
-	} *parts;
-	size_t count, cap;
+	unsigned homes; /* assigned partitions that are read there, paused ones too */
+
+	/* --- KIP-227 --- */
+	int32_t id, epoch; /* of the next request; epoch 0 asks for a session, and ends id */
+	bool by_id;        /* it names topics by their ids */
+	struct kl_fetch_entry *known; /* uthash: what answers may name */
+	struct kl_list members; /* entries that are to be fetched, in the order of service */
+	struct kl_list changed; /* of those: what the broker has to be told of */
+	struct kl_list leaving; /* others, which it has to be told to forget */
+	size_t member_count, nameless; /* members, and those whose topic has no id */
+
+	struct kl_list full; /* parts that would be fetched if less of them were queued */
+
+	/* --- its request --- */
+	struct kl_request request;
+	struct kl_arena arena; /* of its body */
+	bool in_flight, ending;
+	size_t asked; /* partitions that it named, in a full one */
+	bool was_full;
 	int32_t max_bytes;
 	int64_t max_wait;
-	size_t got_bytes, got_records; /* of batches, in its answer */
-	struct kl_arena arena;
+	int64_t retry_at; /* not before, after a failure of the broker */
+	unsigned failures;
+	size_t got_bytes, got_records; /* of batches, in the answer */
 };
 
 /* --- fetcher.c --- */
 /* An error of a partition for the application, once until something else happens. */
 void kl_fetch_tell(struct klamm_consumer *c, struct kl_cpart *part, int code,
 		   const char *what);
-/* Its partition waits before it is tried again. */
+/* The partition waits before it is tried again, and the others go on without it. */
 void kl_fetch_later(struct klamm_consumer *c, struct kl_cpart *part);
 
+/* --- fetch_session.c --- */
+/* Made when it is not there; NULL: out of memory. */
+struct kl_fetch_session *kl_fetch_session_of(struct klamm_consumer *c, int32_t node);
+void kl_fetch_session_free(struct kl_fetch_session *session);
+/* The partition, which has an offset and whose topic is known, is fetched from there. false:
+ * out of memory. */
+bool kl_fetch_enter(struct kl_fetch_session *session, struct kl_cpart *part);
+/* It is not fetched any more. */
+void kl_fetch_leave(struct kl_cpart *part);
+void kl_fetch_entry_free(struct kl_fetch_entry *entry);
+/* What an answer of this version names; NULL: it never was in the session. */
+struct kl_fetch_entry *kl_fetch_find(struct kl_fetch_session *session,
+				     const struct kl_fetch_response_topic *topic,
+				     int32_t partition, int version);
+/* The next request says everything: what the broker knows may be wrong, or nothing. */
+void kl_fetch_session_restart(struct kl_fetch_session *session);
+/* An answer without an error came, of a session with this id. */
+void kl_fetch_session_next(struct kl_fetch_session *session, int32_t id);
+
 /* --- fetch_request.c --- */
-/* NULL: out of memory. */
-struct kl_fetch *kl_fetch_get(struct klamm_consumer *c);
-void kl_fetch_put(struct kl_fetch *fetch);
-void kl_fetch_free(struct kl_fetch *fetch);
-/* false: out of memory. */
-bool kl_fetch_add(struct kl_fetch *fetch, struct kl_cpart *part);
-void kl_fetch_send(struct kl_fetch *fetch);
+/* Ask for up to max_bytes, waiting for them for max_wait. */
+void kl_fetch_send(struct kl_fetch_session *session, struct kl_node *node, int32_t max_bytes,
+		   int64_t max_wait);
+/* Tell the broker that the session is over; frees it then. */
+void kl_fetch_send_end(struct kl_fetch_session *session, struct kl_node *node);
 
 /* --- fetch_answer.c --- */
 void kl_fetch_done(struct kl_request *r, const struct kl_response *response);

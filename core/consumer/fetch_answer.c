@@ -5,30 +5,29 @@
 
 #include "core/base/bug.h"
 #include "core/base/error.h"
+#include "core/broker/backoff.h"
 #include "core/consumer/fetch.h"
 
-static void on_out_of_range(struct klamm_consumer *c, struct kl_fetch_part *fp)
+static void on_out_of_range(struct klamm_consumer *c, struct kl_fetch_entry *entry)
 {
-	struct kl_cpart *part = fp->part;
-	if (part->fetch_offset != fp->offset)
-		return; /* it was sought meanwhile */
+	struct kl_cpart *part = entry->part;
 	kl_log(&c->log, KL_LOG_WARN, "consumer",
 	       "topic %s partition %d: offset %lld is out of range", part->topic->name,
-	       part->partition, (long long)fp->offset);
+	       part->partition, (long long)entry->offset);
 	kl_fetcher_reset(c, part);
 	if (part->state == KL_CPART_STOPPED)
 		kl_fetch_tell(c, part, KLAMM_ERR_NO_OFFSET,
 		     "its offset is gone, and auto.offset.reset is none");
 }
 
-static void on_error(struct klamm_consumer *c, struct kl_fetch_part *fp,
+static void on_error(struct klamm_consumer *c, struct kl_fetch_entry *entry,
 		     const struct kl_fetch_response_partition *told)
 {
-	struct kl_cpart *part = fp->part;
+	struct kl_cpart *part = entry->part;
 	int code = told->error_code;
 	struct kl_topic_info *info = part->topic->info;
 	if (code == KLAMM_ERR_OFFSET_OUT_OF_RANGE) {
-		on_out_of_range(c, fp);
+		on_out_of_range(c, entry);
 		return;
 	}
 	kl_fetch_later(c, part);
@@ -70,26 +69,27 @@ static bool copy_aborted(struct klamm_consumer *c, struct kl_chunk *chunk,
 }
 
 /* Brokers before 0.10.1 cut even the first batch (KIP-74). */
-static void too_short(struct klamm_consumer *c, struct kl_fetch_part *fp)
+static void too_short(struct klamm_consumer *c, struct kl_fetch_entry *entry)
 {
-	kl_fetch_later(c, fp->part);
-	if (fp->part->told_error == KLAMM_ERR_RECORD_TOO_LARGE)
+	kl_fetch_later(c, entry->part);
+	if (entry->part->told_error == KLAMM_ERR_RECORD_TOO_LARGE)
 		return;
 	struct klamm_error err;
 	kl_error(&err, KLAMM_ERR_RECORD_TOO_LARGE,
 		 "topic %s partition %d: the batch at offset %lld is larger than "
 		 "max.partition.fetch.bytes (%d)",
-		 fp->part->topic->name, fp->part->partition, (long long)fp->offset,
+		 entry->part->topic->name, entry->part->partition, (long long)entry->offset,
 		 c->settings->max_partition_fetch_bytes);
-	fp->part->told_error = KLAMM_ERR_RECORD_TOO_LARGE;
-	kl_results_error(c, fp->part, &err);
+	entry->part->told_error = KLAMM_ERR_RECORD_TOO_LARGE;
+	kl_results_error(c, entry->part, &err);
 }
 
-static void on_data(struct kl_fetch *fetch, struct kl_fetch_part *fp, struct kl_slab *slab,
+static void on_data(struct kl_fetch_entry *entry, struct kl_slab *slab,
 		    const struct kl_fetch_response_partition *told)
 {
-	struct klamm_consumer *c = fetch->c;
-	struct kl_cpart *part = fp->part;
+	struct kl_fetch_session *session = entry->session;
+	struct klamm_consumer *c = session->c;
+	struct kl_cpart *part = entry->part;
 	struct kl_batch_span span;
 	size_t len = (size_t)told->records.len;
 	int rc = kl_batch_hop(told->records.p, len, &span);
@@ -99,14 +99,14 @@ static void on_data(struct kl_fetch *fetch, struct kl_fetch_part *fp, struct kl_
 		kl_error(&err, rc,
 			 "topic %s partition %d: what the broker has at offset %lld is not "
 			 "a batch",
-			 part->topic->name, part->partition, (long long)fp->offset);
+			 part->topic->name, part->partition, (long long)entry->offset);
 		if (part->told_error != rc)
 			kl_results_error(c, part, &err);
 		part->told_error = rc;
 		return;
 	}
 	if (span.batches == 0) {
-		too_short(c, fp);
+		too_short(c, entry);
 		return;
 	}
 	struct kl_chunk *chunk = kl_chunk_get(c);
@@ -117,14 +117,14 @@ static void on_data(struct kl_fetch *fetch, struct kl_fetch_part *fp, struct kl_
 		return;
 	}
 	chunk->part = kl_cpart_ref(part);
-	chunk->generation = fp->generation;
+	chunk->generation = entry->generation;
 	chunk->slab = kl_slab_ref(slab);
 	chunk->p = told->records.p;
 	chunk->n = chunk->bytes = span.bytes;
 	chunk->high_watermark = told->high_watermark;
 	atomic_fetch_add(&part->queued_bytes, chunk->bytes);
-	fetch->got_bytes += span.bytes;
-	fetch->got_records += span.records;
+	session->got_bytes += span.bytes;
+	session->got_records += span.records;
 	part->full_since = c->loop->now; /* if it is, by now */
 	part->told_error = 0;
 	if (span.next_offset > part->fetch_offset)
@@ -132,23 +132,36 @@ static void on_data(struct kl_fetch *fetch, struct kl_fetch_part *fp, struct kl_
 	else /* a broker that does not get on */
 		kl_fetch_later(c, part);
 	part->fetch_offset = kl_max(part->fetch_offset, span.next_offset);
-	/* Served now: others come first next time. */
-	kl_list_remove(&part->link);
-	kl_list_push(&c->parts, &part->link);
+	/* Served now: without a session others come first next time. */
+	if (part->entry == entry) {
+		kl_list_remove(&entry->link);
+		kl_list_push(&session->members, &entry->link);
+	}
 	kl_results_push(c, chunk);
 }
 
-static void on_partition(struct kl_fetch *fetch, struct kl_fetch_part *fp,
-			 struct kl_slab *slab, const struct kl_fetch_response_partition *told)
+/* Was it asked for what is wanted now? It may have been sought since, or be read from another
+ * broker. */
+static bool is_wanted(const struct kl_fetch_entry *entry)
 {
-	struct klamm_consumer *c = fetch->c;
-	struct kl_cpart *part = fp->part;
-	if (!part->assigned || c->stopping)
+	const struct kl_cpart *part = entry->part;
+	if (!part->assigned || part->state != KL_CPART_READY)
+		return false;
+	return (part->generation == entry->generation &&
+		part->fetch_offset == entry->offset) ||
+	       KL_BUG(OLD_ANSWER);
+}
+
+static void on_partition(struct kl_fetch_entry *entry, struct kl_slab *slab,
+			 const struct kl_fetch_response_partition *told)
+{
+	struct klamm_consumer *c = entry->session->c;
+	struct kl_cpart *part = entry->part;
+	if (!is_wanted(entry))
 		return;
-	if (part->generation != fp->generation && !KL_BUG(OLD_ANSWER))
-		return;
+	kl_fetcher_touch(c, part);
 	if (told->error_code != 0) {
-		on_error(c, fp, told);
+		on_error(c, entry, told);
 		return;
 	}
 	atomic_store(&part->high_watermark, told->high_watermark);
@@ -158,85 +171,134 @@ static void on_partition(struct kl_fetch *fetch, struct kl_fetch_part *fp,
 					 ? told->last_stable_offset
 					 : told->high_watermark);
 	if (told->records.len > 0)
-		on_data(fetch, fp, slab, told);
+		on_data(entry, slab, told);
 	else
 		part->failures = part->told_error = 0;
-	kl_gate_wake(c->os, &c->gate);
 }
 
-static struct kl_fetch_part *find(struct kl_fetch *fetch, size_t *at,
-			       const struct kl_fetch_response_topic *topic, int32_t index,
-			       int version)
-{
-	for (size_t n = 0; n < fetch->count; n++) {
-		size_t i = (*at + n) % fetch->count;
-		struct kl_fetch_part *fp = &fetch->parts[i];
-		if (fp->part->partition != index)
-			continue;
-		if (version >= 13 ? kl_uuid_equal(&fp->topic_id, &topic->topic_id)
-				  : kl_str_is(topic->topic, fp->part->topic->name)) {
-			*at = i + 1;
-			return fp;
-		}
-	}
-	return NULL;
-}
-
-static void on_topics(struct kl_fetch *fetch, const struct kl_response *response)
+/* What the answer says of each topic. How many partitions of the session it named; -1: one
+ * that is none of it. */
+static int64_t on_topics(struct kl_fetch_session *session, const struct kl_response *response)
 {
 	const struct kl_fetch_response *body = response->body;
-	size_t at = 0;
+	int64_t named = 0;
+	bool strange = false;
 	for (int32_t t = 0; t < body->responses_n; t++) {
 		const struct kl_fetch_response_topic *topic = &body->responses[t];
-		size_t bytes = fetch->got_bytes, records = fetch->got_records;
-		struct kl_ctopic *asked = NULL;
+		size_t bytes = session->got_bytes, records = session->got_records;
+		struct kl_ctopic *known = NULL;
 		for (int32_t i = 0; i < topic->partitions_n; i++) {
-			struct kl_fetch_part *fp = find(fetch, &at, topic,
-						     topic->partitions[i].partition_index,
-						     response->version);
-			if (fp != NULL)
-				on_partition(fetch, fp, response->slab,
-					     &topic->partitions[i]);
-			if (fp != NULL)
-				asked = fp->part->topic;
+			struct kl_fetch_entry *entry =
+				kl_fetch_find(session, topic,
+					      topic->partitions[i].partition_index,
+					      response->version);
+			strange |= entry == NULL;
+			if (entry == NULL)
+				continue;
+			known = entry->part->topic;
+			named++;
+			on_partition(entry, response->slab, &topic->partitions[i]);
 		}
-		if (asked != NULL)
-			kl_consumer_count_topic(fetch->c, asked, fetch->got_bytes - bytes,
-						fetch->got_records - records);
+		if (known != NULL)
+			kl_consumer_count_topic(session->c, known, session->got_bytes - bytes,
+						session->got_records - records);
+	}
+	return strange ? -1 : named;
+}
+
+static void on_answer(struct kl_fetch_session *session, const struct kl_response *response)
+{
+	struct klamm_consumer *c = session->c;
+	const struct kl_fetch_response *body = response->body;
+	int64_t named = on_topics(session, response);
+	session->failures = 0;
+	session->retry_at = 0;
+	kl_consumer_count_fetch(c, response->latency_us, body->throttle_time_ms,
+				session->got_bytes, session->got_records);
+	if (named != 0)
+		kl_gate_wake(c->os, &c->gate);
+	/* As Kafka's client: what a session says has to fit what was said of it. A broker that
+	 * throttles may say nothing at all (KIP-219). */
+	if (named < 0 || (session->was_full && (size_t)named != session->asked)) {
+		if (named != 0 || body->throttle_time_ms == 0)
+			kl_log(&c->log, KL_LOG_INFO, "consumer",
+			       "broker %d: its answer to Fetch does not fit the session",
+			       session->node);
+		session->id = session->was_full ? 0 : session->id;
+		kl_fetch_session_restart(session);
+		return;
+	}
+	kl_fetch_session_next(session, body->session_id);
+}
+
+/* The request failed as a whole: all of its partitions wait, and what the broker knows of them
+ * may be anything. */
+static void on_failure(struct kl_fetch_session *session, int code,
+		       const struct klamm_error *err)
+{
+	struct klamm_consumer *c = session->c;
+	kl_fetch_session_restart(session);
+	session->retry_at = c->loop->now + kl_backoff(c->os, c->settings->retry_backoff_ms,
+						      c->settings->retry_backoff_max_ms,
+						      session->failures++);
+	kl_cluster_refresh(&c->cluster, NULL);
+	if (klamm_err_retriable(code) || (err != NULL && kl_auth_is_refusal(err)))
+		return; /* on_node() tells of refusals */
+	kl_list_for(entry, &session->members, struct kl_fetch_entry, link)
+		kl_fetch_tell(c, entry->part, code,
+			      err != NULL ? err->text : klamm_err_name(code));
+}
+
+/* The broker knows another session, or none: everything is said anew, at once. */
+static bool is_about_session(struct kl_fetch_session *session, int code)
+{
+	switch (code) {
+	case KLAMM_ERR_FETCH_SESSION_ID_NOT_FOUND:
+		session->id = 0;
+		return true;
+	case KLAMM_ERR_FETCH_SESSION_TOPIC_ID_ERROR:
+		kl_cluster_refresh(&session->c->cluster, NULL);
+		return true;
+	case KLAMM_ERR_INVALID_FETCH_SESSION_EPOCH:
+		return true;
+	default:
+		return false;
 	}
 }
 
-/* The request failed as a whole: all of its partitions wait. */
-static void on_failure(struct kl_fetch *fetch, int code, const struct klamm_error *err)
+static void on_session_error(struct kl_fetch_session *session, int code)
 {
-	struct klamm_consumer *c = fetch->c;
-	if (c->stopping)
-		return;
-	for (size_t i = 0; i < fetch->count; i++) {
-		struct kl_cpart *part = fetch->parts[i].part;
-		kl_fetch_later(c, part);
-		if (part->assigned && !klamm_err_retriable(code) &&
-		    (err == NULL || !kl_auth_is_refusal(err))) /* on_node() tells those */
-			kl_fetch_tell(c, part, code,
-				      err != NULL ? err->text : klamm_err_name(code));
-	}
-	kl_cluster_refresh(&c->cluster, NULL);
+	struct klamm_consumer *c = session->c;
+	kl_log(&c->log, KL_LOG_DEBUG, "consumer", "broker %d: fetch session %d: %s",
+	       session->node, session->id, klamm_err_name(code));
+	kl_fetch_session_restart(session);
+	/* At once, but a broker that never likes it is not asked as fast as it says no. */
+	if (session->failures++ > 0)
+		session->retry_at =
+			c->loop->now + kl_backoff(c->os, c->settings->retry_backoff_ms,
+						  c->settings->retry_backoff_max_ms,
+						  session->failures);
 }
 
 void kl_fetch_done(struct kl_request *r, const struct kl_response *response)
 {
-	struct kl_fetch *fetch = kl_container(r, struct kl_fetch, request);
-	struct klamm_consumer *c = fetch->c;
+	struct kl_fetch_session *session = kl_container(r, struct kl_fetch_session, request);
+	struct klamm_consumer *c = session->c;
 	const struct kl_fetch_response *body = response->body;
 	int code = response->code != 0 ? response->code : body->error_code;
-	fetch->node->busy--;
-	if (code != 0)
-		on_failure(fetch, code, response->err);
-	else
-		on_topics(fetch, response);
-	if (code == 0)
-		kl_consumer_count_fetch(c, response->latency_us, body->throttle_time_ms,
-					fetch->got_bytes, fetch->got_records);
-	kl_fetch_put(fetch);
+	session->in_flight = false;
+	if (c->stopping)
+		return;
+	if (session->ending) {
+		session->ending = false;
+		session->id = 0;
+		kl_fetch_session_restart(session);
+	} else if (response->code == 0 && is_about_session(session, code)) {
+		on_session_error(session, code);
+	} else if (code != 0) {
+		on_failure(session, code, response->err);
+	} else {
+		on_answer(session, response);
+	}
 	kl_hook_add(c->loop, &c->round_hook);
 }

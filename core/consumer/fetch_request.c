@@ -1,164 +1,232 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A Fetch on its way out. */
-#include <stdlib.h>
-
+/* A Fetch on its way out: everything that is read from the broker, or what has changed. */
 #include "core/base/bug.h"
 #include "core/consumer/fetch.h"
 
-/* For one partition more. */
-static bool make_room(struct kl_fetch *fetch)
-{
-	if (fetch->count < fetch->cap)
-		return true;
-	size_t cap = fetch->cap ? fetch->cap * 2 : 16;
-	struct kl_fetch_part *parts = reallocarray(fetch->parts, cap, sizeof(*parts));
-	if (parts == NULL)
-		return false;
-	fetch->parts = parts;
-	fetch->cap = cap;
-	return true;
-}
+/* The first version with sessions (KIP-227), the epoch of the record before (KIP-595), and
+ * topics by their ids (KIP-516). */
+#define WITH_SESSIONS 7
+#define WITH_LAST_EPOCH 12
+#define WITH_IDS 13
 
-struct kl_fetch *kl_fetch_get(struct klamm_consumer *c)
+/* --- topics: their partitions stand together, in one entry --- */
+
+/* Gives each entry the place of its topic among those of the list; how many there are goes to
+ * *count_out, and how many partitions each has is returned. NULL: out of memory. */
+static int32_t *number_topics(struct kl_fetch_session *session, struct kl_list *list,
+			      int32_t *count_out)
 {
-	struct kl_list *link = kl_list_pop(&c->spare_requests);
-	struct kl_fetch *fetch = link != NULL ? kl_list_entry(link, struct kl_fetch, link)
-					      : calloc(1, sizeof(*fetch));
-	if (fetch == NULL)
+	struct klamm_consumer *c = session->c;
+	size_t n = 0;
+	*count_out = 0;
+	kl_list_for(entry, list, struct kl_fetch_entry, news)
+		n++;
+	int32_t *sizes = kl_arena_array(&session->arena, n, sizeof(*sizes));
+	if (sizes == NULL)
 		return NULL;
-	fetch->c = c;
-	kl_list_init(&fetch->link);
-	/* Now: one that no partition fits in would leave empty, again and again. */
-	if (make_room(fetch))
-		return fetch;
-	kl_fetch_put(fetch);
-	return NULL;
-}
-
-void kl_fetch_put(struct kl_fetch *fetch)
-{
-	for (size_t i = 0; i < fetch->count; i++) {
-		fetch->parts[i].part->in_flight = false;
-		kl_cpart_unref(fetch->parts[i].part);
+	c->fetch_serial++;
+	kl_list_for(entry, list, struct kl_fetch_entry, news) {
+		struct kl_ctopic *topic = entry->part->topic;
+		/* One that was made again has another id, and then stands there twice. */
+		if (topic->fetch_serial != c->fetch_serial ||
+		    !kl_uuid_equal(&topic->fetch_id, &entry->topic_id)) {
+			topic->fetch_serial = c->fetch_serial;
+			topic->fetch_id = entry->topic_id;
+			topic->fetch_slot = (*count_out)++;
+		}
+		entry->slot = topic->fetch_slot;
+		sizes[entry->slot]++;
 	}
-	fetch->count = fetch->got_bytes = fetch->got_records = 0;
-	kl_list_push_front(&fetch->c->spare_requests, &fetch->link);
+	return sizes;
 }
 
-bool kl_fetch_add(struct kl_fetch *fetch, struct kl_cpart *part)
+static void put_partition(const struct kl_fetch_entry *entry,
+			  struct kl_fetch_request_topic *topic, int version)
 {
-	if (!make_room(fetch))
+	const struct kl_cpart *part = entry->part;
+	struct kl_fetch_request_partition *to = &topic->partitions[topic->partitions_n++];
+	topic->topic = kl_str(part->topic->name);
+	topic->topic_id = entry->topic_id;
+	to->partition = part->partition;
+	to->current_leader_epoch = part->leader_epoch;
+	to->fetch_offset = part->fetch_offset;
+	if (version >= WITH_LAST_EPOCH)
+		to->last_fetched_epoch = part->fetch_epoch;
+	to->partition_max_bytes = entry->session->c->settings->max_partition_fetch_bytes;
+}
+
+static bool put_topics(struct kl_fetch_session *session, struct kl_fetch_request *body,
+		       int version)
+{
+	struct kl_arena *arena = &session->arena;
+	int32_t *sizes = number_topics(session, &session->changed, &body->topics_n);
+	body->topics = kl_type_new(&kl_type_fetch_request_topic, arena,
+				   (size_t)body->topics_n);
+	if (sizes == NULL || body->topics == NULL)
 		return false;
-	const struct kl_topic_info *info = part->topic->info;
-	fetch->parts[fetch->count++] = (struct kl_fetch_part){
-		.part = kl_cpart_ref(part),
-		.generation = part->generation,
-		.offset = part->fetch_offset,
-		.topic_id = info->id,
-		.leader_epoch = info->partitions[part->partition].leader_epoch,
-	};
-	part->in_flight = true;
+	for (int32_t i = 0; i < body->topics_n; i++) {
+		body->topics[i].partitions = kl_type_new(&kl_type_fetch_request_partition,
+							 arena, (size_t)sizes[i]);
+		body->topics[i].partitions_n = 0;
+		if (body->topics[i].partitions == NULL)
+			return false;
+	}
+	kl_list_for(entry, &session->changed, struct kl_fetch_entry, news)
+		put_partition(entry, &body->topics[entry->slot], version);
 	return true;
 }
 
-static void put_part(struct klamm_consumer *c, const struct kl_fetch_part *fp,
-		     struct kl_fetch_request_partition *to)
+static bool put_forgotten(struct kl_fetch_session *session, struct kl_fetch_request *body)
 {
-	to->partition = fp->part->partition;
-	to->current_leader_epoch = fp->leader_epoch;
-	to->fetch_offset = fp->offset;
-	to->partition_max_bytes = c->settings->max_partition_fetch_bytes;
+	struct kl_arena *arena = &session->arena;
+	int32_t *sizes = number_topics(session, &session->leaving,
+				       &body->forgotten_topics_data_n);
+	struct kl_fetch_request_forgotten_topic *topics =
+		kl_type_new(&kl_type_fetch_request_forgotten_topic, arena,
+			    (size_t)body->forgotten_topics_data_n);
+	if (sizes == NULL || topics == NULL)
+		return false;
+	body->forgotten_topics_data = topics;
+	for (int32_t i = 0; i < body->forgotten_topics_data_n; i++) {
+		topics[i].partitions = kl_arena_array(arena, (size_t)sizes[i],
+						      sizeof(*topics[i].partitions));
+		topics[i].partitions_n = 0;
+		if (topics[i].partitions == NULL)
+			return false;
+	}
+	kl_list_for(entry, &session->leaving, struct kl_fetch_entry, news) {
+		struct kl_fetch_request_forgotten_topic *topic = &topics[entry->slot];
+		topic->topic = kl_str(entry->part->topic->name);
+		topic->topic_id = entry->topic_id;
+		topic->partitions[topic->partitions_n++] = entry->part->partition;
+	}
+	return true;
+}
+
+/* --- the session, once all that is said of it is in the request --- */
+
+static bool remember(struct kl_fetch_session *session, struct kl_fetch_entry *entry)
+{
+	const struct kl_cpart *part = entry->part;
+	entry->generation = part->generation;
+	entry->offset = part->fetch_offset;
+	entry->leader_epoch = part->leader_epoch;
+	entry->last_epoch = part->fetch_epoch;
+	kl_list_remove(&entry->news);
+	if (entry->known)
+		return true;
+	entry->name = (struct kl_fetch_name){.topic = entry->topic_id,
+					     .partition = part->partition};
+	if (!session->by_id) {
+		entry->name.topic = (struct klamm_uuid){{0}};
+		memcpy(&entry->name.topic, &part->topic, sizeof(part->topic));
+	}
+	bool added = true;
+#undef uthash_nonfatal_oom
+#define uthash_nonfatal_oom(elt) added = false
+	HASH_ADD(hh, session->known, name, sizeof(entry->name), entry);
+	entry->known = added;
+	return added;
+}
+
+static bool remember_all(struct kl_fetch_session *session)
+{
+	struct kl_fetch_entry *entry;
+	while ((entry = kl_list_first(&session->leaving, struct kl_fetch_entry, news)) != NULL)
+		kl_fetch_entry_free(entry);
+	session->asked = 0;
+	while ((entry = kl_list_first(&session->changed, struct kl_fetch_entry, news)) !=
+	       NULL) {
+		if (!remember(session, entry))
+			return false;
+		session->asked++;
+	}
+	return true;
+}
+
+/* --- the request --- */
+
+/* A partition that was sought between the decision and now is decided on once more. */
+static void drop_unfit(struct kl_fetch_session *session)
+{
+	kl_list_for_safe(entry, &session->changed, struct kl_fetch_entry, news)
+		if (entry->part->state != KL_CPART_READY)
+			kl_fetch_leave(entry->part);
 }
 
 static const void *make_body(struct kl_request *r, int version)
 {
-	struct kl_fetch *fetch = kl_container(r, struct kl_fetch, request);
-	const struct kl_settings *s = fetch->c->settings;
-	struct kl_arena *arena = &fetch->arena;
-	kl_arena_reset(arena);
-	struct kl_fetch_request *body = kl_arena_alloc(arena, sizeof(*body));
-	struct kl_fetch_request_topic *topics =
-		kl_type_new(&kl_type_fetch_request_topic, arena, fetch->count);
-	struct kl_fetch_request_partition *parts =
-		kl_type_new(&kl_type_fetch_request_partition, arena, fetch->count);
-	if (body == NULL || topics == NULL || parts == NULL)
+	struct kl_fetch_session *session = kl_container(r, struct kl_fetch_session, request);
+	const struct kl_settings *s = session->c->settings;
+	bool by_id = version >= WITH_IDS;
+	kl_arena_reset(&session->arena);
+	struct kl_fetch_request *body = kl_arena_alloc(&session->arena, sizeof(*body));
+	if (body == NULL)
 		return NULL;
 	kl_msg_init(&kl_msg_fetch_request, body);
-	body->replica_id = -1;
-	body->max_wait_ms = (int32_t)(fetch->max_wait / KL_MS);
-	body->min_bytes = s->fetch_min_bytes;
-	body->max_bytes = fetch->max_bytes;
-	body->isolation_level = KL_BUG(LSO_IGNORED) ? 0 : (int8_t)s->isolation_level;
-	body->session_id = 0; /* KIP-227: no session */
-	body->session_epoch = -1;
-	body->rack_id = kl_str(s->client_rack);
-	body->topics = topics;
-	body->topics_n = 0;
-	struct kl_fetch_request_topic *topic = NULL;
-	const struct kl_ctopic *last = NULL;
-	for (size_t i = 0; i < fetch->count; i++) {
-		const struct kl_ctopic *own = fetch->parts[i].part->topic;
-		if (own != last) {
-			topic = &topics[body->topics_n++];
-			topic->topic = kl_str(own->name);
-			topic->topic_id = fetch->parts[i].topic_id;
-			topic->partitions = &parts[i];
-			topic->partitions_n = 0;
-			last = own;
-		}
-		put_part(fetch->c, &fetch->parts[i],
-			 &topic->partitions[topic->partitions_n++]);
+	/* A session begins anew when it has to name topics in the other way. */
+	if (version < WITH_SESSIONS || session->epoch == 0 || by_id != session->by_id) {
+		kl_fetch_session_restart(session);
+		session->by_id = by_id;
 	}
+	drop_unfit(session);
+	session->was_full = session->epoch == 0;
+	body->replica_id = -1;
+	body->max_wait_ms = (int32_t)(session->max_wait / KL_MS);
+	body->min_bytes = s->fetch_min_bytes;
+	body->max_bytes = session->max_bytes;
+	body->isolation_level = KL_BUG(LSO_IGNORED) ? 0 : (int8_t)s->isolation_level;
+	body->session_id = session->id;
+	body->session_epoch = session->epoch;
+	body->rack_id = kl_str(s->client_rack);
+	if (!put_topics(session, body, version) || !put_forgotten(session, body) ||
+	    !remember_all(session))
+		return NULL;
 	return body;
 }
 
-/* Partitions of one topic stand together; within that, the order of service is kept. */
-static void sort_by_topic(struct kl_fetch *fetch)
+void kl_fetch_send(struct kl_fetch_session *session, struct kl_node *node, int32_t max_bytes,
+		   int64_t max_wait)
 {
-	for (size_t i = 1; i < fetch->count; i++) {
-		if (fetch->parts[i].part->topic == fetch->parts[i - 1].part->topic)
-			continue;
-		for (size_t j = i + 1; j < fetch->count; j++) {
-			if (fetch->parts[j].part->topic != fetch->parts[i - 1].part->topic)
-				continue;
-			struct kl_fetch_part moved = fetch->parts[j];
-			memmove(&fetch->parts[i + 1], &fetch->parts[i],
-				(j - i) * sizeof(moved));
-			fetch->parts[i] = moved;
-			break;
-		}
-	}
-}
-
-/* Version 13 names topics by id (KIP-516), which old brokers do not tell. */
-static int version_limit(const struct kl_fetch *fetch)
-{
-	for (size_t i = 0; i < fetch->count; i++)
-		if (kl_uuid_is_zero(&fetch->parts[i].topic_id))
-			return 12;
-	return -1;
-}
-
-void kl_fetch_send(struct kl_fetch *fetch)
-{
-	struct klamm_consumer *c = fetch->c;
-	sort_by_topic(fetch);
-	struct kl_request *r = &fetch->request;
+	const struct kl_settings *s = session->c->settings;
+	struct kl_request *r = &session->request;
+	session->max_bytes = max_bytes;
+	session->max_wait = max_wait;
+	session->in_flight = true;
+	session->got_bytes = session->got_records = 0;
 	r->api = KL_API_FETCH;
-	r->max_version = version_limit(fetch);
+	r->max_version = session->nameless > 0 ? WITH_IDS - 1 : -1;
 	r->prepare = make_body;
 	r->deadline = KL_NEVER;
-	r->timeout_us = ((int64_t)c->settings->request_timeout_ms +
-			 c->settings->fetch_max_wait_ms) * KL_MS;
+	r->timeout_us = ((int64_t)s->request_timeout_ms + s->fetch_max_wait_ms) * KL_MS;
 	r->done = kl_fetch_done;
-	fetch->node->busy++;
-	kl_node_request(fetch->node, r);
+	kl_node_request(node, r);
 }
 
-void kl_fetch_free(struct kl_fetch *fetch)
+static const void *make_end(struct kl_request *r, int version)
 {
-	kl_request_free(&fetch->request);
-	kl_arena_free(&fetch->arena);
-	free(fetch->parts);
-	free(fetch);
+	struct kl_fetch_session *session = kl_container(r, struct kl_fetch_session, request);
+	(void)version;
+	kl_arena_reset(&session->arena);
+	struct kl_fetch_request *body = kl_arena_alloc(&session->arena, sizeof(*body));
+	if (body == NULL)
+		return NULL;
+	kl_msg_init(&kl_msg_fetch_request, body);
+	body->replica_id = -1;
+	body->session_id = session->id;
+	body->session_epoch = -1;
+	return body;
+}
+
+void kl_fetch_send_end(struct kl_fetch_session *session, struct kl_node *node)
+{
+	struct kl_request *r = &session->request;
+	session->in_flight = session->ending = true;
+	r->api = KL_API_FETCH;
+	r->max_version = session->by_id ? -1 : WITH_IDS - 1;
+	r->prepare = make_end;
+	r->deadline = KL_NEVER;
+	r->timeout_us = 0;
+	r->done = kl_fetch_done;
+	kl_node_request(node, r);
 }

@@ -7,6 +7,8 @@
 
 /* Nothing will tell when there is memory again. */
 #define LOOK_AGAIN (100 * KL_MS)
+/* How long a broker may take for the end of a session. */
+#define END_PATIENCE_MS 500
 
 /* --- where to begin --- */
 
@@ -25,6 +27,7 @@ void kl_fetch_tell(struct klamm_consumer *c, struct kl_cpart *part, int code,
 void kl_fetcher_reset(struct klamm_consumer *c, struct kl_cpart *part)
 {
 	const struct kl_settings *s = c->settings;
+	kl_fetcher_touch(c, part);
 	part->state = KL_CPART_LOOK_UP;
 	switch (s->auto_offset_reset) {
 	case KL_RESET_EARLIEST:
@@ -62,42 +65,44 @@ void kl_fetch_later(struct klamm_consumer *c, struct kl_cpart *part)
 					     part->failures++);
 }
 
-/* --- a round --- */
+/* --- partitions --- */
 
-/* Of a Fetch that leaves out a partition whose queue has just become full. */
-#define SHORT_WAIT (10 * KL_MS)
-/* Below this an answer is not worth asking for. */
-#define ANSWER_MIN (64 * 1024)
-
-/* Memory that an answer may take now; 0 = wait until the application lets go of some. A large
- * frame is copied once while it grows, so a part of the budget has to serve; and every broker
- * may answer at the same time. */
-static int32_t answer_budget(struct klamm_consumer *c)
+void kl_fetcher_touch(struct klamm_consumer *c, struct kl_cpart *part)
 {
-	size_t budget = (size_t)c->settings->klamm_memory_max;
-	size_t used = kl_slab_pool_used(c->slabs);
-	size_t left = used < budget ? (budget - used) / 3 : 0;
-	if (left < ANSWER_MIN)
-		return 0;
-	size_t brokers = kl_max(HASH_COUNT(c->cluster.brokers), 1u);
-	left = kl_max(left / brokers, (size_t)ANSWER_MIN);
-	return (int32_t)kl_min(left, (size_t)c->settings->fetch_max_bytes);
+	if (kl_list_empty(&part->dirty))
+		kl_list_push(&c->dirty, &part->dirty);
+	kl_hook_add(c->loop, &c->round_hook);
+}
+
+void kl_fetcher_take(struct klamm_consumer *c, struct kl_cpart *part)
+{
+	kl_list_push(&part->topic->parts, &part->of_topic);
+	kl_fetcher_touch(c, part);
+}
+
+static void leave_home(struct kl_cpart *part)
+{
+	kl_fetch_leave(part);
+	kl_list_remove(&part->full);
+	if (part->home != NULL)
+		part->home->homes--;
+	part->home = NULL;
+}
+
+void kl_fetcher_drop(struct klamm_consumer *c, struct kl_cpart *part)
+{
+	leave_home(part);
+	kl_list_remove(&part->of_topic);
+	kl_list_remove(&part->dirty);
+	kl_heap_remove(&c->due, &part->due);
 }
 
 static bool may_fetch(const struct kl_cpart *part)
 {
-	return part->state == KL_CPART_READY && !part->in_flight &&
-	       !atomic_load(&part->muted);
+	return part->state == KL_CPART_READY && !atomic_load(&part->muted);
 }
 
-/* A partition is fetched ahead by what one answer brings for it. */
-static bool is_full(const struct klamm_consumer *c, const struct kl_cpart *part)
-{
-	return atomic_load(&part->queued_bytes) >=
-	       (uint64_t)c->settings->max_partition_fetch_bytes;
-}
-
-static struct kl_node *leader_of(struct klamm_consumer *c, const struct kl_cpart *part)
+static struct kl_node *leader_of(struct klamm_consumer *c, struct kl_cpart *part)
 {
 	struct kl_topic_info *info = part->topic->info;
 	if (info == NULL || !info->answered)
@@ -107,68 +112,12 @@ static struct kl_node *leader_of(struct klamm_consumer *c, const struct kl_cpart
 		kl_cluster_refresh(&c->cluster, info);
 		return NULL;
 	}
-	struct kl_node *node =
-		kl_cluster_node(&c->cluster, info->partitions[part->partition].leader);
+	const struct kl_partition_info *at = &info->partitions[part->partition];
+	part->leader_epoch = at->leader_epoch;
+	struct kl_node *node = kl_cluster_node(&c->cluster, at->leader);
 	if (node == NULL)
 		kl_cluster_refresh(&c->cluster, info);
 	return node;
-}
-
-/* Adds the partition to its broker's next Fetch. */
-static void plan(struct klamm_consumer *c, struct kl_cpart *part, struct kl_list *building,
-		 int32_t budget, int64_t *when)
-{
-	if (part->retry_at > c->loop->now) {
-		*when = kl_min(*when, part->retry_at);
-		return;
-	}
-	struct kl_node *node = leader_of(c, part);
-	if (node == NULL)
-		return;
-	if (!kl_node_connect(node)) {
-		*when = kl_min(*when, kl_node_next_time(node));
-		return;
-	}
-	struct kl_fetch *fetch = node->user;
-	if (fetch == NULL) {
-		if (node->busy > 0)
-			return; /* one at a time: its answer is the next event */
-		fetch = kl_fetch_get(c);
-		if (fetch == NULL) {
-			*when = kl_min(*when, c->loop->now + LOOK_AGAIN);
-			return;
-		}
-		fetch->node = node;
-		fetch->max_bytes = budget;
-		fetch->max_wait = c->settings->fetch_max_wait_ms * KL_MS;
-		node->user = fetch;
-		kl_list_push(building, &fetch->link);
-	}
-	if (!kl_fetch_add(fetch, part))
-		*when = kl_min(*when, c->loop->now + LOOK_AGAIN);
-}
-
-/* A full partition is not in its broker's Fetch, and has to wait for the answer of that when
- * the application has taken its records. So an answer that waits for others' records may take
- * as long as the queue has been full by now: a slow application costs few requests, a quick
- * one waits no longer than it worked. */
-static void cut_wait(struct klamm_consumer *c, const struct kl_cpart *part)
-{
-	const struct kl_node *node = leader_of(c, part);
-	struct kl_fetch *fetch = node != NULL ? node->user : NULL;
-	if (fetch == NULL)
-		return;
-	int64_t wait = kl_max(c->loop->now - part->full_since, (int64_t)SHORT_WAIT);
-	fetch->max_wait = kl_min(fetch->max_wait, wait);
-}
-
-static void look_up(struct klamm_consumer *c, struct kl_cpart *part, int64_t *when)
-{
-	if (part->retry_at > c->loop->now)
-		*when = kl_min(*when, part->retry_at);
-	else if (!(part->state == KL_CPART_COMMITTED ? kl_committed_part_start
-						     : kl_lookup_part)(c, part))
-		*when = kl_min(*when, c->loop->now + LOOK_AGAIN);
 }
 
 /* Is it to be found out where the partition stands? */
@@ -178,40 +127,202 @@ static bool is_lost(const struct kl_cpart *part)
 	       (part->state == KL_CPART_LOOK_UP && part->lookup == NULL);
 }
 
-static void cut_waits(struct klamm_consumer *c)
+/* false: out of memory. */
+static bool look_up(struct klamm_consumer *c, struct kl_cpart *part)
 {
-	kl_list_for(part, &c->parts, struct kl_cpart, link)
-		if (may_fetch(part) && is_full(c, part))
-			cut_wait(c, part);
+	return part->state == KL_CPART_COMMITTED ? kl_committed_part_start(c, part)
+						 : kl_lookup_part(c, part);
+}
+
+/* Into the session of the broker that it is read from, or out of one. false: out of memory. */
+static bool place(struct klamm_consumer *c, struct kl_cpart *part, const struct kl_node *node)
+{
+	struct kl_fetch_session *home = NULL;
+	if (node != NULL && !c->winding_up)
+		home = kl_fetch_session_of(c, node->id);
+	if (home != part->home) {
+		leave_home(part);
+		part->home = home;
+		if (home != NULL)
+			home->homes++;
+	}
+	bool wanted = home != NULL && may_fetch(part) && part->retry_at <= c->loop->now;
+	bool is_full = wanted && kl_cpart_is_full(c, part);
+	kl_list_remove(&part->full);
+	if (is_full)
+		kl_list_push(&home->full, &part->full);
+	if (wanted && !is_full)
+		return kl_fetch_enter(home, part);
+	kl_fetch_leave(part);
+	return node == NULL || home != NULL || c->winding_up;
+}
+
+/* It is looked at again then. */
+static bool set_due(struct klamm_consumer *c, struct kl_cpart *part, int64_t when)
+{
+	if (!kl_heap_reserve(&c->due, c->due.count + 1))
+		return false;
+	kl_heap_set(&c->due, &part->due, when);
+	return true;
+}
+
+/* Something has happened to the partition: what does it need now? */
+static void settle(struct klamm_consumer *c, struct kl_cpart *part, int64_t *when)
+{
+	bool ok = true, waits = part->retry_at > c->loop->now;
+	kl_heap_remove(&c->due, &part->due);
+	tell_no_offset(c, part);
+	if (waits)
+		ok = set_due(c, part, part->retry_at);
+	else if (is_lost(part))
+		ok = look_up(c, part);
+	if (place(c, part, leader_of(c, part)) && ok)
+		return;
+	kl_list_push(&c->dirty, &part->dirty);
+	*when = kl_min(*when, c->loop->now + LOOK_AGAIN);
+}
+
+/* --- brokers --- */
+
+/* Of a Fetch that leaves out a partition whose queue has just become full. */
+#define SHORT_WAIT (10 * KL_MS)
+/* Below this an answer is not worth asking for. */
+#define ANSWER_MIN (64 * 1024)
+/* A frame is copied while it grows, and slabs are powers of two. */
+#define FRAME_COST 3
+
+/* Memory that an answer may take now; 0 = wait until the application lets go of some. What is
+ * asked for already is spoken for, and every broker may answer at the same time. */
+static int32_t answer_budget(struct klamm_consumer *c)
+{
+	size_t budget = (size_t)c->settings->klamm_memory_max;
+	size_t used = kl_slab_pool_used(c->slabs), askers = 0;
+	for (struct kl_fetch_session *s = c->sessions; s != NULL; s = s->hh.next) {
+		used += s->in_flight ? FRAME_COST * (size_t)s->max_bytes : 0;
+		askers += !s->in_flight && s->member_count > 0;
+	}
+	size_t left = used < budget ? (budget - used) / FRAME_COST : 0;
+	if (left < ANSWER_MIN)
+		return 0;
+	left = kl_max(left / kl_max(askers, (size_t)1), (size_t)ANSWER_MIN);
+	return (int32_t)kl_min(left, (size_t)c->settings->fetch_max_bytes);
+}
+
+/* A full partition is not in its broker's Fetch, and has to wait for the answer of that when
+ * the application has taken its records. So an answer that waits for others' records may take
+ * as long as the queue has been full by now: a slow application costs few requests, a quick
+ * one waits no longer than it worked. */
+static int64_t wait_of(const struct kl_fetch_session *session)
+{
+	const struct klamm_consumer *c = session->c;
+	int64_t wait = c->settings->fetch_max_wait_ms * KL_MS;
+	if (kl_list_empty(&session->full))
+		return wait;
+	const struct kl_cpart *last = kl_list_entry(session->full.prev, struct kl_cpart, full);
+	int64_t full = kl_max(c->loop->now - last->full_since, (int64_t)SHORT_WAIT);
+	return kl_min(wait, full);
+}
+
+/* Nothing is read from the broker any more. */
+static void end(struct kl_fetch_session *session)
+{
+	struct kl_node *node = kl_cluster_node(&session->c->cluster, session->node);
+	if (session->id != 0 && node != NULL && kl_node_is_ready(node))
+		kl_fetch_send_end(session, node);
+	else
+		kl_fetch_session_free(session);
+}
+
+static void serve(struct kl_fetch_session *session, int64_t *when, bool *starved)
+{
+	struct klamm_consumer *c = session->c;
+	if (session->in_flight)
+		return; /* one at a time: its answer is the next event */
+	if (session->homes == 0) {
+		end(session);
+		return;
+	}
+	if (kl_list_empty(&session->members))
+		return;
+	if (session->retry_at > c->loop->now) {
+		*when = kl_min(*when, session->retry_at);
+		return;
+	}
+	struct kl_node *node = kl_cluster_node(&c->cluster, session->node);
+	if (node == NULL)
+		return; /* metadata name another leader, sooner or later */
+	if (!kl_node_connect(node)) {
+		*when = kl_min(*when, kl_node_next_time(node));
+		return;
+	}
+	int32_t budget = answer_budget(c);
+	*starved |= budget == 0;
+	if (budget > 0)
+		kl_fetch_send(session, node, budget, wait_of(session));
+}
+
+/* --- a round --- */
+
+/* What other threads have touched. */
+static struct kl_cpart *next_touched(struct klamm_consumer *c)
+{
+	kl_mutex_lock(&c->mutex);
+	struct kl_list *link = kl_list_pop(&c->touched);
+	kl_mutex_unlock(&c->mutex);
+	return link != NULL ? kl_list_entry(link, struct kl_cpart, touched) : NULL;
+}
+
+/* The partitions that something has happened to, or that have waited long enough. */
+static void gather(struct klamm_consumer *c, struct kl_list *dirty)
+{
+	struct kl_cpart *touched;
+	while ((touched = next_touched(c)) != NULL) {
+		if (touched->assigned)
+			kl_fetcher_touch(c, touched);
+		kl_cpart_unref(touched);
+	}
+	struct kl_heap_node *due;
+	while ((due = kl_heap_first(&c->due)) != NULL && due->key <= c->loop->now) {
+		kl_heap_remove(&c->due, due);
+		kl_fetcher_touch(c, kl_container(due, struct kl_cpart, due));
+	}
+	/* Those that have no position are told of when the application polls. */
+	if (c->polled && !c->polled_known)
+		kl_list_for(part, &c->parts, struct kl_cpart, link)
+			kl_fetcher_touch(c, part);
+	c->polled_known = c->polled;
+	kl_list_splice(dirty, &c->dirty);
+}
+
+static void settle_all(struct klamm_consumer *c, int64_t *when)
+{
+	struct kl_list dirty = KL_LIST_INIT(dirty), *link;
+	gather(c, &dirty);
+	while ((link = kl_list_pop(&dirty)) != NULL)
+		settle(c, kl_list_entry(link, struct kl_cpart, dirty), when);
+	if (kl_heap_first(&c->due) != NULL)
+		*when = kl_min(*when, kl_heap_first(&c->due)->key);
+}
+
+static bool serve_all(struct klamm_consumer *c, int64_t *when)
+{
+	bool starved = false;
+	struct kl_fetch_session *session, *tmp;
+	HASH_ITER(hh, c->sessions, session, tmp)
+		serve(session, when, &starved);
+	if (c->winding_up && c->sessions == NULL && !atomic_exchange(&c->wound_up, true))
+		kl_gate_wake(c->os, &c->gate);
+	return starved;
 }
 
 void kl_fetcher_round(struct kl_task *task)
 {
 	struct klamm_consumer *c = kl_container(task, struct klamm_consumer, task);
-	struct kl_list building = KL_LIST_INIT(building);
 	int64_t when = KL_NEVER;
-	int32_t budget = answer_budget(c);
-	bool starved = false;
 	if (c->stopping)
 		return;
-	kl_list_for_safe(part, &c->parts, struct kl_cpart, link) {
-		tell_no_offset(c, part);
-		if (is_lost(part))
-			look_up(c, part, &when);
-		if (!may_fetch(part) || is_full(c, part))
-			continue;
-		starved |= budget == 0;
-		if (budget > 0)
-			plan(c, part, &building, budget, &when);
-	}
-	if (!kl_list_empty(&building))
-		cut_waits(c);
-	struct kl_list *link;
-	while ((link = kl_list_pop(&building)) != NULL) {
-		struct kl_fetch *fetch = kl_list_entry(link, struct kl_fetch, link);
-		fetch->node->user = NULL;
-		kl_fetch_send(fetch);
-	}
+	settle_all(c, &when);
+	bool starved = serve_all(c, &when);
 	kl_lookups_round(c, &when);
 	kl_group_round(c, &when);
 	if (atomic_exchange(&c->starved, starved) != starved)
@@ -221,6 +332,7 @@ void kl_fetcher_round(struct kl_task *task)
 		kl_loop_post(c->loop, &c->task);
 	kl_timer_set(c->loop, &c->timer, when);
 }
+
 /* --- what the cluster tells --- */
 
 static void on_topic(struct kl_cluster *cluster, struct kl_topic_info *info)
@@ -242,6 +354,8 @@ static void on_topic(struct kl_cluster *cluster, struct kl_topic_info *info)
 		topic->told_error = info->error;
 		kl_results_error(c, NULL, &err);
 	}
+	kl_list_for(part, &topic->parts, struct kl_cpart, of_topic)
+		kl_fetcher_touch(c, part);
 	kl_gate_wake(c->os, &c->gate);
 	kl_hook_add(c->loop, &c->round_hook);
 }
@@ -266,9 +380,40 @@ static void on_node(struct kl_cluster *cluster, struct kl_node *node,
 
 const struct kl_cluster_ops kl_fetcher_ops = {.topic = on_topic, .node = on_node};
 
+/* --- the end --- */
+
+/* Nothing is read any more: brokers are told, as far as they listen. */
+static void wind_up(void *arg)
+{
+	struct klamm_consumer *c = arg;
+	c->winding_up = true;
+	kl_list_for(part, &c->parts, struct kl_cpart, link)
+		leave_home(part);
+	kl_hook_add(c->loop, &c->round_hook);
+}
+
+static bool is_wound_up(void *arg)
+{
+	struct klamm_consumer *c = arg;
+	return atomic_load(&c->wound_up);
+}
+
+void kl_fetcher_wind_up(struct klamm_consumer *c, int64_t deadline)
+{
+	/* A broker that waits for records hears of it when it is done with that. */
+	int64_t most = c->os->now(c->os) +
+		       ((int64_t)c->settings->fetch_max_wait_ms + END_PATIENCE_MS) * KL_MS;
+	kl_loop_call(c->loop, wind_up, c);
+	kl_loop_wait(c->loop, &c->gate, is_wound_up, c, kl_min(deadline, most));
+}
+
 void kl_fetcher_free(struct klamm_consumer *c)
 {
-	struct kl_list *link;
-	while ((link = kl_list_pop(&c->spare_requests)) != NULL)
-		kl_fetch_free(kl_list_entry(link, struct kl_fetch, link));
+	struct kl_fetch_session *session, *tmp;
+	HASH_ITER(hh, c->sessions, session, tmp)
+		kl_fetch_session_free(session);
+	struct kl_cpart *touched;
+	while ((touched = next_touched(c)) != NULL)
+		kl_cpart_unref(touched);
+	kl_heap_free(&c->due);
 }

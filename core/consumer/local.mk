@@ -10,6 +10,7 @@ libklamm_la_SOURCES += \
 	%D%/consumer.c %D%/consumer.h \
 	%D%/decode.c \
 	%D%/fetch.h %D%/fetch_answer.c %D%/fetch_request.c \
+	%D%/fetch_session.c \
 	%D%/fetcher.c \
 	%D%/figures.c %D%/figures.h \
 	%D%/group.c %D%/group.h \

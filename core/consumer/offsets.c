@@ -297,7 +297,7 @@ static void part_done(struct klamm_consumer *c, struct kl_lookup *lookup, int co
 	} else { /* no record that late: the end, as the header says of seek_time() */
 		part->reset_to = KLAMM_OFFSET_END;
 	}
-	kl_hook_add(c->loop, &c->round_hook);
+	kl_fetcher_touch(c, part);
 	kl_cpart_unref(part);
 	free(own);
 }

@@ -19,20 +19,40 @@ struct kl_chunk *kl_chunk_get(struct klamm_consumer *c)
 	return chunk;
 }
 
+void kl_results_touch(struct klamm_consumer *c, struct kl_cpart *part)
+{
+	kl_mutex_lock(&c->mutex);
+	if (kl_list_empty(&part->touched))
+		kl_list_push(&c->touched, &kl_cpart_ref(part)->touched);
+	kl_mutex_unlock(&c->mutex);
+	kl_loop_post(c->loop, &c->task);
+}
+
+/* So many bytes of the partition are not queued any more: it may be fetched again. */
+static void unqueue(struct klamm_consumer *c, struct kl_cpart *part, size_t bytes)
+{
+	uint64_t limit = (uint64_t)c->settings->max_partition_fetch_bytes;
+	uint64_t before = atomic_fetch_sub(&part->queued_bytes, bytes);
+	if (bytes > 0 && before >= limit && before - bytes < limit)
+		kl_results_touch(c, part);
+	kl_cpart_unref(part);
+}
+
 void kl_chunk_put(struct klamm_consumer *c, struct kl_chunk *chunk)
 {
 	kl_slab_unref(chunk->slab);
 	free(chunk->aborted);
-	if (chunk->part != NULL) {
-		atomic_fetch_sub(&chunk->part->queued_bytes, chunk->bytes);
-		kl_cpart_unref(chunk->part);
-	}
+	if (chunk->part != NULL)
+		unqueue(c, chunk->part, chunk->bytes);
 	kl_list_remove(&chunk->link);
 	*chunk = (struct kl_chunk){0};
 	kl_mutex_lock(&c->mutex);
 	kl_list_init(&chunk->link);
 	kl_list_push_front(&c->spare_chunks, &chunk->link);
 	kl_mutex_unlock(&c->mutex);
+	/* Fetching may have waited for its memory. */
+	if (atomic_load(&c->starved) && atomic_exchange(&c->starved, false))
+		kl_loop_post(c->loop, &c->task);
 }
 
 void kl_results_push(struct klamm_consumer *c, struct kl_chunk *chunk)
@@ -114,7 +134,6 @@ void kl_results_done(struct klamm_consumer *c, struct kl_chunk *chunk)
 	kl_list_remove(&chunk->link);
 	kl_mutex_unlock(&c->mutex);
 	kl_chunk_put(c, chunk);
-	kl_loop_post(c->loop, &c->task); /* its partition may be fetched again */
 }
 
 void kl_results_behind(struct klamm_consumer *c, struct kl_chunk *broken)

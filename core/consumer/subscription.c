@@ -17,6 +17,7 @@ struct kl_ctopic *kl_ctopic_get(struct klamm_consumer *c, const char *name)
 	if (topic == NULL)
 		return NULL;
 	memcpy(topic->name, name, len + 1);
+	kl_list_init(&topic->parts);
 	bool added = true;
 #undef uthash_nonfatal_oom
 #define uthash_nonfatal_oom(elt) added = false
@@ -98,9 +99,12 @@ static struct kl_cpart *part_new(struct kl_ctopic *topic, int32_t partition)
 	atomic_init(&part->start, -1);
 	part->position = -1;
 	part->epoch = -1;
-	part->fetch_offset = -1;
+	part->fetch_offset = part->fetch_epoch = part->leader_epoch = -1;
 	part->reset_to = KLAMM_OFFSET_RESET;
-	kl_list_init(&part->link);
+	struct kl_list *const lists[] = {&part->link,  &part->touched, &part->of_topic,
+					 &part->dirty, &part->full,    &part->entries};
+	for (size_t i = 0; i < kl_countof(lists); i++)
+		kl_list_init(lists[i]);
 	return part;
 }
 
@@ -123,6 +127,7 @@ static void drop_part(struct klamm_consumer *c, struct kl_cpart *part)
 	part->assigned = false;
 	part->generation++;
 	kl_list_remove(&part->link);
+	kl_fetcher_drop(c, part);
 	kl_lookup_part_cancel(c, part);
 	kl_committed_part_cancel(part);
 	kl_results_drop(c, part);
@@ -139,6 +144,7 @@ static void take_part(struct klamm_consumer *c, struct kl_cpart *part)
 		part->state = KL_CPART_COMMITTED;
 	else
 		kl_fetcher_reset(c, part);
+	kl_fetcher_take(c, part);
 }
 
 /* The old table's partitions that are in the new one stand there as the same objects. */
@@ -246,6 +252,7 @@ static void seek_in_loop(void *arg)
 	atomic_store(&part->stopped, false);
 	if (seek->to >= 0 && !seek->is_time) {
 		part->position = part->fetch_offset = seek->to;
+		part->fetch_epoch = -1;
 		part->state = KL_CPART_READY;
 	} else {
 		part->position = part->fetch_offset = -1;
@@ -254,7 +261,7 @@ static void seek_in_loop(void *arg)
 		if (part->reset_to == KLAMM_OFFSET_RESET)
 			kl_fetcher_reset(seek->c, part);
 	}
-	kl_hook_add(seek->c->loop, &seek->c->round_hook);
+	kl_fetcher_touch(seek->c, part);
 }
 
 static int seek(struct klamm_consumer *c, const char *topic, int32_t partition, int64_t to,
@@ -302,7 +309,7 @@ int klamm_consumer_pause(struct klamm_consumer *c, const char *topic, int32_t pa
 	if (rc == 0) {
 		part->paused = paused;
 		atomic_store(&part->muted, paused);
-		kl_loop_post(c->loop, &c->task);
+		kl_results_touch(c, part);
 	}
 	return rc;
 }
@@ -361,6 +368,7 @@ void kl_subscription_stop(struct klamm_consumer *c)
 		HASH_DEL(c->assigned, part);
 		part->assigned = false;
 		kl_list_remove(&part->link);
+		kl_fetcher_drop(c, part);
 		kl_cpart_unref(part);
 	}
 }

@@ -47,8 +47,10 @@ int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 /* Stop fetching, give back what is left, free the consumer whatever happens (but in a forked
  * child: FORKED, and inside a callback: WOULD_BLOCK). With enable.auto.commit and a group.id
  * it commits the positions first; an error says that this failed. Commits under way are
- * waited for, and their functions called, up to timeout_ms. Batches that the application
- * still holds stay valid, but their keys and values are not decoded any more. */
+ * waited for, and their functions called, up to timeout_ms; so are brokers that keep a fetch
+ * session (KIP-227), for fetch.max.wait.ms and a little at most: 0 tells only those that
+ * listen now. Batches that the application still holds stay valid, but their keys and values
+ * are not decoded any more. */
 int klamm_consumer_close(struct klamm_consumer *consumer, int64_t timeout_ms,
 			 struct klamm_error *err);
 

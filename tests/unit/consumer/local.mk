@@ -6,10 +6,12 @@ TESTS += %D%/test_consumer
 %C%_test_consumer_SOURCES = \
 	tests/client/script.c tests/client/script.h \
 	tests/client/world.c tests/client/world.h \
+	%D%/keeper.c %D%/keeper.h \
 	%D%/test_assign.c \
 	%D%/test_commit.c \
 	%D%/test_committed.c \
 	%D%/test_fetch.c \
 	%D%/test_modern.c \
 	%D%/test_poll.c \
-	%D%/test_seek.c
+	%D%/test_seek.c \
+	%D%/test_sessions.c
