@@ -92,7 +92,6 @@ struct kl_cpart {
 	struct kl_fetch_session *home; /* of the broker that it is read from, or NULL */
 	struct kl_list full;           /* home->full */
 	struct kl_fetch_entry *entry;  /* in home, if it is fetched now */
-	struct kl_list entries; /* that, and those that brokers have to be told to forget */
 	enum kl_cpart_state state;
 	int64_t fetch_offset;
 	int32_t fetch_epoch;  /* of the record before fetch_offset, -1 = not known */

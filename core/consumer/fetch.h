@@ -24,7 +24,6 @@ struct kl_fetch_entry {
 	struct kl_fetch_name name;
 	struct kl_list link; /* session->members */
 	struct kl_list news; /* session->changed or ->leaving */
-	struct kl_list own;  /* part->entries */
 	struct kl_fetch_session *session;
 	struct kl_cpart *part;      /* with a reference */
 	struct klamm_uuid topic_id; /* when it came: a topic that is made again has another */
@@ -83,6 +82,9 @@ bool kl_fetch_enter(struct kl_fetch_session *session, struct kl_cpart *part);
 /* It is not fetched any more. */
 void kl_fetch_leave(struct kl_cpart *part);
 void kl_fetch_entry_free(struct kl_fetch_entry *entry);
+struct kl_fetch_name kl_fetch_name(const struct kl_fetch_session *session,
+				   const struct klamm_uuid *id, struct kl_ctopic *topic,
+				   int32_t partition);
 /* What an answer of this version names; NULL: it never was in the session. */
 struct kl_fetch_entry *kl_fetch_find(struct kl_fetch_session *session,
 				     const struct kl_fetch_response_topic *topic,

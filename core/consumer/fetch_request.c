@@ -115,12 +115,7 @@ static bool remember(struct kl_fetch_session *session, struct kl_fetch_entry *en
 	kl_list_remove(&entry->news);
 	if (entry->known)
 		return true;
-	entry->name = (struct kl_fetch_name){.topic = entry->topic_id,
-					     .partition = part->partition};
-	if (!session->by_id) {
-		entry->name.topic = (struct klamm_uuid){{0}};
-		memcpy(&entry->name.topic, &part->topic, sizeof(part->topic));
-	}
+	entry->name = kl_fetch_name(session, &entry->topic_id, part->topic, part->partition);
 	bool added = true;
 #undef uthash_nonfatal_oom
 #define uthash_nonfatal_oom(elt) added = false

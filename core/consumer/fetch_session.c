@@ -82,6 +82,18 @@ void kl_fetch_session_next(struct kl_fetch_session *session, int32_t id)
 
 /* --- entries --- */
 
+struct kl_fetch_name kl_fetch_name(const struct kl_fetch_session *session,
+				   const struct klamm_uuid *id, struct kl_ctopic *topic,
+				   int32_t partition)
+{
+	struct kl_fetch_name name = {.partition = partition};
+	if (session->by_id)
+		name.topic = *id;
+	else
+		memcpy(&name.topic, &topic, sizeof(topic));
+	return name;
+}
+
 void kl_fetch_entry_free(struct kl_fetch_entry *entry)
 {
 	struct kl_fetch_session *session = entry->session;
@@ -89,7 +101,6 @@ void kl_fetch_entry_free(struct kl_fetch_entry *entry)
 		HASH_DEL(session->known, entry);
 	kl_list_remove(&entry->link);
 	kl_list_remove(&entry->news);
-	kl_list_remove(&entry->own);
 	kl_cpart_unref(entry->part);
 	free(entry);
 }
@@ -105,7 +116,6 @@ static struct kl_fetch_entry *entry_new(struct kl_fetch_session *session,
 	entry->topic_id = part->topic->info->id;
 	kl_list_init(&entry->link);
 	kl_list_init(&entry->news);
-	kl_list_push(&part->entries, &entry->own);
 	return entry;
 }
 
@@ -116,13 +126,23 @@ static bool is_current(const struct kl_fetch_entry *entry)
 	       kl_uuid_equal(&entry->topic_id, &entry->part->topic->info->id);
 }
 
-static struct kl_fetch_entry *find_leaving(struct kl_fetch_session *session,
-					   struct kl_cpart *part)
+/* What the broker was told of and is to forget, though it is wanted again: by the same struct
+ * kl_cpart, or by another one when it was taken away from the consumer and given back. To be
+ * named and to be forgotten in one request comes to being forgotten. */
+static struct kl_fetch_entry *take_back(struct kl_fetch_session *session,
+					struct kl_cpart *part)
 {
-	kl_list_for(entry, &part->entries, struct kl_fetch_entry, own)
-		if (entry->session == session && is_current(entry))
-			return entry;
-	return NULL;
+	struct kl_fetch_name name =
+		kl_fetch_name(session, &part->topic->info->id, part->topic, part->partition);
+	struct kl_fetch_entry *entry;
+	HASH_FIND(hh, session->known, &name, sizeof(name), entry);
+	if (entry == NULL || entry->part == part)
+		return entry;
+	if (entry->part->entry == entry)
+		kl_fetch_leave(entry->part);
+	kl_cpart_unref(entry->part);
+	entry->part = kl_cpart_ref(part);
+	return entry;
 }
 
 static void count_member(struct kl_fetch_session *session, const struct kl_fetch_entry *entry,
@@ -136,7 +156,7 @@ static void count_member(struct kl_fetch_session *session, const struct kl_fetch
 static bool join(struct kl_fetch_session *session, struct kl_cpart *part)
 {
 	/* One that has not been told yet that it is left out stays where it was. */
-	struct kl_fetch_entry *entry = find_leaving(session, part);
+	struct kl_fetch_entry *entry = take_back(session, part);
 	if (entry == NULL)
 		entry = entry_new(session, part);
 	if (entry == NULL)
@@ -198,17 +218,16 @@ struct kl_fetch_entry *kl_fetch_find(struct kl_fetch_session *session,
 				     const struct kl_fetch_response_topic *topic,
 				     int32_t partition, int version)
 {
-	struct kl_fetch_name name = {.topic = topic->topic_id, .partition = partition};
+	struct kl_topic_info *info = NULL;
 	if (version < 13) {
-		struct kl_topic_info *info = NULL;
 		if (topic->topic.len > 0)
 			HASH_FIND(hh, session->c->cluster.topics, topic->topic.p,
 				  (unsigned)topic->topic.len, info);
 		if (info == NULL)
 			return NULL;
-		name.topic = (struct klamm_uuid){{0}};
-		memcpy(&name.topic, &info->user, sizeof(info->user));
 	}
+	struct kl_fetch_name name = kl_fetch_name(session, &topic->topic_id,
+						  info != NULL ? info->user : NULL, partition);
 	struct kl_fetch_entry *entry;
 	HASH_FIND(hh, session->known, &name, sizeof(name), entry);
 	return entry;

@@ -102,7 +102,7 @@ static struct kl_cpart *part_new(struct kl_ctopic *topic, int32_t partition)
 	part->fetch_offset = part->fetch_epoch = part->leader_epoch = -1;
 	part->reset_to = KLAMM_OFFSET_RESET;
 	struct kl_list *const lists[] = {&part->link,  &part->touched, &part->of_topic,
-					 &part->dirty, &part->full,    &part->entries};
+					 &part->dirty, &part->full};
 	for (size_t i = 0; i < kl_countof(lists); i++)
 		kl_list_init(lists[i]);
 	return part;

@@ -114,6 +114,28 @@ START_TEST(what_is_paused_is_forgotten)
 }
 END_TEST
 
+/* As in a rebalance, between two Fetches: to name it and to forget it in one of them would
+ * leave it out for good. */
+START_TEST(what_is_taken_away_and_given_back_stays)
+{
+	struct world_seen seen[1];
+	start(10);
+	keeper_until(is_idle);
+	for (int round = 0; round < 3; round++) {
+		assign(3);
+		assign(10);
+		keeper_wait(2);
+		for (int i = 0; i < 10; i++)
+			ck_assert_msg(keeper.parts[i].in, "partition %d is left out", i);
+	}
+	keeper_grow(7, 1);
+	world_read(consumer, 1, seen);
+	ck_assert_int_eq(seen[0].partition, 7);
+	ck_assert_int_eq(keeper.full, 1);
+	finish();
+}
+END_TEST
+
 /* All of it: then nothing is asked for, and nobody is woken. */
 START_TEST(paused_partitions_cost_nothing)
 {
@@ -331,6 +353,7 @@ UNIT_SUITE(sessions)
 	unit_add_loop(s, idle_fetches_cost_the_same_for_one_and_for_5000, 3);
 	unit_add(s, only_what_was_read_is_named_again);
 	unit_add(s, what_is_paused_is_forgotten);
+	unit_add(s, what_is_taken_away_and_given_back_stays);
 	unit_add(s, paused_partitions_cost_nothing);
 	unit_add(s, an_error_of_one_costs_the_others_nothing);
 	unit_add_loop(s, a_session_in_doubt_begins_anew, kl_countof(trouble));
