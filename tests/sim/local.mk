@@ -47,9 +47,16 @@ check_PROGRAMS += %D%/torture
 %C%_torture_CPPFLAGS = $(%C%_sim_CPPFLAGS)
 %C%_torture_LDADD = $(%C%_sim_LDADD)
 
+check_PROGRAMS += %D%/torture_assign
+%C%_torture_assign_SOURCES = \
+	%D%/torture_assign.c \
+	%D%/torture_memory.c %D%/torture_memory.h
+%C%_torture_assign_CPPFLAGS = $(%C%_sim_CPPFLAGS)
+%C%_torture_assign_LDADD = $(%C%_sim_LDADD)
+
 dist_check_SCRIPTS += %D%/bugs.test
 TESTS += %D%/sim %D%/bugs.test
 if !TSAN
 # It stands in for malloc(), as ThreadSanitizer does.
-TESTS += %D%/torture
+TESTS += %D%/torture %D%/torture_assign
 endif
