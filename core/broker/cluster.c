@@ -268,6 +268,13 @@ void kl_cluster_refresh(struct kl_cluster *cluster, struct kl_topic_info *topic)
 	kl_loop_post(cluster->nodes.loop, &cluster->task);
 }
 
+void kl_cluster_list(struct kl_cluster *cluster, bool lists)
+{
+	cluster->lists = lists;
+	if (lists)
+		kl_cluster_refresh(cluster, NULL);
+}
+
 static bool reserve_partitions(struct kl_topic_info *topic, int32_t count)
 {
 	if (count <= topic->partition_cap)
@@ -454,6 +461,8 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 		failed(cluster, &err);
 		return;
 	}
+	if (cluster->asking_list && cluster->lists && cluster->ops->listing != NULL)
+		cluster->ops->listing(cluster, body);
 	cluster->brokers_known = true;
 	cluster->updated_at = now(cluster);
 	cluster->trying_since = KL_NEVER;
@@ -494,7 +503,9 @@ static bool make_body(struct kl_cluster *cluster)
 	body->topics_n = 0;
 	if (body->topics == NULL)
 		return false;
-	if (cluster->asking_all) {
+	if (cluster->asking_list) {
+		body->topics_n = -1; /* null: every topic */
+	} else if (cluster->asking_all) {
 		struct kl_topic_info *topic, *tmp;
 		HASH_ITER(hh, cluster->topics, topic, tmp)
 			add_topic(body, topic);
@@ -512,12 +523,15 @@ static const void *fit_body(struct kl_request *request, int version)
 	struct kl_cluster *cluster = kl_container(request, struct kl_cluster, request);
 	cluster->body->allow_auto_topic_creation =
 		version < 4 || cluster->settings->allow_auto_create_topics;
+	if (cluster->asking_list) /* which version 0 says with an empty list */
+		cluster->body->topics_n = version > 0 ? -1 : 0;
 	return cluster->body;
 }
 
 static void ask(struct kl_cluster *cluster, struct kl_node *node)
 {
 	cluster->asking_all = cluster->all_wanted || now(cluster) >= cluster->max_age_at;
+	cluster->asking_list = cluster->asking_all && cluster->lists;
 	struct klamm_error err;
 	if (!make_body(cluster)) {
 		kl_error(&err, KLAMM_ERR_NO_MEMORY, "out of memory for a Metadata request");

@@ -42,6 +42,8 @@ struct kl_cluster_ops {
 	void (*topic)(struct kl_cluster *cluster, struct kl_topic_info *topic);
 	/* An answer came, and brokers may be others than before. */
 	void (*updated)(struct kl_cluster *cluster);
+	/* With kl_cluster_list(): an answer that names every topic, borrowed. */
+	void (*listing)(struct kl_cluster *cluster, const struct kl_metadata_response *body);
 	/* A connection became ready (err NULL) or was lost. */
 	void (*node)(struct kl_cluster *cluster, struct kl_node *node,
 		     const struct klamm_error *err);
@@ -70,6 +72,7 @@ struct kl_cluster {
 	struct kl_metadata_request *body;
 	struct kl_arena arena; /* of the body */
 	bool asking, asking_all;
+	bool lists, asking_list; /* of all topics that there are */
 	bool all_wanted;
 	bool brokers_known; /* some answer came since the last (re)bootstrap */
 	struct kl_list wanted;
@@ -103,6 +106,10 @@ void kl_cluster_unwant(struct kl_cluster *cluster, struct kl_topic_info *topic);
 
 /* Something is stale: ask again soon, for one topic, or (NULL) for brokers and all topics. */
 void kl_cluster_refresh(struct kl_cluster *cluster, struct kl_topic_info *topic);
+
+/* From now on (or not any more) whoever asks for all topics asks for those as well that nobody
+ * wants; see ops. */
+void kl_cluster_list(struct kl_cluster *cluster, bool lists);
 
 /* KIP-951: a broker's answer said who leads now. false: that was no news. */
 bool kl_cluster_leader_hint(struct kl_cluster *cluster, struct kl_topic_info *topic,
