@@ -96,6 +96,19 @@ static void check_auto_commit(struct rules *r)
 		     "enable.auto.commit = true: needs a group.id to commit for");
 }
 
+/* One that is late would be put out between two of its heartbeats. */
+static void check_session(struct rules *r)
+{
+	const struct kl_settings *s = &r->s;
+	if (s->role != KLAMM_ROLE_CONSUMER || s->heartbeat_interval_ms < s->session_timeout_ms)
+		return;
+	char text[200];
+	snprintf(text, sizeof(text),
+		 "heartbeat.interval.ms = %d: must be below session.timeout.ms (%d)",
+		 s->heartbeat_interval_ms, s->session_timeout_ms);
+	tell(r, true, "heartbeat.interval.ms", text);
+}
+
 /* KIP-1123, and KIP-392, of which consumers know nothing yet: a broker that told them of a
  * near replica would get no Fetch for it. */
 static void check_rack(struct rules *r)
@@ -168,6 +181,7 @@ int klamm_conf_check(const struct klamm_conf *conf, int32_t roles,
 			check_servers(&r);
 			check_delivery(&r);
 			check_auto_commit(&r);
+			check_session(&r);
 			check_idempotence(&r);
 			check_rack(&r);
 			check_orders(&r);

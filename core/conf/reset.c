@@ -90,3 +90,17 @@ bool kl_check_nonempty(const char *text, struct kl_buf *why)
 	kl_buf_printf(why, "must not be empty");
 	return false;
 }
+
+/* As Kafka's rule for the names of topics. */
+bool kl_check_instance_id(const char *text, struct kl_buf *why)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-";
+	size_t len = strlen(text);
+	if (len > 0 && len <= 249 && text[strspn(text, letters)] == '\0' &&
+	    strcmp(text, ".") != 0 && strcmp(text, "..") != 0)
+		return true;
+	kl_buf_printf(why, "must be 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-', and not "
+			   "\".\" or \"..\"");
+	return false;
+}

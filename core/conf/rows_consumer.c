@@ -126,7 +126,7 @@ static const struct kl_conf_row rows[] = {
 		.option = {.name = "exclude.internal.topics", .type = KLAMM_OPTION_BOOL,
 			   .offset = AT(exclude_internal_topics), .def = "true",
 			   .doc = "Whether a pattern leaves out the brokers' own topics."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_CONSUMER,
 	},
 	{
 		.option = {.name = "group.id", .type = KLAMM_OPTION_STRING,
@@ -140,9 +140,10 @@ static const struct kl_conf_row rows[] = {
 		.option = {.name = "group.instance.id", .type = KLAMM_OPTION_STRING,
 			   .offset = AT(group_instance_id),
 			   .doc = "A name that makes a member static: it may come back "
-				  "without a rebalance (KIP-345)."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET,
-		.check = kl_check_nonempty,
+				  "within session.timeout.ms without a rebalance "
+				  "(KIP-345)."},
+		.roles = KLAMM_ROLE_CONSUMER,
+		.check = kl_check_instance_id, .example = "orders-1",
 	},
 	{
 		.option = {.name = "group.protocol", .type = KLAMM_OPTION_ENUM,
@@ -162,24 +163,28 @@ static const struct kl_conf_row rows[] = {
 	{
 		.option = {.name = "heartbeat.interval.ms", .type = KLAMM_OPTION_INT,
 			   .offset = AT(heartbeat_interval_ms), .def = "3000",
+			   .range = "1..",
 			   .doc = "How often a member tells the coordinator that it "
-				  "lives."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET, .unit = "ms",
+				  "lives: less than session.timeout.ms, best a third."},
+		.roles = KLAMM_ROLE_CONSUMER, .unit = "ms",
 	},
 	{
 		.option = {.name = "session.timeout.ms", .type = KLAMM_OPTION_INT,
 			   .offset = AT(session_timeout_ms), .def = "45000",
+			   .range = "1..",
 			   .doc = "A member that is silent for longer is put out of its "
-				  "group."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET, .unit = "ms",
+				  "group. Brokers have limits for it "
+				  "(group.min.session.timeout.ms, and max)."},
+		.roles = KLAMM_ROLE_CONSUMER, .unit = "ms",
 	},
 	{
 		.option = {.name = "max.poll.interval.ms", .type = KLAMM_OPTION_INT,
 			   .offset = AT(max_poll_interval_ms), .def = "300000",
 			   .range = "1..",
 			   .doc = "A member that does not call poll() for longer gives "
-				  "up its partitions."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET, .unit = "ms",
+				  "up its partitions; and how long others wait for it "
+				  "in a rebalance."},
+		.roles = KLAMM_ROLE_CONSUMER, .unit = "ms",
 	},
 	{
 		.option = {.name = "partition.assignment.strategy",
@@ -189,7 +194,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "Assignor plugins that this member offers, the "
 				  "preferred one first; all members have to have one "
 				  "of them in common."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_CONSUMER,
 		.kind = KLAMM_KIND_ASSIGNOR,
 	},
 	{

@@ -26,21 +26,35 @@ void kl_commit_free(struct kl_commit *commit)
 	free(commit);
 }
 
-/* Newer positions will be committed, so only what lasts is told. */
+/* Newer positions will be committed, so only what lasts is told; and the listener hears of it
+ * when a partition goes. */
 static void auto_ended(struct klamm_consumer *c, struct kl_commit *commit)
 {
 	struct klamm_error *err = &commit->err;
+	bool rebalanced = c->group.membership.subscribed && kl_group_is_for_members(err->code);
 	if (err->code == 0)
 		c->group.told_error = 0;
+	else if (rebalanced)
+		kl_log(&c->log, KL_LOG_INFO, "group", "%s", err->text);
 	else if (err->code != KLAMM_ERR_CLOSED)
 		kl_group_tell(c, err);
 	kl_commit_free(commit);
+}
+
+static void say_lost(struct klamm_consumer *c, struct kl_commit *commit)
+{
+	kl_error(&commit->err, KLAMM_ERR_REBALANCE_IN_PROGRESS,
+		 "group %.100s: topic %.200s partition %d was given up before its offset was "
+		 "stored: whoever has it now reads on from the one before",
+		 c->group.id, commit->lost->name, commit->lost_partition);
 }
 
 /* Its err says how. */
 static void end(struct klamm_consumer *c, struct kl_commit *commit)
 {
 	kl_list_remove(&commit->link);
+	if (commit->err.code == 0 && commit->lost != NULL)
+		say_lost(c, commit);
 	if (commit->kind == KL_COMMIT_WAITED) {
 		atomic_store(&commit->ended, true);
 	} else {
@@ -195,6 +209,11 @@ static const void *make_body(struct kl_request *request, int version)
 		return NULL;
 	kl_msg_init(&kl_msg_offset_commit_request, body);
 	body->group_id = kl_str(g->id);
+	if (g->sent_id != NULL) {
+		body->member_id = kl_str(g->sent_id);
+		body->generation_id_or_member_epoch = g->sent_generation;
+		body->group_instance_id = kl_str(kl_membership_instance(&g->membership));
+	}
 	body->topics = topics;
 	body->topics_n = 0;
 	put_topics(g, body, parts);
@@ -287,6 +306,28 @@ static int explain(struct klamm_consumer *c, const struct kl_sent *sent, int64_t
 	return kl_group_error(c, sent->code, what, err);
 }
 
+/* May what got this code be sent again? A member's may, when it has joined anew meanwhile, or
+ * is about to without the application's help. */
+static bool passes(struct klamm_consumer *c, int code)
+{
+	const struct kl_group *g = &c->group;
+	const struct kl_membership *m = &g->membership;
+	if (klamm_err_retriable(code))
+		return true;
+	if (g->sent_id == NULL || !m->subscribed)
+		return false;
+	switch (code) {
+	case KLAMM_ERR_REBALANCE_IN_PROGRESS:
+		return m->ops->commit_gate(m, NULL) == KL_GATE_HOLD;
+	case KLAMM_ERR_UNKNOWN_MEMBER_ID:
+	case KLAMM_ERR_ILLEGAL_GENERATION:
+	case KLAMM_ERR_STALE_MEMBER_EPOCH:
+		return m->generation >= 0 && m->generation != g->sent_generation;
+	default:
+		return false;
+	}
+}
+
 /* true: some of it has to be sent again. What lasts counts more than what passes. */
 static bool judge(struct klamm_consumer *c, struct kl_commit *commit)
 {
@@ -305,13 +346,24 @@ static bool judge(struct klamm_consumer *c, struct kl_commit *commit)
 			continue;
 		explain(c, sent, commit->offsets[i].offset, &err);
 		take_note(c, sent, &err);
-		struct klamm_error *kind =
-			klamm_err_retriable(err.code) ? &passing : &final;
+		struct klamm_error *kind = passes(c, err.code) ? &passing : &final;
 		if (kind->code == 0)
 			*kind = err;
 	}
 	commit->err = final.code != 0 ? final : passing;
 	return final.code == 0 && passing.code != 0;
+}
+
+/* Before the commits hear of it: it decides what becomes of them. */
+static void tell_member(struct kl_group *g)
+{
+	struct kl_membership *m = &g->membership;
+	int code = 0;
+	for (size_t i = 0; code == 0 && i < g->sent_count; i++)
+		if (g->sent[i].answered)
+			code = g->sent[i].code;
+	if (code != 0 && g->sent_id != NULL && m->subscribed)
+		m->ops->commit_answered(m, code, g->sent_generation);
 }
 
 static void on_answer(struct kl_request *request, const struct kl_response *response)
@@ -324,6 +376,7 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 	} else {
 		kl_consumer_count_commit(c, response->latency_us);
 		read_codes(c, response);
+		tell_member(g);
 		kl_list_for_safe(commit, &g->sending, struct kl_commit, link)
 			if (!judge(c, commit))
 				end(c, commit);
@@ -347,11 +400,27 @@ static int version_limit(const struct kl_group *g)
 	return -1;
 }
 
+/* Who commits. false: out of memory. */
+static bool sign(struct kl_group *g)
+{
+	const struct kl_membership *m = &g->membership;
+	free(g->sent_id);
+	g->sent_id = NULL;
+	g->sent_generation = -1;
+	if (!m->subscribed)
+		return true;
+	g->sent_id = strdup(m->id != NULL ? m->id : "");
+	g->sent_generation = m->generation;
+	return g->sent_id != NULL;
+}
+
 static void transmit(struct kl_group *g, struct kl_node *node)
 {
+	bool is_static = g->sent_id != NULL && kl_membership_instance(&g->membership) != NULL;
 	kl_list_splice(&g->sending, &g->commits);
 	g->committing = true;
 	g->commit_request.api = KL_API_OFFSET_COMMIT;
+	g->commit_request.min_version = is_static ? 7 : 0;
 	g->commit_request.max_version = version_limit(g);
 	g->commit_request.prepare = make_body;
 	g->commit_request.deadline = KL_NEVER;
@@ -389,19 +458,64 @@ static void expire(struct klamm_consumer *c, int64_t *when)
 	}
 }
 
+/* Has the group taken the partition away since, even if it gave it back? */
+static bool is_lost(struct klamm_consumer *c, const struct kl_commit *commit, size_t i)
+{
+	struct kl_cpart_key key = {commit->topics[i], commit->offsets[i].partition};
+	struct kl_cpart *part;
+	HASH_FIND(hh, c->assigned, &key, sizeof(key), part);
+	return part == NULL || part->since > commit->stamp;
+}
+
+/* What a member has had is not committed for it when others may have read on. */
+static void drop_lost(struct klamm_consumer *c)
+{
+	kl_list_for_safe(commit, &c->group.commits, struct kl_commit, link) {
+		bool left = false;
+		if (commit->stamp == c->group.membership.stamp)
+			continue;
+		for (size_t i = 0; i < commit->count; i++) {
+			if (!commit->stored[i] && is_lost(c, commit, i)) {
+				commit->lost = commit->topics[i];
+				commit->lost_partition = commit->offsets[i].partition;
+				commit->stored[i] = true; /* as far as this goes */
+			}
+			left |= !commit->stored[i];
+		}
+		if (left)
+			continue;
+		kl_error_clear(&commit->err);
+		end(c, commit);
+	}
+}
+
+/* true: the member may commit now, or there is none. */
+static bool pass_gate(struct klamm_consumer *c)
+{
+	const struct kl_membership *m = &c->group.membership;
+	struct klamm_error err;
+	if (!m->subscribed)
+		return true;
+	enum kl_commit_gate gate = m->ops->commit_gate(m, &err);
+	if (gate == KL_GATE_FAIL)
+		fail_list(c, &c->group.commits, &err);
+	return gate == KL_GATE_GO;
+}
+
 void kl_commits_round(struct klamm_consumer *c, int64_t *when)
 {
 	struct kl_group *g = &c->group;
 	take_incoming(c);
 	drop_outdated(c);
 	expire(c, when);
-	if (g->committing || kl_list_empty(&g->commits))
+	drop_lost(c);
+	if (g->committing || kl_list_empty(&g->commits) || !pass_gate(c))
 		return;
 	if (g->commit_at > c->loop->now) {
 		*when = kl_min(*when, g->commit_at);
 		return;
 	}
-	struct kl_node *node = kl_coordinator_node(&g->coordinator);
-	if (node != NULL)
+	struct kl_node *node = kl_group_node(c);
+	if (node != NULL && sign(g))
 		transmit(g, node);
 }

@@ -19,6 +19,7 @@ static struct kl_commit *commit_new(struct klamm_consumer *c, enum kl_commit_kin
 	kl_list_init(&commit->link);
 	commit->kind = kind;
 	commit->deadline = KL_NEVER;
+	commit->stamp = c->group.membership.stamp;
 	commit->offsets = kl_arena_array(&commit->arena, count, sizeof(*commit->offsets));
 	commit->topics = kl_arena_array(&commit->arena, count, sizeof(*commit->topics));
 	commit->stored = kl_arena_array(&commit->arena, count, sizeof(*commit->stored));
@@ -146,6 +147,12 @@ static void leave_in_loop(void *arg)
 	kl_commit_leave(leave->c, leave->commit);
 }
 
+void kl_commit_abandon(struct klamm_consumer *c, struct kl_commit *commit)
+{
+	struct leave leave = {c, commit};
+	kl_loop_call(c->loop, leave_in_loop, &leave);
+}
+
 static bool has_ended(void *arg)
 {
 	const struct kl_commit *commit = arg;
@@ -155,12 +162,11 @@ static bool has_ended(void *arg)
 static int wait_for(struct klamm_consumer *c, struct kl_commit *commit, int64_t deadline,
 		    struct klamm_error *err)
 {
-	struct leave leave = {c, commit};
 	if (commit->count > 0) {
 		int64_t since = c->os->now(c->os);
 		hand_in(c, commit);
 		if (!kl_loop_wait(c->loop, &c->gate, has_ended, commit, deadline))
-			kl_loop_call(c->loop, leave_in_loop, &leave);
+			kl_commit_abandon(c, commit);
 		kl_consumer_count_wait(c, KL_CONSUMER_COMMIT_SYNC, since);
 	}
 	int rc = commit->err.code == 0 ? 0 : kl_error_copy(err, &commit->err);
@@ -252,6 +258,26 @@ void kl_commit_before_leaving(struct klamm_consumer *c, kl_cpart_filter leaves, 
 {
 	if (c->group.auto_at != KL_NEVER)
 		commit_quietly(c, KL_COMMIT_CALLED, leaves, arg);
+}
+
+static bool is_leaving(const struct kl_cpart *part, void *arg)
+{
+	(void)arg;
+	return part->leaving;
+}
+
+struct kl_commit *kl_commit_of_leaving(struct klamm_consumer *c)
+{
+	struct kl_commit *commit;
+	if (c->group.auto_at == KL_NEVER ||
+	    commit_of_positions(c, KL_COMMIT_WAITED, is_leaving, NULL, &commit, NULL) != 0)
+		return NULL; /* short of memory: what was read is read again elsewhere */
+	if (commit->count > 0) {
+		hand_in(c, commit);
+		return commit;
+	}
+	kl_commit_free(commit);
+	return NULL;
 }
 
 static bool all_ended(void *arg)

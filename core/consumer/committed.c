@@ -310,7 +310,7 @@ void kl_committed_round(struct klamm_consumer *c, int64_t *when)
 		*when = kl_min(*when, g->fetch_at);
 		return;
 	}
-	struct kl_node *node = kl_coordinator_node(&g->coordinator);
+	struct kl_node *node = kl_group_node(c);
 	if (node == NULL)
 		return;
 	kl_list_splice(&g->asking, &g->asks);

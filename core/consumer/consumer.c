@@ -33,6 +33,7 @@ static int open_plugins(struct klamm_consumer *c, struct klamm_error *err)
 static void close_plugins(struct klamm_consumer *c)
 {
 	kl_decode_close(c);
+	kl_membership_free(&c->group.membership);
 	kl_role_close(&c->key);
 	kl_role_close(&c->value);
 	kl_role_close(&c->sasl);
@@ -175,7 +176,8 @@ static bool something_to_tell(void *arg)
 {
 	struct klamm_consumer *c = arg;
 	return kl_results_first(c) != NULL || atomic_load(&c->woken) ||
-	       atomic_load(&c->starved) || atomic_load(&c->group.to_tell) > 0;
+	       atomic_load(&c->starved) || atomic_load(&c->group.to_tell) > 0 ||
+	       kl_rebalance_is_due(c);
 }
 
 enum taken {
@@ -226,24 +228,35 @@ static void begin_polling(struct klamm_consumer *c)
 	kl_loop_post(c->loop, &c->task);
 }
 
+static void set_deadline(const struct klamm_consumer *c, int64_t timeout_ms, int64_t *deadline)
+{
+	if (*deadline < 0)
+		*deadline = timeout_ms == 0 ? 0 : kl_os_deadline_ms(c->os, timeout_ms);
+}
+
 static int next_batch(struct klamm_consumer *c, int64_t timeout_ms,
 		      struct klamm_batch **batch_out, struct klamm_error *err)
 {
 	int64_t deadline = -1; /* what is here already needs no clock */
 	begin_polling(c);
-	kl_commit_when_due(c);
 	for (;;) {
 		struct klamm_error why;
+		if (kl_rebalance_is_due(c)) {
+			set_deadline(c, timeout_ms, &deadline);
+			int rc = kl_rebalance(c, deadline, &why);
+			if (rc == KLAMM_ERR_TIMED_OUT)
+				return 0;
+			if (rc != 0)
+				return kl_error_copy(err, &why);
+		}
+		kl_commit_when_due(c);
 		kl_commit_callbacks(c);
 		struct kl_chunk *chunk = kl_results_first(c);
 		if (atomic_exchange(&c->woken, false))
 			return kl_error(err, KLAMM_ERR_INTERRUPTED,
 					"klamm_consumer_wakeup() was called");
 		if (chunk == NULL) {
-			if (deadline < 0)
-				deadline = timeout_ms == 0
-						   ? 0
-						   : kl_os_deadline_ms(c->os, timeout_ms);
+			set_deadline(c, timeout_ms, &deadline);
 			bool found = kl_loop_wait(c->loop, &c->gate, something_to_tell, c,
 						  deadline);
 			c->poll_now = kl_loop_lately(c->loop);
@@ -275,13 +288,16 @@ int klamm_consumer_poll(struct klamm_consumer *c, int64_t timeout_ms,
 			struct klamm_batch **batch_out, struct klamm_error *err)
 {
 	*batch_out = NULL;
-	int rc = kl_consumer_check(c, true, err);
+	int rc = kl_rebalance_check(c, "polling", err);
 	if (rc != 0)
 		return rc;
+	_Atomic int64_t *left = &c->group.membership.poll_left;
+	atomic_store_explicit(left, KL_NEVER, memory_order_relaxed);
 	int64_t begun = c->poll_now = kl_loop_lately(c->loop);
 	int64_t before = atomic_load_explicit(&c->polled_at, memory_order_relaxed);
 	atomic_store_explicit(&c->polled_at, begun, memory_order_relaxed);
 	rc = next_batch(c, timeout_ms, batch_out, err);
+	atomic_store_explicit(left, c->poll_now, memory_order_relaxed);
 	kl_consumer_count_poll(c, before, begun);
 	return rc;
 }
@@ -323,20 +339,20 @@ static void stop_in_loop(void *arg)
 	kl_loop_unpost(c->loop, &c->wake_task);
 }
 
-static bool nobody_decodes(void *arg)
+static bool nobody_works(void *arg)
 {
 	struct klamm_consumer *c = arg;
-	return atomic_load(&c->decoding) == 0;
+	return atomic_load(&c->decoding) == 0 && atomic_load(&c->group.membership.jobs) == 0;
 }
 
-/* From here on no other thread posts to the loop, or decodes. */
+/* From here on no other thread posts to the loop, decodes or assigns. */
 static void shut(struct klamm_consumer *c)
 {
 	atomic_store(c->state, KL_CONSUMER_CLOSED);
 	kl_mutex_lock(&c->mutex);
 	c->closed = true;
 	kl_mutex_unlock(&c->mutex);
-	kl_loop_wait(c->loop, &c->gate, nobody_decodes, c, KL_NEVER);
+	kl_loop_wait(c->loop, &c->gate, nobody_works, c, KL_NEVER);
 }
 
 static void tear_down(struct klamm_consumer *c)
@@ -355,16 +371,31 @@ static void tear_down(struct klamm_consumer *c)
 	kl_consumer_unref(c);
 }
 
-int klamm_consumer_close(struct klamm_consumer *c, int64_t timeout_ms, struct klamm_error *err)
+int klamm_consumer_close_with(struct klamm_consumer *c,
+			      const struct klamm_close_options *options,
+			      struct klamm_error *err)
 {
-	int rc = c != NULL ? kl_consumer_check(c, true, err) : 0;
+	int rc = c != NULL ? kl_rebalance_check(c, "closing", err) : 0;
 	if (c == NULL || rc != 0)
 		return rc;
-	int64_t deadline = kl_os_deadline_ms(c->os, timeout_ms);
+	if (options->size != sizeof(*options))
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"the size of the options of closing is %zu, not %zu",
+				options->size, sizeof(*options));
+	int64_t deadline = kl_os_deadline_ms(c->os, options->timeout_ms);
 	rc = kl_commit_last(c, deadline, err);
+	kl_rebalance_leave(c, (enum klamm_membership_end)options->membership,
+			   "the consumer is being closed", deadline);
 	kl_fetcher_wind_up(c, deadline);
 	tear_down(c);
 	return rc;
+}
+
+int klamm_consumer_close(struct klamm_consumer *c, int64_t timeout_ms, struct klamm_error *err)
+{
+	const struct klamm_close_options options = {.size = sizeof(options),
+						    .timeout_ms = timeout_ms};
+	return klamm_consumer_close_with(c, &options, err);
 }
 
 /* Batches may still hold the shell, for its memory and the names of topics. */

@@ -99,6 +99,8 @@ struct kl_cpart {
 	int64_t reset_to;      /* LOOK_UP: a time, or KLAMM_OFFSET_BEGINNING, _END */
 	unsigned generation;   /* rises when what was fetched is void */
 	bool assigned;
+	bool leaving;   /* the group takes it away: nothing more is fetched */
+	uint64_t since; /* membership->stamp when it came */
 	struct kl_part_lookup *lookup; /* under way */
 	struct kl_committed_part *committed; /* likewise, COMMITTED */
 	atomic_bool muted; /* paused: nothing more is fetched */
@@ -237,6 +239,11 @@ struct kl_ctopic *kl_ctopic_get(struct klamm_consumer *c, const char *name);
 /* The loop: */
 void kl_ctopic_want(struct klamm_consumer *c, struct kl_ctopic *topic);
 void kl_ctopic_unwant(struct klamm_consumer *c, struct kl_ctopic *topic);
+/* The application's thread: these as well, which the group gives it. */
+int kl_parts_take(struct klamm_consumer *c, const struct klamm_topic_partition *partitions,
+		  size_t count, struct klamm_error *err);
+/* Those that are leaving have gone. */
+void kl_parts_drop(struct klamm_consumer *c);
 void kl_subscription_stop(struct klamm_consumer *c);
 void kl_subscription_free(struct klamm_consumer *c);
 

@@ -99,7 +99,7 @@ void kl_fetcher_drop(struct klamm_consumer *c, struct kl_cpart *part)
 
 static bool may_fetch(const struct kl_cpart *part)
 {
-	return part->state == KL_CPART_READY && !atomic_load(&part->muted);
+	return part->state == KL_CPART_READY && !part->leaving && !atomic_load(&part->muted);
 }
 
 static struct kl_node *leader_of(struct klamm_consumer *c, struct kl_cpart *part)
@@ -339,6 +339,7 @@ static void on_topic(struct kl_cluster *cluster, struct kl_topic_info *info)
 {
 	struct klamm_consumer *c = kl_container(cluster, struct klamm_consumer, cluster);
 	struct kl_ctopic *topic = info->user;
+	kl_membership_on_topic(&c->group.membership, info);
 	if (topic == NULL)
 		return;
 	atomic_store(&topic->known_error, info->error);
@@ -360,6 +361,12 @@ static void on_topic(struct kl_cluster *cluster, struct kl_topic_info *info)
 	kl_hook_add(c->loop, &c->round_hook);
 }
 
+static void on_listing(struct kl_cluster *cluster, const struct kl_metadata_response *body)
+{
+	struct klamm_consumer *c = kl_container(cluster, struct klamm_consumer, cluster);
+	kl_membership_on_listing(&c->group.membership, body);
+}
+
 static void on_node(struct kl_cluster *cluster, struct kl_node *node,
 		    const struct klamm_error *err)
 {
@@ -378,7 +385,8 @@ static void on_node(struct kl_cluster *cluster, struct kl_node *node,
 	kl_gate_wake(c->os, &c->gate);
 }
 
-const struct kl_cluster_ops kl_fetcher_ops = {.topic = on_topic, .node = on_node};
+const struct kl_cluster_ops kl_fetcher_ops = {
+	.topic = on_topic, .listing = on_listing, .node = on_node};
 
 /* --- the end --- */
 

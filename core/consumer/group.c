@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A consumer's group: who coordinates it, and what its errors mean. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/base/error.h"
 #include "core/consumer/consumer.h"
@@ -19,8 +20,7 @@ bool kl_group_is_elsewhere(int code)
 	       code == KLAMM_ERR_REQUEST_TIMED_OUT;
 }
 
-/* The coordinator takes commits of nobody but members while there are any. */
-static bool is_for_members(int code)
+bool kl_group_is_for_members(int code)
 {
 	return code == KLAMM_ERR_UNKNOWN_MEMBER_ID || code == KLAMM_ERR_ILLEGAL_GENERATION ||
 	       code == KLAMM_ERR_REBALANCE_IN_PROGRESS ||
@@ -30,11 +30,13 @@ static bool is_for_members(int code)
 int kl_group_error(const struct klamm_consumer *c, int code, const char *what,
 		   struct klamm_error *err)
 {
-	const char *text = is_for_members(code)
-				   ? "the group has members, which this consumer is none "
-				     "of, as it assigns its partitions itself: use another "
-				     "group.id"
-				   : klamm_err_text(code);
+	const char *text = klamm_err_text(code);
+	if (kl_group_is_for_members(code) && c->group.membership.subscribed)
+		text = "the group has rebalanced without this consumer, or is about to: its "
+		       "next poll() joins again";
+	else if (kl_group_is_for_members(code))
+		text = "the group has members, which this consumer is none of, as it assigns "
+		       "its partitions itself: use another group.id";
 	return kl_error(err, code, "group %.100s: %s: %s: %s", c->group.id, what,
 			klamm_err_name(code), text);
 }
@@ -68,6 +70,14 @@ void kl_group_tell(struct klamm_consumer *c, const struct klamm_error *err)
 
 /* --- the coordinator --- */
 
+struct kl_node *kl_group_node(struct klamm_consumer *c)
+{
+	const struct kl_membership *m = &c->group.membership;
+	if (m->ops != NULL && m->ops->holds_connection(m))
+		return NULL;
+	return kl_coordinator_node(&c->group.coordinator);
+}
+
 static void on_ready(struct kl_coordinator *coordinator)
 {
 	struct klamm_consumer *c = consumer_of(coordinator);
@@ -79,6 +89,8 @@ static void on_failed(struct kl_coordinator *coordinator, const struct klamm_err
 	struct klamm_consumer *c = consumer_of(coordinator);
 	kl_commits_fail(c, err);
 	kl_committed_fail(c, err);
+	if (c->group.membership.ops != NULL)
+		c->group.membership.ops->failed(&c->group.membership, err);
 }
 
 static const struct kl_coordinator_ops ops = {.ready = on_ready, .failed = on_failed};
@@ -92,6 +104,7 @@ int kl_group_start(struct klamm_consumer *c, struct klamm_error *err)
 		kl_list_init(lists[i]);
 	g->auto_at = KL_NEVER;
 	g->id = c->settings->group_id;
+	kl_membership_init(&g->membership);
 	if (g->id == NULL)
 		return 0;
 	if (c->settings->enable_auto_commit)
@@ -106,6 +119,7 @@ void kl_group_round(struct klamm_consumer *c, int64_t *when)
 {
 	if (!c->group.made)
 		return;
+	kl_membership_round(&c->group.membership, when);
 	kl_commits_round(c, when);
 	kl_committed_round(c, when);
 }
@@ -117,6 +131,7 @@ void kl_group_stop(struct klamm_consumer *c)
 		return;
 	struct klamm_error closed;
 	kl_error(&closed, KLAMM_ERR_CLOSED, "group %.100s: the consumer was closed", g->id);
+	kl_membership_stop(&g->membership);
 	kl_coordinator_free(&g->coordinator); /* ends the requests */
 	kl_commits_fail(c, &closed);
 	kl_committed_fail(c, &closed);
@@ -124,27 +139,5 @@ void kl_group_stop(struct klamm_consumer *c)
 	kl_request_free(&g->fetch_request);
 	kl_arena_free(&g->commit_arena);
 	kl_arena_free(&g->fetch_arena);
-}
-
-/* --- the application's thread --- */
-
-int klamm_consumer_group_metadata(const struct klamm_consumer *c,
-				  struct klamm_group_metadata *metadata_out,
-				  struct klamm_error *err)
-{
-	int rc = kl_group_check(c, false, "the metadata of a group", err);
-	if (rc != 0)
-		return rc;
-	size_t size = metadata_out->size;
-	if (size < sizeof(*metadata_out))
-		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
-				"the size of the group's metadata is %zu, not %zu", size,
-				sizeof(*metadata_out));
-	*metadata_out = (struct klamm_group_metadata){
-		.size = size,
-		.group_id = c->group.id,
-		.member_id = "",
-		.generation = -1,
-	};
-	return 0;
+	free(g->sent_id);
 }

@@ -12,6 +12,7 @@
 #include <klamm/consumer.h>
 
 #include "core/broker/coordinator.h"
+#include "core/consumer/membership.h"
 
 struct kl_ctopic;
 struct kl_cpart;
@@ -30,6 +31,10 @@ struct kl_commit {
 	struct klamm_offset *offsets;
 	struct kl_ctopic **topics; /* of each */
 	bool *stored;              /* of each */
+	uint64_t stamp;            /* membership->stamp when it was made */
+	/* The first that the group took away before it was stored; NULL = none. */
+	struct kl_ctopic *lost;
+	int32_t lost_partition;
 	int64_t deadline;
 	klamm_commit_fn fn;
 	void *arg;
@@ -52,6 +57,7 @@ struct kl_committed {
 
 struct kl_group {
 	const char *id; /* NULL = group.id is not set, and nothing below is in use */
+	struct kl_membership membership;
 
 	/* --- the application's thread --- */
 	int64_t auto_at;       /* when positions are committed; KL_NEVER = not by themselves */
@@ -73,6 +79,8 @@ struct kl_group {
 	struct kl_arena commit_arena;
 	struct kl_sent *sent; /* what the request says, sorted */
 	size_t sent_count;
+	char *sent_id;           /* the member whose commit it is; NULL = of none */
+	int32_t sent_generation;
 	int64_t commit_at; /* not before */
 	unsigned commit_failures;
 
@@ -99,6 +107,11 @@ int kl_group_check(const struct klamm_consumer *c, bool waits, const char *what,
 int64_t kl_group_deadline(const struct klamm_consumer *c, int64_t timeout_ms);
 /* The loop: for the next poll(), once until something succeeds. */
 void kl_group_tell(struct klamm_consumer *c, const struct klamm_error *err);
+/* The coordinator, when it can be asked; NULL: later. The loop. */
+struct kl_node *kl_group_node(struct klamm_consumer *c);
+/* Is the code about who may commit? The coordinator takes commits of nobody but members while
+ * there are any. */
+bool kl_group_is_for_members(int code);
 /* Does the code say that another broker has to be asked? */
 bool kl_group_is_elsewhere(int code);
 /* An error that trying again does not help, or that can wait: "group g: what: NAME: text". */
@@ -111,6 +124,8 @@ void kl_commits_fail(struct klamm_consumer *c, const struct klamm_error *err);
 /* The caller has waited long enough, or it has ended: nobody knows it any more. */
 void kl_commit_leave(struct klamm_consumer *c, struct kl_commit *commit);
 void kl_commit_free(struct kl_commit *commit);
+/* The loop does not know it any more. The application's thread. */
+void kl_commit_abandon(struct klamm_consumer *c, struct kl_commit *commit);
 
 /* --- commit_call.c: the application's thread --- */
 /* What enable.auto.commit does when it is due, */
@@ -118,6 +133,9 @@ void kl_commit_when_due(struct klamm_consumer *c);
 /* and before partitions leave the assignment. */
 typedef bool (*kl_cpart_filter)(const struct kl_cpart *part, void *arg);
 void kl_commit_before_leaving(struct klamm_consumer *c, kl_cpart_filter leaves, void *arg);
+/* and before the group takes them: NULL: there is nothing to wait for. To be freed when it has
+ * ended, or with kl_commit_abandon() before. */
+struct kl_commit *kl_commit_of_leaving(struct klamm_consumer *c);
 /* Call the functions of commits that have ended. */
 void kl_commit_callbacks(struct klamm_consumer *c);
 /* Before the consumer closes: commit positions if that is automatic, and wait for all. */

@@ -3,6 +3,10 @@ libklamm_la_SOURCES += \
 	%D%/assign_bytes.c \
 	%D%/assign_topics.c \
 	%D%/batch.c \
+	%D%/classic.c %D%/classic.h \
+	%D%/classic_assign.c \
+	%D%/classic_member.c %D%/classic_member.h \
+	%D%/classic_request.c \
 	%D%/commit.c \
 	%D%/commit_call.c \
 	%D%/committed.c \
@@ -14,11 +18,15 @@ libklamm_la_SOURCES += \
 	%D%/fetcher.c \
 	%D%/figures.c %D%/figures.h \
 	%D%/group.c %D%/group.h \
+	%D%/membership.c %D%/membership.h \
 	%D%/modern.c %D%/modern.h \
 	%D%/modern_heartbeat.c \
 	%D%/modern_set.c %D%/modern_set.h \
+	%D%/names.c %D%/names.h \
 	%D%/offsets.c \
 	%D%/pattern.c %D%/pattern.h \
+	%D%/rebalance.c \
 	%D%/results.c \
+	%D%/subscribe.c \
 	%D%/subscription.c \
 	%D%/value.c

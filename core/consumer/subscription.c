@@ -119,7 +119,8 @@ static bool insert(struct kl_cpart **table, struct kl_cpart *part)
 
 struct assign {
 	struct klamm_consumer *c;
-	struct kl_cpart *next; /* uthash; the new assignment */
+	struct kl_cpart *next; /* uthash; the new assignment, or what is added to it */
+	bool failed;
 };
 
 static void drop_part(struct klamm_consumer *c, struct kl_cpart *part)
@@ -138,6 +139,7 @@ static void drop_part(struct klamm_consumer *c, struct kl_cpart *part)
 static void take_part(struct klamm_consumer *c, struct kl_cpart *part)
 {
 	part->assigned = true;
+	part->since = c->group.membership.stamp;
 	kl_ctopic_want(c, part->topic);
 	kl_list_push(&c->parts, &part->link);
 	if (c->group.id != NULL && !KL_BUG(COMMITTED_IGNORED))
@@ -199,6 +201,15 @@ static int build(struct klamm_consumer *c, const struct klamm_topic_partition *p
 	return 0;
 }
 
+static void free_table(struct kl_cpart *table)
+{
+	struct kl_cpart *part, *tmp;
+	HASH_ITER(hh, table, part, tmp) {
+		HASH_DEL(table, part);
+		free(part);
+	}
+}
+
 static bool leaves(const struct kl_cpart *part, void *arg)
 {
 	struct kl_cpart *next = arg, *kept;
@@ -210,22 +221,74 @@ int klamm_consumer_assign(struct klamm_consumer *c,
 			  const struct klamm_topic_partition *partitions, size_t count,
 			  struct klamm_error *err)
 {
-	int rc = kl_consumer_check(c, true, err);
+	int rc = kl_rebalance_check(c, "assigning partitions", err);
 	if (rc != 0)
 		return rc;
+	if (c->group.membership.subscribed && count == 0)
+		return klamm_consumer_unsubscribe(c, KLAMM_TIMEOUT_DEFAULT, err);
+	if (c->group.membership.subscribed)
+		return kl_error(err, KLAMM_ERR_STATE,
+				"this consumer has subscribed to topics, so its group "
+				"assigns: unsubscribe before assigning partitions");
 	struct assign assign = {.c = c};
 	rc = build(c, partitions, count, &assign.next, err);
-	if (rc == 0) {
-		kl_commit_before_leaving(c, leaves, assign.next);
-		kl_loop_call(c->loop, assign_in_loop, &assign);
-		return 0;
+	if (rc != 0) {
+		free_table(assign.next);
+		return rc;
 	}
+	kl_commit_before_leaving(c, leaves, assign.next);
+	kl_loop_call(c->loop, assign_in_loop, &assign);
+	return 0;
+}
+
+/* --- what a group gives and takes --- */
+
+static void take_in_loop(void *arg)
+{
+	struct assign *assign = arg;
+	struct klamm_consumer *c = assign->c;
+	struct kl_cpart *part, *tmp, *own;
+	c->group.membership.stamp++;
+	HASH_ITER(hh, assign->next, part, tmp) {
+		HASH_DEL(assign->next, part);
+		HASH_FIND(hh, c->assigned, &part->key, sizeof(part->key), own);
+		if (own != NULL) {
+			free(part); /* it is there */
+		} else if (insert(&c->assigned, part)) {
+			take_part(c, part);
+		} else {
+			free(part);
+			assign->failed = true;
+		}
+	}
+	kl_hook_add(c->loop, &c->round_hook);
+}
+
+int kl_parts_take(struct klamm_consumer *c, const struct klamm_topic_partition *partitions,
+		  size_t count, struct klamm_error *err)
+{
+	struct assign assign = {.c = c};
+	int rc = build(c, partitions, count, &assign.next, err);
+	if (rc != 0) {
+		free_table(assign.next);
+		return rc;
+	}
+	kl_loop_call(c->loop, take_in_loop, &assign);
+	return assign.failed ? kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory to assign")
+			     : 0;
+}
+
+void kl_parts_drop(struct klamm_consumer *c)
+{
 	struct kl_cpart *part, *tmp;
-	HASH_ITER(hh, assign.next, part, tmp) {
-		HASH_DEL(assign.next, part);
-		free(part);
+	c->group.membership.stamp++;
+	HASH_ITER(hh, c->assigned, part, tmp) {
+		if (!part->leaving)
+			continue;
+		HASH_DEL(c->assigned, part);
+		drop_part(c, part);
 	}
-	return rc;
+	kl_hook_add(c->loop, &c->round_hook);
 }
 
 /* --- seeking --- */

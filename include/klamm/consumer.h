@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The consumer of assigned partitions, which may commit its positions for a group.
+/* The consumer, of partitions that it assigns itself or that its group assigns to it.
  *
  * poll() hands out whole batches, reference-counted; an iterator yields views into
  * them, without a copy, an allocation or a lock per record. A view is valid until its
@@ -40,27 +40,118 @@ struct klamm_record_view {
 	const uint8_t *headers; /* encoded; see klamm_record_header() */
 };
 
-/* loop: as in klamm_producer_new(). conf is copied. group.id is only needed to commit. */
+/* loop: as in klamm_producer_new(). conf is copied. group.id is only needed to commit, and to
+ * subscribe. */
 int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 		       struct klamm_consumer **consumer_out, struct klamm_error *err);
 
 /* Stop fetching, give back what is left, free the consumer whatever happens (but in a forked
- * child: FORKED, and inside a callback: WOULD_BLOCK). With enable.auto.commit and a group.id
- * it commits the positions first; an error says that this failed. Commits under way are
- * waited for, and their functions called, up to timeout_ms; so are brokers that keep a fetch
- * session (KIP-227), for fetch.max.wait.ms and a little at most: 0 tells only those that
- * listen now. Batches that the application still holds stay valid, but their keys and values
- * are not decoded any more. */
+ * child: FORKED, inside a callback: WOULD_BLOCK, and in a function of the listener: STATE).
+ * With enable.auto.commit and a group.id it commits the positions first; an error says that
+ * this failed. A member of a group calls its listener then, and leaves, if it is not static.
+ * Commits under way are waited for, and their functions called, up to timeout_ms; so are
+ * brokers that keep a fetch session (KIP-227), for fetch.max.wait.ms and a little at most: 0
+ * tells only those that listen now. Batches that the application still holds stay valid, but
+ * their keys and values are not decoded any more. */
 int klamm_consumer_close(struct klamm_consumer *consumer, int64_t timeout_ms,
 			 struct klamm_error *err);
+
+/* What becomes of a membership when the consumer closes (KIP-1092). */
+enum klamm_membership_end {
+	KLAMM_MEMBERSHIP_DEFAULT = 0, /* a dynamic member leaves, a static one remains */
+	KLAMM_MEMBERSHIP_LEAVE = 1,   /* so do static ones: their partitions go on at once */
+	KLAMM_MEMBERSHIP_REMAIN = 2,  /* nothing is said: until session.timeout.ms is over */
+};
+struct klamm_close_options {
+	size_t size;
+	int64_t timeout_ms;
+	int32_t membership; /* enum klamm_membership_end */
+	int32_t reserved;
+};
+int klamm_consumer_close_with(struct klamm_consumer *consumer,
+			      const struct klamm_close_options *options,
+			      struct klamm_error *err);
 
 /* Replace the assignment (copied). Positions of partitions that stay are kept; new ones begin
  * at the offset that is committed for group.id, by auto.offset.reset where there is none,
  * until sought. With enable.auto.commit the positions of those that leave are committed.
- * count 0 = none. Does not wait. */
+ * count 0 = none; after klamm_consumer_subscribe() that is klamm_consumer_unsubscribe(), and
+ * anything else an error, STATE. Does not wait. */
 int klamm_consumer_assign(struct klamm_consumer *consumer,
 			  const struct klamm_topic_partition *partitions, size_t count,
 			  struct klamm_error *err);
+
+/* What is assigned now, sorted; the consumer's, until the next such call. */
+int klamm_consumer_assignment(struct klamm_consumer *consumer,
+			      const struct klamm_topic_partition **partitions_out,
+			      size_t *count_out, struct klamm_error *err);
+
+/* --- groups: they need a group.id, else INVALID_GROUP_ID --- */
+
+/* What a group does to the assignment. Called by poll(), unsubscribe() and close() of the
+ * thread that uses the consumer, so no poll() ends in the middle. They may commit, seek, ask
+ * for positions and pause, and wait for that; polling, subscribing and closing is an error
+ * there, STATE. Partitions are borrowed, sorted. Each may be NULL. */
+struct klamm_listener {
+	size_t size;
+	void *arg;
+	/* These have come; those that were there before have stayed. At the end of each
+	 * rebalance, so there may be none. They begin at their committed offsets, unless they
+	 * are sought here. */
+	void (*assigned)(void *arg, struct klamm_consumer *consumer,
+			 const struct klamm_topic_partition *partitions, size_t count);
+	/* These are about to go, and can still be committed; with enable.auto.commit they
+	 * are. */
+	void (*revoked)(void *arg, struct klamm_consumer *consumer,
+			const struct klamm_topic_partition *partitions, size_t count);
+	/* These have gone, maybe to others already: nothing can be committed for them any
+	 * more. NULL: revoked is called. */
+	void (*lost)(void *arg, struct klamm_consumer *consumer,
+		     const struct klamm_topic_partition *partitions, size_t count);
+};
+
+/* Have the group assign partitions of these topics (copied), instead of those of earlier
+ * calls. The consumer joins its group when it polls; the loop tells the coordinator that it
+ * lives, and poll() has to be called once in max.poll.interval.ms, or its partitions go to
+ * others. A listener is copied, NULL = none. count 0 = unsubscribe. STATE: it assigns its
+ * partitions itself. CONFIG, PLUGIN: partition.assignment.strategy. What the group does not
+ * allow is told by poll(): GROUP_AUTHORIZATION_FAILED, INCONSISTENT_GROUP_PROTOCOL,
+ * GROUP_MAX_SIZE_REACHED, INVALID_SESSION_TIMEOUT, after which the next poll() tries again;
+ * and FENCED_INSTANCE_ID, as another consumer has this group.instance.id now, after which none
+ * does. */
+int klamm_consumer_subscribe(struct klamm_consumer *consumer, const char *const *topics,
+			     size_t count, const struct klamm_listener *listener,
+			     struct klamm_error *err);
+
+/* The same for all topics, also those to come, whose whole name matches a regular expression
+ * (PCRE2); without the brokers' own, see exclude.internal.topics. It is held to the cluster's
+ * topics once per metadata.max.age.ms. INVALID_REGULAR_EXPRESSION. */
+int klamm_consumer_subscribe_pattern(struct klamm_consumer *consumer, const char *pattern,
+				     const struct klamm_listener *listener,
+				     struct klamm_error *err);
+
+/* Commit, if that is automatic, call the listener, and leave the group; timeout_ms as
+ * everywhere, or KLAMM_TIMEOUT_DEFAULT. An error says that the commit failed. */
+int klamm_consumer_unsubscribe(struct klamm_consumer *consumer, int64_t timeout_ms,
+			       struct klamm_error *err);
+
+/* What is subscribed to, sorted: topics, or what the pattern matches by now. The consumer's,
+ * until the next such call. */
+int klamm_consumer_subscription(struct klamm_consumer *consumer,
+				const char *const **topics_out, size_t *count_out,
+				struct klamm_error *err);
+
+/* Have the group assign anew, for a reason that the broker logs (NULL = none to tell,
+ * KIP-800). Does not wait. STATE: nothing is subscribed to. */
+int klamm_consumer_enforce_rebalance(struct klamm_consumer *consumer, const char *reason,
+				     struct klamm_error *err);
+
+/* Who this consumer is for its group, to hand to a transactional producer. Set its size. As a
+ * member it is who it was at the last assignment, so that what it read before it was put out
+ * is refused. The texts stay the consumer's, and valid until its next poll(). */
+int klamm_consumer_group_metadata(const struct klamm_consumer *consumer,
+				  struct klamm_group_metadata *metadata_out,
+				  struct klamm_error *err);
 
 /* The next position of an assigned partition: an offset >= 0, or KLAMM_OFFSET_BEGINNING,
  * _END or _RESET. Data fetched before is dropped. Does not wait. STATE: not assigned. */
@@ -108,7 +199,9 @@ int klamm_consumer_offsets(struct klamm_consumer *consumer,
  * (TIMED_OUT names the last reason). On an error some of them may be stored: GROUP_ or
  * TOPIC_AUTHORIZATION_FAILED, OFFSET_METADATA_TOO_LARGE (offset.metadata.max.bytes of the
  * broker); UNKNOWN_MEMBER_ID and such: the group has members that share its partitions, and
- * takes no commits of others. Also calls the functions of earlier commits. */
+ * takes no commits of others, or this one was put out; REBALANCE_IN_PROGRESS: the partition
+ * was given up meanwhile, or has to be, by poll(). Also calls the functions of earlier
+ * commits. */
 int klamm_consumer_commit(struct klamm_consumer *consumer, const struct klamm_offset *offsets,
 			  size_t count, int64_t timeout_ms, struct klamm_error *err);
 
@@ -141,12 +234,6 @@ struct klamm_committed {
 };
 int klamm_consumer_committed(struct klamm_consumer *consumer, struct klamm_committed *entries,
 			     size_t count, int64_t timeout_ms, struct klamm_error *err);
-
-/* Who this consumer is for its group, to hand to a transactional producer. Set its size. The
- * texts stay the consumer's, and valid until it is closed. */
-int klamm_consumer_group_metadata(const struct klamm_consumer *consumer,
-				  struct klamm_group_metadata *metadata_out,
-				  struct klamm_error *err);
 
 /* Number of partitions of a topic. UNKNOWN_TOPIC_OR_PARTITION: no such topic. */
 int klamm_consumer_partitions_for(struct klamm_consumer *consumer, const char *topic,

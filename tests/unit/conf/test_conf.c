@@ -126,8 +126,8 @@ static const struct {
 	{"sasl.kerberos.sevice.nam", "x",
 	 "sasl.kerberos.sevice.nam: no such key; did you mean "
 	 "sasl.kerberos.service.name?"},
-	{"group_instance_id", "g",
-	 "group_instance_id = g is not supported by this version of klamm"},
+	{"share_acquire_mode", "record_limit",
+	 "share_acquire_mode = record_limit is not supported by this version of klamm"},
 	{"security.protocol", "ssl",
 	 "security.protocol = ssl is not supported by this version of "
 	 "klamm"},

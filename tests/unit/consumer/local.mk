@@ -8,9 +8,11 @@ TESTS += %D%/test_consumer
 	tests/client/world.c tests/client/world.h \
 	%D%/keeper.c %D%/keeper.h \
 	%D%/test_assign.c \
+	%D%/test_classic.c \
 	%D%/test_commit.c \
 	%D%/test_committed.c \
 	%D%/test_fetch.c \
+	%D%/test_member.c \
 	%D%/test_modern.c \
 	%D%/test_poll.c \
 	%D%/test_seek.c \
