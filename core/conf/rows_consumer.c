@@ -55,12 +55,12 @@ static const struct kl_conf_row rows[] = {
 	},
 	{
 		.option = {.name = "max.poll.records", .type = KLAMM_OPTION_INT,
-			   .def = "500", .range = "1..",
-			   .doc = "How many records Java's poll() returns; klamm's "
-				  "hands out whole batches and its iterator may stop "
-				  "anywhere."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
-		.owner = "Java",
+			   .offset = AT(max_poll_records), .def = "500",
+			   .range = "1..",
+			   .doc = "How many records klamm_consumer_read() returns at "
+				  "most. klamm_consumer_poll() hands out whole batches, "
+				  "whose iterator may stop anywhere."},
+		.roles = KLAMM_ROLE_CONSUMER,
 	},
 	{
 		.option = {.name = "isolation.level", .type = KLAMM_OPTION_ENUM,

@@ -132,6 +132,7 @@ struct kl_settings {
 	bool check_crcs;
 	int32_t fetch_max_bytes;
 	int32_t fetch_max_wait_ms;
+	int32_t max_poll_records;
 	int32_t fetch_min_bytes;
 	int32_t max_partition_fetch_bytes;
 	int32_t isolation_level; /* enum kl_isolation_level, the protocol's number */

@@ -141,6 +141,16 @@ static int count_records(struct klamm_batch *batch)
 	return rc;
 }
 
+uint32_t kl_batch_left(const struct klamm_batch *batch)
+{
+	struct kl_record_iter iter = batch->iter;
+	struct klamm_record_view view;
+	uint32_t n = 0;
+	while (kl_record_next(&iter, &view) == 1)
+		n++;
+	return n;
+}
+
 static int unpack(struct klamm_consumer *c, struct kl_chunk *chunk, const uint8_t *p,
 		  struct klamm_batch *batch, struct klamm_error *err)
 {
@@ -180,6 +190,7 @@ static int make_batch(struct klamm_consumer *c, struct kl_chunk *chunk, const ui
 	batch->partition = part->partition;
 	batch->head = *head;
 	batch->start_offset = part->position;
+	batch->start_epoch = part->epoch;
 	batch->lag = chunk->high_watermark >= 0
 			     ? kl_max(chunk->high_watermark - kl_batch_next_offset(head),
 				      (int64_t)0)

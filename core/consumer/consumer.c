@@ -140,7 +140,8 @@ int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 	kl_mutex_init(&c->value.mutex);
 	struct kl_list *const lists[] = {&c->results, &c->spare_chunks, &c->spare_batches,
 					 &c->parts,   &c->lookups,      &c->dirty,
-					 &c->touched, &c->round_hook.link};
+					 &c->touched, &c->round_hook.link, &c->rests,
+					 &c->read_out};
 	for (size_t i = 0; i < kl_countof(lists); i++)
 		kl_list_init(lists[i]);
 	int rc = kl_gate_init(c->os, &c->gate);
@@ -172,12 +173,16 @@ int kl_consumer_check(const struct klamm_consumer *c, bool waits, struct klamm_e
 	}
 }
 
+bool kl_poll_is_due(const struct klamm_consumer *c)
+{
+	return atomic_load(&c->woken) || atomic_load(&c->group.to_tell) > 0 ||
+	       kl_rebalance_is_due(c);
+}
+
 static bool something_to_tell(void *arg)
 {
 	struct klamm_consumer *c = arg;
-	return kl_results_first(c) != NULL || atomic_load(&c->woken) ||
-	       atomic_load(&c->starved) || atomic_load(&c->group.to_tell) > 0 ||
-	       kl_rebalance_is_due(c);
+	return kl_results_first(c) != NULL || atomic_load(&c->starved) || kl_poll_is_due(c);
 }
 
 enum taken {
@@ -255,6 +260,8 @@ static int next_batch(struct klamm_consumer *c, int64_t timeout_ms,
 		if (atomic_exchange(&c->woken, false))
 			return kl_error(err, KLAMM_ERR_INTERRUPTED,
 					"klamm_consumer_wakeup() was called");
+		if (kl_records_rest(c, batch_out))
+			return 0;
 		if (chunk == NULL) {
 			set_deadline(c, timeout_ms, &deadline);
 			bool found = kl_loop_wait(c->loop, &c->gate, something_to_tell, c,
@@ -386,6 +393,7 @@ int klamm_consumer_close_with(struct klamm_consumer *c,
 	rc = kl_commit_last(c, deadline, err);
 	kl_rebalance_leave(c, (enum klamm_membership_end)options->membership,
 			   "the consumer is being closed", deadline);
+	kl_records_free(c);
 	kl_fetcher_wind_up(c, deadline);
 	tear_down(c);
 	return rc;

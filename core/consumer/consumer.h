@@ -135,7 +135,7 @@ struct kl_aborted {
 };
 
 struct klamm_batch {
-	struct kl_list link; /* spare */
+	struct kl_list link; /* spare, or the consumer's rests or read_out */
 	atomic_uint refs;
 	struct klamm_consumer *consumer; /* with a reference */
 	struct kl_ctopic *topic;
@@ -146,7 +146,11 @@ struct klamm_batch {
 	struct kl_batch_head head;
 	struct klamm_span records; /* plain */
 	int64_t start_offset;
+	int32_t start_epoch; /* of the record before, as far as it is known */
 	struct kl_record_iter iter;
+	/* While it is read record by record: with a reference. */
+	struct kl_cpart *part;
+	unsigned generation; /* of the part, then */
 	struct kl_lent_arena arena; /* decoded values */
 	struct kl_decoded *decoded;
 };
@@ -192,6 +196,9 @@ struct klamm_consumer {
 
 	/* --- the polling thread's --- */
 	int64_t poll_now;     /* when the poll began, or last waited */
+	struct kl_list rests; /* batches that are read record by record */
+	struct kl_list read_out; /* those of which the last call gave the last record */
+	struct klamm_error read_error; /* told by the next call; code 0 = none */
 	struct kl_polled polled_lately;
 
 	/* --- the polling thread's, and the loop's while that waits in a call --- */
@@ -222,6 +229,8 @@ struct klamm_consumer {
 
 /* --- consumer.c --- */
 void kl_consumer_unref(struct klamm_consumer *c);
+/* There is more for poll() to do than to hand out what has come. */
+bool kl_poll_is_due(const struct klamm_consumer *c);
 /* 0, CLOSED or FORKED; for calls that wait also WOULD_BLOCK. */
 int kl_consumer_check(const struct klamm_consumer *c, bool waits, struct klamm_error *err);
 
@@ -271,9 +280,17 @@ void kl_results_positions(struct klamm_consumer *c);
  * chunk->at then stands at the batch that could not be read. */
 int kl_batch_take(struct klamm_consumer *c, struct kl_chunk *chunk,
 		  struct klamm_batch **batch_out, struct klamm_error *err);
+/* How many records are left to its iterator. */
+uint32_t kl_batch_left(const struct klamm_batch *batch);
 /* value.c: what was decoded of a batch goes. */
 void kl_batch_drop_values(struct klamm_batch *batch);
 void kl_batches_free(struct klamm_consumer *c);
+
+/* --- records.c: the polling thread --- */
+/* What is left of a batch that was read record by record goes to who polls, with its
+ * reference. false: there is none that is not paused. */
+bool kl_records_rest(struct klamm_consumer *c, struct klamm_batch **batch_out);
+void kl_records_free(struct klamm_consumer *c);
 
 /* --- decode.c: the polling thread --- */
 /* The plain records of a compressed batch in a slab of their own. */

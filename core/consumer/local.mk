@@ -26,6 +26,7 @@ libklamm_la_SOURCES += \
 	%D%/offsets.c \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/rebalance.c \
+	%D%/records.c \
 	%D%/results.c \
 	%D%/subscribe.c \
 	%D%/subscription.c \

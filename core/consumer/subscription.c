@@ -339,15 +339,47 @@ static int seek(struct klamm_consumer *c, const char *topic, int32_t partition, 
 	return rc;
 }
 
-int klamm_consumer_seek(struct klamm_consumer *c, const char *topic, int32_t partition,
-			int64_t offset, struct klamm_error *err)
+static int check_offset(int64_t offset, struct klamm_error *err)
 {
 	if (offset < KLAMM_OFFSET_RESET)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 				"offset %lld: must be 0 or more, or "
 				"KLAMM_OFFSET_BEGINNING, _END or _RESET",
 				(long long)offset);
-	return seek(c, topic, partition, offset, false, err);
+	return 0;
+}
+
+int klamm_consumer_seek(struct klamm_consumer *c, const char *topic, int32_t partition,
+			int64_t offset, struct klamm_error *err)
+{
+	int rc = check_offset(offset, err);
+	return rc != 0 ? rc : seek(c, topic, partition, offset, false, err);
+}
+
+struct seek_all {
+	struct klamm_consumer *c;
+	int64_t to;
+};
+
+static void seek_all_in_loop(void *arg)
+{
+	struct seek_all *all = arg;
+	struct kl_cpart *part, *tmp;
+	HASH_ITER(hh, all->c->assigned, part, tmp) {
+		struct seek seek = {.c = all->c, .part = part, .to = all->to};
+		seek_in_loop(&seek);
+	}
+}
+
+int klamm_consumer_seek_all(struct klamm_consumer *c, int64_t offset, struct klamm_error *err)
+{
+	struct seek_all all = {c, offset};
+	int rc = kl_consumer_check(c, true, err);
+	if (rc == 0)
+		rc = check_offset(offset, err);
+	if (rc == 0)
+		kl_loop_call(c->loop, seek_all_in_loop, &all);
+	return rc;
 }
 
 int klamm_consumer_seek_time(struct klamm_consumer *c, const char *topic, int32_t partition,
@@ -375,6 +407,13 @@ int klamm_consumer_pause(struct klamm_consumer *c, const char *topic, int32_t pa
 		kl_results_touch(c, part);
 	}
 	return rc;
+}
+
+bool klamm_consumer_is_paused(const struct klamm_consumer *c, const char *topic,
+			      int32_t partition)
+{
+	const struct kl_cpart *part = kl_cpart_find(c, topic, partition);
+	return part != NULL && part->paused;
 }
 
 static bool position_known(void *arg)
@@ -422,6 +461,15 @@ int64_t klamm_consumer_high_watermark(const struct klamm_consumer *c, const char
 {
 	const struct kl_cpart *part = kl_cpart_find(c, topic, partition);
 	return part != NULL ? atomic_load(&part->high_watermark) : -1;
+}
+
+int64_t klamm_consumer_lag(const struct klamm_consumer *c, const char *topic,
+			   int32_t partition)
+{
+	const struct kl_cpart *part = kl_cpart_find(c, topic, partition);
+	int64_t end = part != NULL ? atomic_load(&part->end) : -1;
+	int64_t at = part != NULL ? atomic_load(&part->position) : -1;
+	return end >= 0 && at >= 0 ? kl_max(end - at, (int64_t)0) : -1;
 }
 
 void kl_subscription_stop(struct klamm_consumer *c)

@@ -158,6 +158,10 @@ int klamm_consumer_group_metadata(const struct klamm_consumer *consumer,
 int klamm_consumer_seek(struct klamm_consumer *consumer, const char *topic,
 			int32_t partition, int64_t offset, struct klamm_error *err);
 
+/* All assigned partitions at once: KLAMM_OFFSET_BEGINNING, _END or _RESET, or an offset. */
+int klamm_consumer_seek_all(struct klamm_consumer *consumer, int64_t offset,
+			    struct klamm_error *err);
+
 /* To the first record at or after a time (ms since 1970); the end when there is none. */
 int klamm_consumer_seek_time(struct klamm_consumer *consumer, const char *topic,
 			     int32_t partition, int64_t timestamp_ms,
@@ -172,6 +176,9 @@ int klamm_consumer_position(struct klamm_consumer *consumer, const char *topic,
 /* Paused partitions are not handed out; what was fetched is kept. */
 int klamm_consumer_pause(struct klamm_consumer *consumer, const char *topic,
 			 int32_t partition, bool paused, struct klamm_error *err);
+/* Is it? Also false where the partition is not assigned. */
+bool klamm_consumer_is_paused(const struct klamm_consumer *consumer, const char *topic,
+			      int32_t partition);
 
 /* First offset, end offset, or the offset for a time, asked of the brokers. Set topic,
  * partition and timestamp_ms (or KLAMM_OFFSET_BEGINNING / _END in its place); offset,
@@ -253,6 +260,32 @@ int klamm_consumer_partitions_for(struct klamm_consumer *consumer, const char *t
 int klamm_consumer_poll(struct klamm_consumer *consumer, int64_t timeout_ms,
 			struct klamm_batch **batch_out, struct klamm_error *err);
 
+/* --- record by record, across batches --- */
+
+/* A record, and the batch that it is in, for klamm_record_value() and its like. Both are
+ * borrowed until the next call of klamm_consumer_next(), _read() or _close(), which the batch
+ * outlives if it is referenced. Its iterator is not the caller's. */
+struct klamm_consumed {
+	struct klamm_batch *batch;
+	struct klamm_record_view view;
+};
+
+/* The next record; record_out->batch NULL with 0 returned when timeout_ms passed without one,
+ * which is how a loop over all that there is ends (kafka-python's consumer_timeout_ms).
+ * Positions advance record by record, so a commit covers what was handed out and nothing
+ * else; seeking, pausing and a rebalance hold for what is left of a batch, too. Each call is a
+ * poll(), and tells what poll() would. A batch whose records cannot be read to the end is
+ * told once, and what is left of it is left out. */
+int klamm_consumer_next(struct klamm_consumer *consumer, int64_t timeout_ms,
+			struct klamm_consumed *record_out, struct klamm_error *err);
+
+/* The same for many: up to max, or max.poll.records, that are there, of any partitions, each
+ * one's in order. Waits for the first alone; 0 of them: timeout_ms passed. poll() in between
+ * hands out what is left of a batch. */
+int klamm_consumer_read(struct klamm_consumer *consumer, int64_t timeout_ms,
+			struct klamm_consumed *records, size_t max, size_t *count_out,
+			struct klamm_error *err);
+
 /* Make the current or the next poll() return INTERRUPTED. Any thread or signal handler. */
 void klamm_consumer_wakeup(struct klamm_consumer *consumer);
 
@@ -264,6 +297,11 @@ bool klamm_consumer_at_end(const struct klamm_consumer *consumer, const char *to
 /* The high watermark told last, -1 = not known. */
 int64_t klamm_consumer_high_watermark(const struct klamm_consumer *consumer,
 				      const char *topic, int32_t partition);
+/* How many offsets are left from the position to the high watermark, or with read_committed to
+ * the last stable offset, that the broker told last; nobody is asked (KIP-695). -1 = one of
+ * the two is not known. */
+int64_t klamm_consumer_lag(const struct klamm_consumer *consumer, const char *topic,
+			   int32_t partition);
 
 /* Wait-free facts of a batch. */
 const char *klamm_batch_topic(const struct klamm_batch *batch);

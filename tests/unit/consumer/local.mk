@@ -15,5 +15,6 @@ TESTS += %D%/test_consumer
 	%D%/test_member.c \
 	%D%/test_modern.c \
 	%D%/test_poll.c \
+	%D%/test_records.c \
 	%D%/test_seek.c \
 	%D%/test_sessions.c
