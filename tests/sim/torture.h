@@ -24,6 +24,7 @@ struct torture_session {
 	bool futures;  /* outcomes come by futures */
 	bool drains;   /* what is sent last is taken back */
 	bool transaction; /* all of it is one, with offsets of a group */
+	bool admin;    /* it is about groups, by an admin client */
 	bool broker;   /* it is the broker's memory that runs out */
 	bool data_dir; /* and it keeps its records in files */
 };
@@ -79,5 +80,8 @@ void torture_produce(struct torture *t, struct klamm_conf *conf, struct klamm_lo
 void torture_consume(struct torture *t, struct klamm_conf *conf, struct klamm_loop *loop);
 /* The number in a value; -1 = not one of ours. */
 int torture_number(const struct torture *t, struct klamm_span value);
+
+/* --- torture_admin.c, likewise --- */
+void torture_administer(struct torture *t, struct klamm_conf *conf, struct klamm_loop *loop);
 
 #endif

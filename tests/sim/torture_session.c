@@ -70,6 +70,8 @@ static const char *const transactional[] = {
 	"5000", NULL,
 };
 
+static const char *const nothing[] = {NULL};
+
 const struct torture_session torture_sessions[] = {
 	{.name = "plain", .summary = "producer and consumer", .producer = quick,
 	 .consumer = from_start},
@@ -85,6 +87,8 @@ const struct torture_session torture_sessions[] = {
 	 .consumer = from_start},
 	{.name = "transactional", .summary = "a transaction, with offsets of a group",
 	 .producer = transactional, .consumer = from_start, .transaction = true},
+	{.name = "groups", .summary = "groups, by an admin client", .producer = nothing,
+	 .admin = true},
 	{.name = "broker", .summary = "the broker, in memory", .producer = quick,
 	 .consumer = from_start, .broker = true},
 	{.name = "data", .summary = "the broker, with a data directory", .producer = quick,
@@ -201,7 +205,9 @@ static void client_main(void *arg)
 {
 	struct torture *t = arg;
 	await(t, &t->listening);
-	if (t->broker != NULL) {
+	if (t->broker != NULL && t->session->admin) {
+		client(t, t->session->producer, torture_administer);
+	} else if (t->broker != NULL) {
 		client(t, t->session->producer, torture_produce);
 		client(t, t->session->consumer, torture_consume);
 	}
