@@ -1,187 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* klamm consume: records of partitions to standard output. One thread, which drives the
- * loop by polling. */
+/* klamm consume: records of partitions to standard output, those that the command line says or
+ * those that a group assigns. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/format.h"
-#include "cli/io.h"
-#include "cli/place.h"
+#include "cli/consume.h"
 #include "cli/reader.h"
 #include "core/conf/conf.h"
-
-struct options {
-	const char *place, *partitions, *format;
-	int64_t count;
-	bool exit_at_end, json, null_is_shown;
-};
-
-/* A partition that is read. */
-struct part {
-	const char *topic;
-	int32_t partition;
-	bool done;
-	int64_t first, end; /* when it began; known only where they are asked for */
-};
-
-struct consume {
-	const struct cli *cli;
-	const struct options *options;
-	const struct cli_list *topics;
-	struct cli_place place;
-	int64_t timeout_ms;
-	struct klamm_consumer *consumer;
-	struct part *parts;
-	size_t part_count, parts_open;
-	struct cli_format format;
-	struct cli_out out;
-	struct cli_progress progress;
-	uint64_t printed, failed;
-};
-
-/* --- which partitions --- */
-
-static void add_part(struct consume *c, const char *topic, int32_t partition)
-{
-	for (size_t i = 0; i < c->part_count; i++)
-		if (c->parts[i].partition == partition &&
-		    strcmp(c->parts[i].topic, topic) == 0)
-			return;
-	struct part *parts = reallocarray(c->parts, c->part_count + 1, sizeof(*parts));
-	if (parts == NULL)
-		exit(cli_fail(CLI_FAILED, "out of memory"));
-	c->parts = parts;
-	parts[c->part_count++] = (struct part){.topic = topic, .partition = partition};
-}
-
-static int add_listed(struct consume *c, const char *topic, int32_t partitions)
-{
-	const char *text = c->options->partitions;
-	long long low, high;
-	while (*text != '\0' && cli_range_next(&text, &low, &high)) {
-		if (high >= partitions)
-			return cli_usage(c->cli, "-p %lld: %s has %d partitions", high,
-					 topic, partitions);
-		for (; low <= high; low++)
-			add_part(c, topic, (int32_t)low);
-	}
-	return 0;
-}
-
-static int find_parts(struct consume *c)
-{
-	for (size_t t = 0; t < c->topics->n; t++) {
-		const char *topic = c->topics->v[t];
-		struct klamm_error err;
-		int32_t n;
-		if (klamm_consumer_partitions_for(c->consumer, topic, c->timeout_ms, &n,
-						  &err) != 0)
-			return cli_interrupted() ? CLI_INTERRUPTED : cli_error(&err);
-		int rc = 0;
-		if (c->options->partitions != NULL)
-			rc = add_listed(c, topic, n);
-		else
-			for (int32_t i = 0; i < n; i++)
-				add_part(c, topic, i);
-		if (rc != 0)
-			return rc;
-	}
-	c->parts_open = c->part_count;
-	return 0;
-}
-
-/* --- where to begin, where to end --- */
-
-/* The offset of a place in every partition. */
-static int ask_offsets(struct consume *c, int64_t place, size_t member)
-{
-	struct klamm_offset_query *queries =
-		cli_alloc(c->part_count * sizeof(*queries));
-	for (size_t i = 0; i < c->part_count; i++)
-		queries[i] = (struct klamm_offset_query){
-			.size = sizeof(*queries),
-			.topic = c->parts[i].topic,
-			.partition = c->parts[i].partition,
-			.timestamp_ms = place,
-		};
-	struct klamm_error err;
-	int rc = 0;
-	if (klamm_consumer_offsets(c->consumer, queries, c->part_count, c->timeout_ms,
-				   &err) != 0)
-		rc = cli_interrupted() ? CLI_INTERRUPTED : cli_error(&err);
-	for (size_t i = 0; rc == 0 && i < c->part_count; i++) {
-		if (queries[i].error != 0)
-			rc = cli_fail(CLI_FAILED, "%s [%d]: %s", queries[i].topic,
-				      queries[i].partition,
-				      klamm_err_text(queries[i].error));
-		*(int64_t *)((char *)&c->parts[i] + member) = queries[i].offset;
-	}
-	free(queries);
-	return rc;
-}
-
-static int seek_part(struct consume *c, const struct part *part,
-		     struct klamm_error *err)
-{
-	int64_t offset = KLAMM_OFFSET_BEGINNING;
-	switch (c->place.kind) {
-	case CLI_PLACE_START:
-		break;
-	case CLI_PLACE_END:
-		offset = KLAMM_OFFSET_END;
-		break;
-	case CLI_PLACE_OFFSET:
-		offset = c->place.n;
-		break;
-	case CLI_PLACE_TAIL:
-		offset = kl_max(part->end - kl_min(c->place.n, part->end), part->first);
-		break;
-	case CLI_PLACE_TIME:
-		return klamm_consumer_seek_time(c->consumer, part->topic,
-						part->partition, c->place.n, err);
-	}
-	return klamm_consumer_seek(c->consumer, part->topic, part->partition, offset,
-				   err);
-}
-
-static int begin(struct consume *c)
-{
-	struct klamm_topic_partition *all = cli_alloc(c->part_count * sizeof(*all));
-	for (size_t i = 0; i < c->part_count; i++)
-		all[i] = (struct klamm_topic_partition){c->parts[i].topic,
-							c->parts[i].partition};
-	struct klamm_error err;
-	int rc = klamm_consumer_assign(c->consumer, all, c->part_count, &err);
-	for (size_t i = 0; rc == 0 && i < c->part_count; i++)
-		rc = seek_part(c, &c->parts[i], &err);
-	free(all);
-	return rc == 0 ? 0 : cli_error(&err);
-}
-
-static int set_out(struct consume *c)
-{
-	int rc = find_parts(c);
-	bool tail = c->place.kind == CLI_PLACE_TAIL;
-	if (rc == 0 && tail)
-		rc = ask_offsets(c, KLAMM_OFFSET_BEGINNING,
-				 offsetof(struct part, first));
-	if (rc == 0 && (tail || c->options->exit_at_end))
-		rc = ask_offsets(c, KLAMM_OFFSET_END, offsetof(struct part, end));
-	return rc != 0 ? rc : begin(c);
-}
 
 /* --- reading --- */
 
 /* Has the partition been read up to where it ended when we began? The position says so
  * even when the last offsets hold no record (transaction markers, compaction). */
-static void check_end(struct consume *c, struct part *part)
+static void check_end(struct cli_consume *c, struct cli_consume_part *part)
 {
 	int64_t position;
 	if (part->done || !c->options->exit_at_end ||
-	    klamm_consumer_position(c->consumer, part->topic, part->partition, 0,
-				    &position, NULL) != 0 ||
+	    klamm_consumer_position(c->consumer, part->topic, part->partition, 0, &position,
+				    NULL) != 0 ||
 	    position < part->end)
 		return;
 	part->done = true;
@@ -189,26 +27,15 @@ static void check_end(struct consume *c, struct part *part)
 	klamm_consumer_pause(c->consumer, part->topic, part->partition, true, NULL);
 }
 
-static struct part *part_of(struct consume *c, const struct klamm_batch *batch)
-{
-	const char *topic = klamm_batch_topic(batch);
-	int32_t partition = klamm_batch_partition(batch);
-	for (size_t i = 0; i < c->part_count; i++)
-		if (c->parts[i].partition == partition &&
-		    strcmp(c->parts[i].topic, topic) == 0)
-			return &c->parts[i];
-	return NULL;
-}
-
-static bool is_enough(const struct consume *c)
+static bool is_enough(const struct cli_consume *c)
 {
 	return (c->options->count >= 0 && c->printed >= (uint64_t)c->options->count) ||
-	       c->out.broken || cli_interrupted() ||
-	       (c->options->exit_at_end && c->parts_open == 0);
+	       c->out.broken || cli_interrupted() || c->status != 0 ||
+	       (c->options->exit_at_end && cli_consume_at_end(c));
 }
 
-static void print_record(struct consume *c, struct klamm_batch *batch,
-			 const struct klamm_record_view *view)
+static void print_record(struct cli_consume *c, struct cli_consume_part *part,
+			 struct klamm_batch *batch, const struct klamm_record_view *view)
 {
 	struct klamm_error err;
 	if (cli_format_record(&c->format, batch, view, &c->out.buf, &err) != 0) {
@@ -216,31 +43,36 @@ static void print_record(struct consume *c, struct klamm_batch *batch,
 		c->failed++;
 	}
 	c->printed++;
+	if (part != NULL)
+		cli_consume_printed(c, part, view);
 	cli_out_check(&c->out);
 }
 
-static int print_batch(struct consume *c, struct klamm_batch *batch)
+static int print_batch(struct cli_consume *c, struct klamm_batch *batch)
 {
-	struct part *part = part_of(c, batch);
+	struct cli_consume_part *part =
+		cli_consume_find(c, klamm_batch_topic(batch), klamm_batch_partition(batch));
 	struct klamm_record_view view;
-	int rc = 0;
+	int rc = 1;
 	cli_format_batch(&c->format, klamm_batch_topic(batch),
 			 klamm_batch_partition(batch));
 	while (!is_enough(c) && (rc = klamm_batch_next(batch, &view)) == 1) {
 		if (c->options->exit_at_end && part != NULL && view.offset >= part->end)
 			break;
-		print_record(c, batch, &view);
+		print_record(c, part, batch, &view);
 	}
 	if (rc < 0)
 		return cli_fail(CLI_FAILED, "%s [%d]: %s", klamm_batch_topic(batch),
 				klamm_batch_partition(batch), klamm_err_text(rc));
+	if (part != NULL && rc == 0)
+		cli_consume_printed(c, part, NULL);
 	if (part != NULL)
 		check_end(c, part);
 	return 0;
 }
 
 /* A batch that is there, or else what was printed goes out before the wait. */
-static int next_batch(struct consume *c, struct klamm_batch **batch_out,
+static int next_batch(struct cli_consume *c, struct klamm_batch **batch_out,
 		      struct klamm_error *err)
 {
 	*batch_out = NULL;
@@ -248,6 +80,7 @@ static int next_batch(struct consume *c, struct klamm_batch **batch_out,
 	if (rc != 0 || *batch_out != NULL)
 		return rc;
 	cli_out_flush(&c->out);
+	cli_consume_commit_due(c);
 	for (size_t i = 0; i < c->part_count; i++)
 		check_end(c, &c->parts[i]);
 	if (cli_out_abandoned(&c->out) || is_enough(c))
@@ -256,7 +89,7 @@ static int next_batch(struct consume *c, struct klamm_batch **batch_out,
 				   batch_out, err);
 }
 
-static int read_records(struct consume *c)
+static int read_records(struct cli_consume *c)
 {
 	while (!is_enough(c)) {
 		struct klamm_batch *batch;
@@ -278,7 +111,10 @@ static int read_records(struct consume *c)
 		if (status != 0)
 			return status;
 		cli_progress(&c->progress, c->printed, "read");
+		cli_consume_commit_due(c);
 	}
+	if (c->status != 0)
+		return c->status;
 	if (cli_interrupted())
 		return CLI_INTERRUPTED;
 	return c->failed > 0 ? CLI_FAILED : CLI_OK;
@@ -291,7 +127,7 @@ static void wake(void *consumer)
 	klamm_consumer_wakeup(consumer);
 }
 
-static int with_consumer(struct consume *c, const struct klamm_conf *conf)
+static int with_consumer(struct cli_consume *c, const struct klamm_conf *conf)
 {
 	struct klamm_error err;
 	struct klamm_loop *loop;
@@ -302,33 +138,62 @@ static int with_consumer(struct consume *c, const struct klamm_conf *conf)
 		status = cli_error(&err);
 	} else {
 		cli_catch_signals(wake, c->consumer);
-		status = set_out(c);
+		status =
+			c->group != NULL ? cli_consume_subscribe(c) : cli_consume_assign(c);
 		if (status == 0)
 			status = read_records(c);
 		cli_progress_end(&c->progress);
-		status = cli_out_end(&c->out, status);
 		cli_release_signals();
-		klamm_consumer_close(c->consumer, 0, NULL);
+		if (c->group != NULL)
+			status = cli_consume_leave(c, status);
+		else
+			klamm_consumer_close(c->consumer, 0, NULL);
+		status = cli_out_end(&c->out, status);
 	}
 	klamm_loop_free(loop);
 	return status;
 }
 
-static int check(struct consume *c)
+/* A name cannot begin with ^, so this is a regular expression, as librdkafka reads it. */
+static int check_topics(struct cli_consume *c)
 {
-	const struct options *o = c->options;
+	const struct cli_consume_options *o = c->options;
+	c->group = o->group;
+	c->regex = o->regex;
+	if (o->regex == NULL && c->topics->n == 0)
+		return cli_usage(c->cli, "TOPIC is missing");
+	if (o->regex != NULL && c->topics->n > 0)
+		return cli_usage(c->cli, "%s: --regex says which topics", c->topics->v[0]);
+	if (o->group != NULL && c->topics->n == 1 && c->topics->v[0][0] == '^')
+		c->regex = c->topics->v[0];
+	if (o->regex != NULL && o->group == NULL)
+		return cli_usage(c->cli, "--regex needs a group: -g");
+	if (o->group != NULL && o->partitions != NULL)
+		return cli_usage(c->cli,
+				 "-p and -g exclude each other: the group says who reads "
+				 "which partition");
+	if (o->group != NULL && o->group[0] == '\0')
+		return cli_usage(c->cli, "-g must not be empty");
+	return 0;
+}
+
+static int check(struct cli_consume *c)
+{
+	const struct cli_consume_options *o = c->options;
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (!cli_place_parse(o->place, now.tv_sec * 1000ll + now.tv_nsec / 1000000,
-			     &c->place))
-		return cli_usage(
-			c->cli,
-			"-o %s: must be start, end, N, -N, @MS, @2026-03-05T17:08 "
-			"or @-2h",
-			o->place);
+	if (!cli_place_parse(o->place != NULL ? o->place : "start",
+			     now.tv_sec * 1000ll + now.tv_nsec / 1000000, &c->place))
+		return cli_usage(c->cli,
+				 "-o %s: must be start, end, N, -N, @MS, @2026-03-05T17:08 "
+				 "or @-2h",
+				 o->place);
 	if (o->partitions != NULL && !cli_ranges_valid(o->partitions))
 		return cli_usage(c->cli, "-p %s: must be partitions such as 0,3,5-7",
 				 o->partitions);
+	int rc = check_topics(c);
+	if (rc != 0)
+		return rc;
 	if (o->json && o->format != NULL)
 		return cli_usage(c->cli, "--json and -f exclude each other");
 	c->format.json = o->json;
@@ -340,7 +205,7 @@ static int check(struct consume *c)
 	return 0;
 }
 
-static int set_up(struct consume *c, struct klamm_conf *conf)
+static int set_up(struct cli_consume *c, struct klamm_conf *conf)
 {
 	struct klamm_error err;
 	/* Reading asks no topic into being, unless it is told to. */
@@ -348,7 +213,8 @@ static int set_up(struct consume *c, struct klamm_conf *conf)
 	if (!kl_conf_is_set(conf, create) &&
 	    klamm_conf_set(conf, create, "false", &err) != 0)
 		return cli_error(&err);
-	int status = cli_never_commit(conf);
+	int status =
+		c->group != NULL ? cli_consume_group_conf(c, conf) : cli_never_commit(conf);
 	c->format.decode_keys =
 		cli_form_of(klamm_conf_get(conf, "key.deserializer")) != CLI_RAW;
 	c->format.decode_values =
@@ -358,7 +224,7 @@ static int set_up(struct consume *c, struct klamm_conf *conf)
 
 static int run(struct cli *cli, const void *options, const struct cli_list *args)
 {
-	struct consume c = {
+	struct cli_consume c = {
 		.cli = cli,
 		.options = options,
 		.topics = args,
@@ -379,13 +245,17 @@ static int run(struct cli *cli, const void *options, const struct cli_list *args
 	return status;
 }
 
-#define AT(member) offsetof(struct options, member)
+#define AT(member) offsetof(struct cli_consume_options, member)
 
 static const struct cli_option rows[] = {
 	{'o', "offset", "PLACE", CLI_TEXT, AT(place), 0, 0,
 	 "start, end, N, -N (before the end), @MS, @2026-03-05T17:08, @-2h"},
 	{'p', "partition", "N,...", CLI_TEXT, AT(partitions), 0, 0,
 	 "only these partitions: 0,3,5-7"},
+	{'g', "group", "GROUP", CLI_TEXT, AT(group), 0, 0,
+	 "read what this group assigns, and commit what was printed"},
+	{0, "regex", "RE", CLI_TEXT, AT(regex), 0, 0,
+	 "with -g: all topics whose whole name matches, also those to come"},
 	{'n', "count", "COUNT", CLI_INT64, AT(count), 0, INT64_MAX,
 	 "stop after so many records"},
 	{'e', "exit", NULL, CLI_FLAG, AT(exit_at_end), 0, 0,
@@ -398,18 +268,18 @@ static const struct cli_option rows[] = {
 	{0},
 };
 
-static const struct options defaults = {
-	.place = "start",
+static const struct cli_consume_options defaults = {
 	.count = -1,
 };
 
 const struct cli_command cli_consume = {
 	.name = "consume",
-	.args = "TOPIC...",
-	.min_args = 1,
+	.args = "[TOPIC...]",
 	.max_args = CLI_MANY,
 	.summary = "print records",
-	.about = "In FORMAT, \\n \\t \\\\ and \\xNN stand for bytes, and\n"
+	.about = "With -g each record is printed at least once: it is committed when it was "
+		 "written.\nWhere the group has committed nothing it begins at -o.\n\n"
+		 "In FORMAT, \\n \\t \\\\ and \\xNN stand for bytes, and\n"
 		 "  %t or %{topic}    %p or %{partition}    %o or %{offset}    %T or "
 		 "%{timestamp} (ms)\n"
 		 "  %k or %{key}      %s or %{value}        %h or %{headers}   "
@@ -425,6 +295,6 @@ const struct cli_command cli_consume = {
 		 "the bytes; what is not a text is printed as JSON.\n",
 	.options = rows,
 	.defaults = &defaults,
-	.size = sizeof(struct options),
+	.size = sizeof(struct cli_consume_options),
 	.run = run,
 };

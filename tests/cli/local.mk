@@ -6,6 +6,8 @@ CLI_TESTS = \
 	%D%/copy.test \
 	%D%/fault.test \
 	%D%/group.test \
+	%D%/group_consume.test \
+	%D%/group_example.test \
 	%D%/manual.test \
 	%D%/metrics.test \
 	%D%/plugin.test \

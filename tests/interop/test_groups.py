@@ -1,7 +1,12 @@
 """Groups as klamm's admin client and command line see and change them, beside what kafka-python,
 librdkafka and Java's tool say of the same groups."""
 import contextlib
+import inspect
 import json
+import os
+import signal
+import subprocess
+import tempfile
 import threading
 import time
 
@@ -34,8 +39,9 @@ def java(ctx, *args):
 
 
 @contextlib.contextmanager
-def members(ctx, group, topic, count, **options):
-    """Members by kafka-python, each in a thread of its own, once they share the topic."""
+def members(ctx, group, topic, count, others=0, **options):
+    """Members by kafka-python, each in a thread of its own, once they share the topic with the
+    others that there are."""
     stop = threading.Event()
 
     def read(number):
@@ -51,7 +57,7 @@ def members(ctx, group, topic, count, **options):
     for thread in threads:
         thread.start()
     try:
-        wait(lambda: is_shared(ctx, group, count))
+        wait(lambda: is_shared(ctx, group, count + others))
         yield
     finally:
         stop.set()
@@ -59,13 +65,13 @@ def members(ctx, group, topic, count, **options):
             thread.join()
 
 
-def wait(done, seconds=60):
+def wait(done, seconds=90):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if done():
             return
         time.sleep(0.2)
-    raise AssertionError("it did not come")
+    raise AssertionError(f"it did not come: {inspect.getsource(done).strip()}")
 
 
 def is_shared(ctx, group, count):
@@ -188,3 +194,54 @@ def consumer(ctx):
               "groups of this type")
     finally:
         peer.close()
+
+
+@contextlib.contextmanager
+def consuming(ctx, group, topic, *args):
+    """`klamm consume -g`, and the numbers that it has printed so far, by a function."""
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(
+            [klamm.PROGRAM, "-b", ctx.at, "consume", topic, "-g", group, *args],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)
+
+        def printed():
+            return list(map(int, os.pread(out.fileno(), 1 << 20, 0).split()))
+
+        try:
+            yield process, printed
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+
+
+@test("klamm consume -g shares a group with kafka-python, and hands it over")
+def shared(ctx):
+    klamm.create_topic(ctx.at, "cli-shared", 4)
+
+    def send(begin, end):
+        klamm.produce(ctx.at, "cli-shared",
+                      [records.Record(i % 4, i, None, None, b"%d" % i)
+                       for i in range(begin, end)])
+
+    send(0, 40)
+    with consuming(ctx, "cli-shared", "cli-shared",
+                   "-X", "partition.assignment.strategy=range",
+                   "-X", "heartbeat.interval.ms=500") as (process, printed):
+        wait(lambda: sorted(printed()) == list(range(40)))
+        with members(ctx, "cli-shared", "cli-shared", 1, others=1):
+            send(40, 80)
+            wait(lambda: rows(ctx, "describe", "cli-shared")[0]["lag"] == 0)
+            row = rows(ctx, "describe", "cli-shared")[0]
+            equal(sorted(len(m["assignment"]) for m in row["members"]), [2, 2], "shares")
+            got = printed()
+            equal(len(got), len(set(got)), "records that klamm printed twice")
+            equal(len(got), 60, "records that klamm printed")
+            process.send_signal(signal.SIGINT)
+            equal(process.wait(30), 130, "exit status")
+            wait(lambda: is_shared(ctx, "cli-shared", 1))
+            row = rows(ctx, "describe", "cli-shared", "-m")[0]
+            equal((row["members"][0]["client_id"], len(row["members"][0]["assignment"])),
+                  ("member-0", 4), "who has it all")
+    equal(klamm.run("-b", ctx.at, "consume", "cli-shared", "-g", "cli-shared", "-e",
+                    "-X", "partition.assignment.strategy=range"), b"", "what is left")
