@@ -109,24 +109,15 @@ static void check_session(struct rules *r)
 	tell(r, true, "heartbeat.interval.ms", text);
 }
 
-/* KIP-1123, and KIP-392, of which consumers know nothing yet: a broker that told them of a
- * near replica would get no Fetch for it. */
+/* KIP-1123. */
 static void check_rack(struct rules *r)
 {
 	const struct kl_settings *s = &r->s;
-	if (s->role == KLAMM_ROLE_ADMIN)
+	if (s->role != KLAMM_ROLE_PRODUCER || !s->partitioner_rack_aware)
 		return;
-	bool blank = s->client_rack[strspn(s->client_rack, " \t")] == '\0';
-	if (s->role == KLAMM_ROLE_PRODUCER && s->partitioner_rack_aware && blank)
+	if (s->client_rack[strspn(s->client_rack, " \t")] == '\0')
 		tell(r, true, "partitioner.rack.aware",
 		     "partitioner.rack.aware = true: needs a client.rack");
-	char text[200];
-	snprintf(text, sizeof(text),
-		 "client.rack = %.100s: is not supported for consumers by this version of "
-		 "klamm",
-		 s->client_rack);
-	if (s->role == KLAMM_ROLE_CONSUMER && !blank)
-		tell(r, true, "client.rack", text);
 }
 
 /* KIP-98, KIP-679: what idempotence needs, where it was asked for. */

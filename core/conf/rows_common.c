@@ -48,8 +48,8 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(client_rack), .def = "",
 			   .doc = "Where this client stands, in the words of the "
 				  "brokers' broker.rack: see partitioner.rack.aware. "
-				  "Consumers, which would read from a near replica "
-				  "(KIP-392), do not take it yet."},
+				  "A consumer reads from a replica there when the "
+				  "brokers' replica.selector.class names one (KIP-392)."},
 		.roles = KLAMM_ROLE_PRODUCER | KLAMM_ROLE_CONSUMER,
 	},
 	{

@@ -347,7 +347,8 @@ static void part_done(struct klamm_consumer *c, struct kl_committed *committed,
 					    part->failures++);
 		kl_group_tell(c, err);
 	} else if (told->committed_offset >= 0) {
-		kl_lookup_found(c, part, told->committed_offset, told->committed_leader_epoch);
+		kl_position_found(c, part, told->committed_offset,
+				  told->committed_leader_epoch);
 	} else {
 		kl_fetcher_reset(c, part);
 	}

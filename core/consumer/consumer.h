@@ -16,6 +16,7 @@
 #include "core/conf/role_plugin.h"
 #include "core/consumer/figures.h"
 #include "core/consumer/group.h"
+#include "core/consumer/lookup.h"
 #include "core/metrics/reporters.h"
 #include "core/record/batch_read.h"
 
@@ -48,6 +49,7 @@ struct kl_ctopic {
 enum kl_cpart_state {
 	KL_CPART_COMMITTED, /* its group's offset is asked for, or will be */
 	KL_CPART_LOOK_UP, /* its offset is asked for, or will be */
+	KL_CPART_CHECK,   /* fetch_offset is, unless the leader's log says otherwise */
 	KL_CPART_READY,   /* fetch_offset is where to go on */
 	KL_CPART_STOPPED, /* until it is sought: its position is gone */
 };
@@ -94,8 +96,12 @@ struct kl_cpart {
 	struct kl_fetch_entry *entry;  /* in home, if it is fetched now */
 	enum kl_cpart_state state;
 	int64_t fetch_offset;
-	int32_t fetch_epoch;  /* of the record before fetch_offset, -1 = not known */
-	int32_t leader_epoch; /* of the leader that metadata named last, -1 = not known */
+	int32_t fetch_epoch; /* of the record before fetch_offset, -1 = not known */
+	int64_t epoch_from;  /* the first that was read of that epoch, -1 = not known */
+	int32_t leader, leader_epoch; /* that metadata named last, -1 = not known */
+	struct klamm_uuid topic_id;   /* likewise; zero = none */
+	int32_t replica; /* the follower that it is read from, -1 = none */
+	int64_t replica_until;
 	int64_t reset_to;      /* LOOK_UP: a time, or KLAMM_OFFSET_BEGINNING, _END */
 	unsigned generation;   /* rises when what was fetched is void */
 	bool assigned;
@@ -216,6 +222,7 @@ struct klamm_consumer {
 	struct kl_list dirty; /* parts that something has happened to */
 	struct kl_heap due;   /* those that something will happen to by itself */
 	struct kl_fetch_session *sessions; /* uthash: one for each broker that is read from */
+	unsigned following; /* parts that are read from a follower */
 	uint64_t fetch_serial;
 	bool polled_known; /* that the application has polled */
 	bool winding_up;
@@ -320,33 +327,12 @@ extern const struct kl_cluster_ops kl_fetcher_ops;
 /* A partition needs its reset policy applied; told is an error if there is none. */
 void kl_fetcher_reset(struct klamm_consumer *c, struct kl_cpart *part);
 
-/* --- offsets.c: the loop --- */
-struct kl_lookup {
-	struct kl_list link; /* consumer->lookups, or a request's */
-	struct kl_ctopic *topic;
-	int32_t partition;
-	int64_t timestamp; /* or KLAMM_OFFSET_BEGINNING, _END */
-	bool in_flight;
-	int64_t retry_at;
-	unsigned failures;
-	int32_t last_code; /* of the last attempt */
-	/* --- the answer --- */
-	int64_t offset, found_ms;
-	int32_t leader_epoch;
-	/* code 0, or an error that trying again does not help. May free the look-up. */
-	void (*done)(struct klamm_consumer *c, struct kl_lookup *lookup, int code);
-	void *owner;
-};
-void kl_lookup_start(struct klamm_consumer *c, struct kl_lookup *lookup);
-void kl_lookup_cancel(struct klamm_consumer *c, struct kl_lookup *lookup);
-/* Sends what can be sent; the earliest time to look again goes to *when. */
-void kl_lookups_round(struct klamm_consumer *c, int64_t *when);
-/* Look up where a partition stands, and leave that be. false: out of memory. */
-bool kl_lookup_part(struct klamm_consumer *c, struct kl_cpart *part);
-/* It stands here. */
-void kl_lookup_found(struct klamm_consumer *c, struct kl_cpart *part, int64_t offset,
-		     int32_t leader_epoch);
-void kl_lookup_part_cancel(struct klamm_consumer *c, struct kl_cpart *part);
-void kl_lookups_free(struct klamm_consumer *c);
+/* --- position.c: the loop --- */
+/* A partition stands here; -1 = the epoch of the record before is not known. */
+void kl_position_found(struct klamm_consumer *c, struct kl_cpart *part, int64_t offset,
+		       int32_t epoch);
+/* Look up where it stands, or whether that is right. false: out of memory. */
+bool kl_position_look_up(struct klamm_consumer *c, struct kl_cpart *part);
+void kl_position_cancel(struct klamm_consumer *c, struct kl_cpart *part);
 
 #endif

@@ -60,6 +60,7 @@ struct kl_fetch_session {
 	bool was_full;
 	int32_t max_bytes;
 	int64_t max_wait;
+	int64_t leader_only_until; /* it is to send nobody to a follower */
 	int64_t retry_at; /* not before, after a failure of the broker */
 	unsigned failures;
 	size_t got_bytes, got_records; /* of batches, in the answer */
@@ -71,6 +72,27 @@ void kl_fetch_tell(struct klamm_consumer *c, struct kl_cpart *part, int code,
 		   const char *what);
 /* The partition waits before it is tried again, and the others go on without it. */
 void kl_fetch_later(struct klamm_consumer *c, struct kl_cpart *part);
+
+/* --- position.c --- */
+/* Metadata name another leader, or the same in another epoch: its log may differ. */
+void kl_position_new_leader(struct kl_cpart *part, const struct kl_partition_info *at);
+/* Metadata name a topic's id, which may not be that of the topic that was read (KIP-516). */
+void kl_position_new_topic(struct klamm_consumer *c, struct kl_cpart *part);
+/* Of the epochs up to that which was read last, the leader has records of this one, and up to
+ * this offset (either -1 = none): does what was read still stand there? If not, go back to
+ * where the logs part, or tell. */
+void kl_position_judge(struct klamm_consumer *c, struct kl_cpart *part, int32_t epoch,
+		       int64_t end);
+
+/* --- fetch_source.c --- */
+/* The broker to read the partition from. NULL: not known now, metadata are asked. */
+struct kl_node *kl_fetch_source(struct klamm_consumer *c, struct kl_cpart *part);
+/* Its leader has named a replica near the client. */
+void kl_fetch_follow(struct klamm_consumer *c, struct kl_cpart *part, int32_t replica);
+/* Back to the leader; false: it is read from there. */
+bool kl_fetch_unfollow(struct klamm_consumer *c, struct kl_cpart *part);
+/* A broker does not serve: what is read from it as a follower is read from leaders. */
+void kl_fetch_lost(struct klamm_consumer *c, int32_t node);
 
 /* --- fetch_session.c --- */
 /* Made when it is not there; NULL: out of memory. */

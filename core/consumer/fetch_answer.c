@@ -26,11 +26,15 @@ static void on_error(struct klamm_consumer *c, struct kl_fetch_entry *entry,
 	struct kl_cpart *part = entry->part;
 	int code = told->error_code;
 	struct kl_topic_info *info = part->topic->info;
-	if (code == KLAMM_ERR_OFFSET_OUT_OF_RANGE) {
+	/* A follower may be behind: only the leader's word counts. */
+	bool followed = code != KLAMM_ERR_UNKNOWN_LEADER_EPOCH && kl_fetch_unfollow(c, part);
+	if (code == KLAMM_ERR_OFFSET_OUT_OF_RANGE && !followed) {
 		on_out_of_range(c, entry);
 		return;
 	}
 	kl_fetch_later(c, part);
+	if (code == KLAMM_ERR_OFFSET_OUT_OF_RANGE)
+		return;
 	if (info != NULL && klamm_err_invalid_metadata(code))
 		kl_cluster_refresh(&c->cluster, info);
 	/* KIP-951: the answer may say who leads now. */
@@ -84,6 +88,16 @@ static void too_short(struct klamm_consumer *c, struct kl_fetch_entry *entry)
 	kl_results_error(c, entry->part, &err);
 }
 
+/* What is fetched next begins behind what came. */
+static void go_on(struct kl_cpart *part, const struct kl_batch_span *span)
+{
+	if (span->last_epoch != part->fetch_epoch || span->epoch_from > span->base_offset)
+		part->epoch_from = kl_max(span->epoch_from, part->fetch_offset);
+	part->fetch_epoch = span->last_epoch;
+	part->fetch_offset = span->next_offset;
+	part->failures = 0;
+}
+
 static void on_data(struct kl_fetch_entry *entry, struct kl_slab *slab,
 		    const struct kl_fetch_response_partition *told)
 {
@@ -128,10 +142,9 @@ static void on_data(struct kl_fetch_entry *entry, struct kl_slab *slab,
 	part->full_since = c->loop->now; /* if it is, by now */
 	part->told_error = 0;
 	if (span.next_offset > part->fetch_offset)
-		part->failures = 0;
+		go_on(part, &span);
 	else /* a broker that does not get on */
 		kl_fetch_later(c, part);
-	part->fetch_offset = kl_max(part->fetch_offset, span.next_offset);
 	/* Served now: without a session others come first next time. */
 	if (part->entry == entry) {
 		kl_list_remove(&entry->link);
@@ -152,6 +165,17 @@ static bool is_wanted(const struct kl_fetch_entry *entry)
 	       KL_BUG(OLD_ANSWER);
 }
 
+/* KIP-595: what was read is not what the broker has. */
+static void on_divergence(struct klamm_consumer *c, struct kl_cpart *part,
+			  const struct kl_fetch_response_partition *told)
+{
+	if (kl_fetch_unfollow(c, part))
+		kl_fetch_later(c, part); /* the leader's word counts */
+	else
+		kl_position_judge(c, part, told->diverging_epoch.epoch,
+				  told->diverging_epoch.end_offset);
+}
+
 static void on_partition(struct kl_fetch_entry *entry, struct kl_slab *slab,
 			 const struct kl_fetch_response_partition *told)
 {
@@ -164,6 +188,10 @@ static void on_partition(struct kl_fetch_entry *entry, struct kl_slab *slab,
 		on_error(c, entry, told);
 		return;
 	}
+	if (told->diverging_epoch.epoch >= 0 || told->diverging_epoch.end_offset >= 0) {
+		on_divergence(c, part, told);
+		return;
+	}
 	atomic_store(&part->high_watermark, told->high_watermark);
 	atomic_store(&part->start, told->log_start_offset);
 	bool committed = c->settings->isolation_level == KL_READ_COMMITTED;
@@ -174,6 +202,8 @@ static void on_partition(struct kl_fetch_entry *entry, struct kl_slab *slab,
 		on_data(entry, slab, told);
 	else
 		part->failures = part->told_error = 0;
+	if (told->preferred_read_replica >= 0)
+		kl_fetch_follow(c, part, told->preferred_read_replica);
 }
 
 /* What the answer says of each topic. How many partitions of the session it named; -1: one
@@ -238,6 +268,7 @@ static void on_failure(struct kl_fetch_session *session, int code,
 {
 	struct klamm_consumer *c = session->c;
 	kl_fetch_session_restart(session);
+	kl_fetch_lost(c, session->node);
 	session->retry_at = c->loop->now + kl_backoff(c->os, c->settings->retry_backoff_ms,
 						      c->settings->retry_backoff_max_ms,
 						      session->failures++);

@@ -173,7 +173,8 @@ static const void *make_body(struct kl_request *r, int version)
 	body->isolation_level = KL_BUG(LSO_IGNORED) ? 0 : (int8_t)s->isolation_level;
 	body->session_id = session->id;
 	body->session_epoch = session->epoch;
-	body->rack_id = kl_str(s->client_rack);
+	if (session->leader_only_until <= session->c->loop->now)
+		body->rack_id = kl_str(s->client_rack);
 	if (!put_topics(session, body, version) || !put_forgotten(session, body) ||
 	    !remember_all(session))
 		return NULL;

@@ -92,6 +92,7 @@ static void leave_home(struct kl_cpart *part)
 void kl_fetcher_drop(struct klamm_consumer *c, struct kl_cpart *part)
 {
 	leave_home(part);
+	kl_fetch_unfollow(c, part);
 	kl_list_remove(&part->of_topic);
 	kl_list_remove(&part->dirty);
 	kl_heap_remove(&c->due, &part->due);
@@ -102,36 +103,19 @@ static bool may_fetch(const struct kl_cpart *part)
 	return part->state == KL_CPART_READY && !part->leaving && !atomic_load(&part->muted);
 }
 
-static struct kl_node *leader_of(struct klamm_consumer *c, struct kl_cpart *part)
-{
-	struct kl_topic_info *info = part->topic->info;
-	if (info == NULL || !info->answered)
-		return NULL;
-	if (part->partition >= info->partition_count ||
-	    info->partitions[part->partition].leader < 0) {
-		kl_cluster_refresh(&c->cluster, info);
-		return NULL;
-	}
-	const struct kl_partition_info *at = &info->partitions[part->partition];
-	part->leader_epoch = at->leader_epoch;
-	struct kl_node *node = kl_cluster_node(&c->cluster, at->leader);
-	if (node == NULL)
-		kl_cluster_refresh(&c->cluster, info);
-	return node;
-}
-
 /* Is it to be found out where the partition stands? */
 static bool is_lost(const struct kl_cpart *part)
 {
+	bool asks = part->state == KL_CPART_LOOK_UP || part->state == KL_CPART_CHECK;
 	return (part->state == KL_CPART_COMMITTED && part->committed == NULL) ||
-	       (part->state == KL_CPART_LOOK_UP && part->lookup == NULL);
+	       (asks && part->lookup == NULL);
 }
 
 /* false: out of memory. */
 static bool look_up(struct klamm_consumer *c, struct kl_cpart *part)
 {
 	return part->state == KL_CPART_COMMITTED ? kl_committed_part_start(c, part)
-						 : kl_lookup_part(c, part);
+						 : kl_position_look_up(c, part);
 }
 
 /* Into the session of the broker that it is read from, or out of one. false: out of memory. */
@@ -170,13 +154,17 @@ static bool set_due(struct klamm_consumer *c, struct kl_cpart *part, int64_t whe
 static void settle(struct klamm_consumer *c, struct kl_cpart *part, int64_t *when)
 {
 	bool ok = true, waits = part->retry_at > c->loop->now;
+	const struct kl_node *node = kl_fetch_source(c, part);
 	kl_heap_remove(&c->due, &part->due);
 	tell_no_offset(c, part);
-	if (waits)
-		ok = set_due(c, part, part->retry_at);
-	else if (is_lost(part))
-		ok = look_up(c, part);
-	if (place(c, part, leader_of(c, part)) && ok)
+	int64_t due = waits ? part->retry_at : KL_NEVER;
+	if (part->replica >= 0)
+		due = kl_min(due, part->replica_until);
+	if (due != KL_NEVER)
+		ok = set_due(c, part, due);
+	if (!waits && is_lost(part))
+		ok &= look_up(c, part);
+	if (place(c, part, node) && ok)
 		return;
 	kl_list_push(&c->dirty, &part->dirty);
 	*when = kl_min(*when, c->loop->now + LOOK_AGAIN);
@@ -376,6 +364,8 @@ static void on_node(struct kl_cluster *cluster, struct kl_node *node,
 		c->told_refusal = false;
 		return;
 	}
+	if (node->id >= 0)
+		kl_fetch_lost(c, node->id);
 	if (!kl_auth_is_refusal(err))
 		return;
 	/* Each attempt ends like the first. */

@@ -15,6 +15,7 @@ libklamm_la_SOURCES += \
 	%D%/decode.c \
 	%D%/fetch.h %D%/fetch_answer.c %D%/fetch_request.c \
 	%D%/fetch_session.c \
+	%D%/fetch_source.c \
 	%D%/fetcher.c \
 	%D%/figures.c %D%/figures.h \
 	%D%/group.c %D%/group.h \
@@ -22,9 +23,11 @@ libklamm_la_SOURCES += \
 	%D%/modern.c %D%/modern.h \
 	%D%/modern_heartbeat.c \
 	%D%/modern_set.c %D%/modern_set.h \
+	%D%/lookup.c %D%/lookup.h %D%/lookup_request.c \
 	%D%/names.c %D%/names.h \
 	%D%/offsets.c \
 	%D%/pattern.c %D%/pattern.h \
+	%D%/position.c \
 	%D%/rebalance.c \
 	%D%/records.c \
 	%D%/results.c \

@@ -89,6 +89,14 @@ static bool is_stale(const struct kl_chunk *chunk)
 	return old || !part->assigned;
 }
 
+/* A paused partition is told its first position; another one comes in its turn, behind what
+ * was fetched before. */
+static bool is_held_back(const struct kl_chunk *chunk)
+{
+	return chunk->part != NULL && chunk->part->paused &&
+	       !(chunk->look_up_done && chunk->part->position < 0);
+}
+
 struct kl_chunk *kl_results_first(struct klamm_consumer *c)
 {
 	for (;;) {
@@ -97,8 +105,7 @@ struct kl_chunk *kl_results_first(struct klamm_consumer *c)
 		kl_mutex_lock(&c->mutex);
 		kl_list_for(chunk, &c->results, struct kl_chunk, link) {
 			stale = is_stale(chunk);
-			if (stale || chunk->part == NULL || !chunk->part->paused ||
-			    chunk->look_up_done) {
+			if (stale || !is_held_back(chunk)) {
 				found = chunk;
 				break;
 			}

@@ -99,7 +99,8 @@ static struct kl_cpart *part_new(struct kl_ctopic *topic, int32_t partition)
 	atomic_init(&part->start, -1);
 	part->position = -1;
 	part->epoch = -1;
-	part->fetch_offset = part->fetch_epoch = part->leader_epoch = -1;
+	part->fetch_offset = part->fetch_epoch = part->epoch_from = -1;
+	part->leader = part->leader_epoch = part->replica = -1;
 	part->reset_to = KLAMM_OFFSET_RESET;
 	struct kl_list *const lists[] = {&part->link,  &part->touched, &part->of_topic,
 					 &part->dirty, &part->full};
@@ -129,7 +130,7 @@ static void drop_part(struct klamm_consumer *c, struct kl_cpart *part)
 	part->generation++;
 	kl_list_remove(&part->link);
 	kl_fetcher_drop(c, part);
-	kl_lookup_part_cancel(c, part);
+	kl_position_cancel(c, part);
 	kl_committed_part_cancel(part);
 	kl_results_drop(c, part);
 	kl_ctopic_unwant(c, part->topic);
@@ -308,14 +309,14 @@ static void seek_in_loop(void *arg)
 	part->retry_at = 0;
 	part->failures = 0;
 	part->told_error = 0;
-	kl_lookup_part_cancel(seek->c, part);
+	kl_position_cancel(seek->c, part);
 	kl_committed_part_cancel(part);
 	kl_results_drop(seek->c, part);
 	part->epoch = -1;
 	atomic_store(&part->stopped, false);
 	if (seek->to >= 0 && !seek->is_time) {
 		part->position = part->fetch_offset = seek->to;
-		part->fetch_epoch = -1;
+		part->fetch_epoch = part->epoch_from = -1;
 		part->state = KL_CPART_READY;
 	} else {
 		part->position = part->fetch_offset = -1;

@@ -67,10 +67,16 @@ int kl_batch_peek(const uint8_t *p, size_t n, struct kl_batch_head *head_out)
 
 int kl_batch_hop(const uint8_t *p, size_t n, struct kl_batch_span *span_out)
 {
-	*span_out = (struct kl_batch_span){.next_offset = -1};
+	*span_out = (struct kl_batch_span){.base_offset = -1, .next_offset = -1,
+					   .last_epoch = -1, .epoch_from = -1};
 	struct kl_batch_head head;
 	int found;
 	while ((found = kl_batch_peek(p + span_out->bytes, n - span_out->bytes, &head)) > 0) {
+		if (span_out->batches == 0)
+			span_out->base_offset = head.base_offset;
+		if (span_out->batches == 0 || span_out->last_epoch != head.leader_epoch)
+			span_out->epoch_from = head.base_offset;
+		span_out->last_epoch = head.leader_epoch;
 		span_out->bytes += kl_batch_size(&head);
 		span_out->batches++;
 		span_out->records += (size_t)kl_max(head.record_count, 0);

@@ -29,7 +29,10 @@ struct kl_batch_span {
 	size_t bytes; /* of whole batches; what follows is cut */
 	size_t batches;
 	size_t records; /* as the heads tell: compressed ones of old formats do not */
-	int64_t next_offset; /* to fetch from afterwards; -1 = no whole batch */
+	int64_t base_offset; /* of the first; -1 = no whole batch */
+	int64_t next_offset; /* to fetch from afterwards; -1 likewise */
+	int32_t last_epoch;  /* of the leader that wrote the last one, -1 = not known */
+	int64_t epoch_from;  /* where the run of batches of that epoch begins */
 };
 /* 0, or CORRUPT_BATCH; span_out then tells of what lies before the bad one. */
 int kl_batch_hop(const uint8_t *p, size_t n, struct kl_batch_span *span_out);

@@ -26,6 +26,12 @@ struct klamm_value; /* <klamm/serializer.h> */
 #define KLAMM_OFFSET_BEGINNING (-2)
 #define KLAMM_OFFSET_END (-1)
 #define KLAMM_OFFSET_RESET (-3) /* let auto.offset.reset decide */
+/* Only for klamm_consumer_offsets(), of topics with tiered storage (KIP-405, KIP-1005,
+ * KIP-1023): the first that is on the broker's own disk, the last that is in the tier, and the
+ * first that is not there yet. UNSUPPORTED of brokers before 3.4, 3.8 and 4.2. */
+#define KLAMM_OFFSET_EARLIEST_LOCAL (-4)
+#define KLAMM_OFFSET_LATEST_TIERED (-5)
+#define KLAMM_OFFSET_EARLIEST_PENDING_UPLOAD (-6)
 
 /* A record that was read. Views into its batch. */
 struct klamm_record_view {
@@ -255,7 +261,9 @@ int klamm_consumer_partitions_for(struct klamm_consumer *consumer, const char *t
  * position is gone and auto.offset.reset is none. QUEUE_FULL: batches that the application
  * holds take all of klamm.memory.max. SASL_AUTHENTICATION_FAILED and others of the stage
  * SASL: a broker does not let this client in; told once until one does, while the client
- * goes on trying. INTERRUPTED: klamm_consumer_wakeup() was called. On a loop that the
+ * goes on trying. LOG_TRUNCATION: what was read is not in the log any more (KIP-320), and
+ * auto.offset.reset is none; with another policy the position goes back to where the logs
+ * part. INTERRUPTED: klamm_consumer_wakeup() was called. On a loop that the
  * caller drives, this steps it. */
 int klamm_consumer_poll(struct klamm_consumer *consumer, int64_t timeout_ms,
 			struct klamm_batch **batch_out, struct klamm_error *err);

@@ -4,6 +4,10 @@
 
 /* Ascending by code. */
 const struct kl_err_entry kl_err_table[] = {
+	{-1032, 0, "LOG_TRUNCATION",
+	 "Records that were read are not in the log any more: a leader without them "
+	 "took over; the text says where the logs part. Seek there, or set "
+	 "auto.offset.reset."},
 	{-1031, 0, "ABORTED",
 	 "The record's transaction was aborted before the record was sent; it is not "
 	 "in the log."},
@@ -448,4 +452,4 @@ const struct kl_err_entry kl_err_table[] = {
 	{136, 0, "CONTROLLER_ID_NOT_REGISTERED",
 	 "No controller of this id is registered; check the number."},
 };
-const size_t kl_err_table_len = 170;
+const size_t kl_err_table_len = 171;

@@ -12,9 +12,11 @@ TESTS += %D%/test_consumer
 	%D%/test_commit.c \
 	%D%/test_committed.c \
 	%D%/test_fetch.c \
+	%D%/test_followers.c \
 	%D%/test_member.c \
 	%D%/test_modern.c \
 	%D%/test_poll.c \
 	%D%/test_records.c \
 	%D%/test_seek.c \
-	%D%/test_sessions.c
+	%D%/test_sessions.c \
+	%D%/test_truncation.c

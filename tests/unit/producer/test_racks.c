@@ -139,12 +139,6 @@ START_TEST(racks_are_checked)
 	ck_assert_int_eq(klamm_producer_new(conf, NULL, &producer, &err), KLAMM_ERR_CONFIG);
 	ck_assert_str_eq(err.text, "partitioner.rack.aware = true: needs a client.rack");
 	klamm_conf_free(conf);
-	conf = world_conf("client.rack=a", NULL);
-	struct klamm_consumer *consumer;
-	ck_assert_int_eq(klamm_consumer_new(conf, NULL, &consumer, &err), KLAMM_ERR_CONFIG);
-	ck_assert_str_eq(err.text, "client.rack = a: is not supported for consumers by this "
-				   "version of klamm");
-	klamm_conf_free(conf);
 }
 END_TEST
 
