@@ -140,8 +140,8 @@ int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 	kl_mutex_init(&c->value.mutex);
 	struct kl_list *const lists[] = {&c->results, &c->spare_chunks, &c->spare_batches,
 					 &c->parts,   &c->lookups,      &c->dirty,
-					 &c->touched, &c->round_hook.link, &c->rests,
-					 &c->read_out};
+					 &c->touched, &c->serving,      &c->round_hook.link,
+					 &c->rests,   &c->read_out};
 	for (size_t i = 0; i < kl_countof(lists); i++)
 		kl_list_init(lists[i]);
 	int rc = kl_gate_init(c->os, &c->gate);
@@ -270,7 +270,7 @@ static int next_batch(struct klamm_consumer *c, int64_t timeout_ms,
 			if (!found)
 				return 0;
 			if (kl_results_first(c) == NULL && atomic_load(&c->starved) &&
-			    !atomic_load(&c->woken))
+			    !atomic_load(&c->woken) && !kl_subscription_evict(c))
 				return tell_starved(c, err);
 			continue;
 		}

@@ -222,6 +222,7 @@ struct klamm_consumer {
 	struct kl_list dirty; /* parts that something has happened to */
 	struct kl_heap due;   /* those that something will happen to by itself */
 	struct kl_fetch_session *sessions; /* uthash: one for each broker that is read from */
+	struct kl_list serving; /* the same; the one that was asked last is the last */
 	unsigned following; /* parts that are read from a follower */
 	uint64_t fetch_serial;
 	bool polled_known; /* that the application has polled */
@@ -260,6 +261,9 @@ int kl_parts_take(struct klamm_consumer *c, const struct klamm_topic_partition *
 		  size_t count, struct klamm_error *err);
 /* Those that are leaving have gone. */
 void kl_parts_drop(struct klamm_consumer *c);
+/* [polling thread] What was fetched of paused partitions goes, to be fetched again: others
+ * need the memory. false: there is none. */
+bool kl_subscription_evict(struct klamm_consumer *c);
 void kl_subscription_stop(struct klamm_consumer *c);
 void kl_subscription_free(struct klamm_consumer *c);
 

@@ -36,7 +36,8 @@ struct kl_fetch_entry {
 
 /* What is read from one broker. */
 struct kl_fetch_session {
-	UT_hash_handle hh; /* consumer->sessions, by node */
+	UT_hash_handle hh;    /* consumer->sessions, by node */
+	struct kl_list order; /* consumer->serving */
 	int32_t node;
 	struct klamm_consumer *c;
 	unsigned homes; /* assigned partitions that are read there, paused ones too */
@@ -56,8 +57,12 @@ struct kl_fetch_session {
 	struct kl_request request;
 	struct kl_arena arena; /* of its body */
 	bool in_flight, ending;
-	size_t asked; /* partitions that it named, in a full one */
+	size_t asked; /* partitions that it named */
 	bool was_full;
+	/* An answer did not fit into memory: no more partitions than this in a request, until
+	 * the one is found that is too large; 0 = no limit. */
+	size_t limit;
+	size_t suspects; /* partitions that were not asked alone, or among few, since then */
 	int32_t max_bytes;
 	int64_t max_wait;
 	int64_t leader_only_until; /* it is to send nobody to a follower */
@@ -122,6 +127,12 @@ void kl_fetch_send(struct kl_fetch_session *session, struct kl_node *node, int32
 		   int64_t max_wait);
 /* Tell the broker that the session is over; frees it then. */
 void kl_fetch_send_end(struct kl_fetch_session *session, struct kl_node *node);
+
+/* --- fetch_large.c --- */
+/* Did an answer fail for its size? Then it is looked for whose. */
+bool kl_fetch_too_large(struct kl_fetch_session *session, const struct kl_response *response);
+/* One came while that is being looked for, before the session goes on. */
+void kl_fetch_fitted(struct kl_fetch_session *session);
 
 /* --- fetch_answer.c --- */
 void kl_fetch_done(struct kl_request *r, const struct kl_response *response);

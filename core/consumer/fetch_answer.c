@@ -258,21 +258,27 @@ static void on_answer(struct kl_fetch_session *session, const struct kl_response
 		kl_fetch_session_restart(session);
 		return;
 	}
+	if (session->limit > 0)
+		kl_fetch_fitted(session);
 	kl_fetch_session_next(session, body->session_id);
 }
 
 /* The request failed as a whole: all of its partitions wait, and what the broker knows of them
  * may be anything. */
 static void on_failure(struct kl_fetch_session *session, int code,
-		       const struct klamm_error *err)
+		       const struct kl_response *response)
 {
+	const struct klamm_error *err = response->err;
 	struct klamm_consumer *c = session->c;
+	bool is_size = kl_fetch_too_large(session, response);
 	kl_fetch_session_restart(session);
 	kl_fetch_lost(c, session->node);
 	session->retry_at = c->loop->now + kl_backoff(c->os, c->settings->retry_backoff_ms,
 						      c->settings->retry_backoff_max_ms,
 						      session->failures++);
 	kl_cluster_refresh(&c->cluster, NULL);
+	if (is_size)
+		return;
 	if (klamm_err_retriable(code) || (err != NULL && kl_auth_is_refusal(err)))
 		return; /* on_node() tells of refusals */
 	kl_list_for(entry, &session->members, struct kl_fetch_entry, link)
@@ -327,7 +333,7 @@ void kl_fetch_done(struct kl_request *r, const struct kl_response *response)
 	} else if (response->code == 0 && is_about_session(session, code)) {
 		on_session_error(session, code);
 	} else if (code != 0) {
-		on_failure(session, code, response->err);
+		on_failure(session, code, response);
 	} else {
 		on_answer(session, response);
 	}

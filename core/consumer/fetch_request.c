@@ -149,6 +149,17 @@ static void drop_unfit(struct kl_fetch_session *session)
 			kl_fetch_leave(entry->part);
 }
 
+/* While it is looked for what is too large: a request without a session, for some. */
+static void limit(struct kl_fetch_session *session)
+{
+	size_t n = 0;
+	kl_fetch_session_restart(session);
+	session->epoch = -1;
+	kl_list_for_safe(entry, &session->changed, struct kl_fetch_entry, news)
+		if (n++ >= session->limit)
+			kl_list_remove(&entry->news);
+}
+
 static const void *make_body(struct kl_request *r, int version)
 {
 	struct kl_fetch_session *session = kl_container(r, struct kl_fetch_session, request);
@@ -164,8 +175,10 @@ static const void *make_body(struct kl_request *r, int version)
 		kl_fetch_session_restart(session);
 		session->by_id = by_id;
 	}
+	if (session->limit > 0)
+		limit(session);
 	drop_unfit(session);
-	session->was_full = session->epoch == 0;
+	session->was_full = session->epoch <= 0;
 	body->replica_id = -1;
 	body->max_wait_ms = (int32_t)(session->max_wait / KL_MS);
 	body->min_bytes = s->fetch_min_bytes;

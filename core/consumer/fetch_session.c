@@ -31,8 +31,10 @@ struct kl_fetch_session *kl_fetch_session_of(struct klamm_consumer *c, int32_t n
 		kl_list_init(lists[i]);
 	bool added = true;
 	HASH_ADD_INT(c->sessions, node, session);
-	if (added)
+	if (added) {
+		kl_list_push(&c->serving, &session->order);
 		return session;
+	}
 	free(session);
 	return NULL;
 }
@@ -52,6 +54,7 @@ void kl_fetch_session_free(struct kl_fetch_session *session)
 	}
 	free_entries(&session->leaving);
 	HASH_DEL(session->c->sessions, session);
+	kl_list_remove(&session->order);
 	kl_request_free(&session->request);
 	kl_arena_free(&session->arena);
 	free(session);

@@ -179,15 +179,17 @@ static void settle(struct klamm_consumer *c, struct kl_cpart *part, int64_t *whe
 /* A frame is copied while it grows, and slabs are powers of two. */
 #define FRAME_COST 3
 
-/* Memory that an answer may take now; 0 = wait until the application lets go of some. What is
- * asked for already is spoken for, and every broker may answer at the same time. */
-static int32_t answer_budget(struct klamm_consumer *c)
+/* Memory that an answer may take now; 0 = there is none. What is asked for already is spoken
+ * for, and every broker may answer at the same time. others_out: answers of other brokers are
+ * on their way. */
+static int32_t answer_budget(struct klamm_consumer *c, bool *others_out)
 {
 	size_t budget = (size_t)c->settings->klamm_memory_max;
 	size_t used = kl_slab_pool_used(c->slabs), askers = 0;
 	for (struct kl_fetch_session *s = c->sessions; s != NULL; s = s->hh.next) {
 		used += s->in_flight ? FRAME_COST * (size_t)s->max_bytes : 0;
 		askers += !s->in_flight && s->member_count > 0;
+		*others_out |= s->in_flight && !s->ending;
 	}
 	size_t left = used < budget ? (budget - used) / FRAME_COST : 0;
 	if (left < ANSWER_MIN)
@@ -204,6 +206,8 @@ static int64_t wait_of(const struct kl_fetch_session *session)
 {
 	const struct klamm_consumer *c = session->c;
 	int64_t wait = c->settings->fetch_max_wait_ms * KL_MS;
+	if (session->limit > 0)
+		return 0;
 	if (kl_list_empty(&session->full))
 		return wait;
 	const struct kl_cpart *last = kl_list_entry(session->full.prev, struct kl_cpart, full);
@@ -243,10 +247,14 @@ static void serve(struct kl_fetch_session *session, int64_t *when, bool *starved
 		*when = kl_min(*when, kl_node_next_time(node));
 		return;
 	}
-	int32_t budget = answer_budget(c);
-	*starved |= budget == 0;
-	if (budget > 0)
-		kl_fetch_send(session, node, budget, wait_of(session));
+	bool others = false;
+	int32_t budget = answer_budget(c, &others);
+	*starved |= budget == 0 && !others;
+	if (budget == 0)
+		return; /* until the application lets go of some, or another broker answers */
+	kl_list_remove(&session->order);
+	kl_list_push(&c->serving, &session->order);
+	kl_fetch_send(session, node, budget, wait_of(session));
 }
 
 /* --- a round --- */
@@ -295,8 +303,7 @@ static void settle_all(struct klamm_consumer *c, int64_t *when)
 static bool serve_all(struct klamm_consumer *c, int64_t *when)
 {
 	bool starved = false;
-	struct kl_fetch_session *session, *tmp;
-	HASH_ITER(hh, c->sessions, session, tmp)
+	kl_list_for_safe(session, &c->serving, struct kl_fetch_session, order)
 		serve(session, when, &starved);
 	if (c->winding_up && c->sessions == NULL && !atomic_exchange(&c->wound_up, true))
 		kl_gate_wake(c->os, &c->gate);
@@ -316,7 +323,8 @@ void kl_fetcher_round(struct kl_task *task)
 	if (atomic_exchange(&c->starved, starved) != starved)
 		kl_gate_wake(c->os, &c->gate);
 	/* Memory that came back after the look and before the word was not told. */
-	if (starved && answer_budget(c) > 0)
+	bool others;
+	if (starved && answer_budget(c, &others) > 0)
 		kl_loop_post(c->loop, &c->task);
 	kl_timer_set(c->loop, &c->timer, when);
 }

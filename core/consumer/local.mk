@@ -13,7 +13,8 @@ libklamm_la_SOURCES += \
 	%D%/committed_call.c \
 	%D%/consumer.c %D%/consumer.h \
 	%D%/decode.c \
-	%D%/fetch.h %D%/fetch_answer.c %D%/fetch_request.c \
+	%D%/fetch.h %D%/fetch_answer.c %D%/fetch_large.c \
+	%D%/fetch_request.c \
 	%D%/fetch_session.c \
 	%D%/fetch_source.c \
 	%D%/fetcher.c \

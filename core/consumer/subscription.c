@@ -417,6 +417,38 @@ bool klamm_consumer_is_paused(const struct klamm_consumer *c, const char *topic,
 	return part != NULL && part->paused;
 }
 
+struct evict {
+	struct klamm_consumer *c;
+	bool any;
+};
+
+static void evict_in_loop(void *arg)
+{
+	struct evict *evict = arg;
+	struct klamm_consumer *c = evict->c;
+	kl_list_for(part, &c->parts, struct kl_cpart, link) {
+		if (!part->paused || atomic_load(&part->queued_bytes) == 0 ||
+		    part->position < 0)
+			continue;
+		evict->any = true;
+		part->generation++;
+		kl_position_cancel(c, part);
+		kl_results_drop(c, part);
+		part->fetch_offset = part->position;
+		part->fetch_epoch = part->epoch;
+		part->epoch_from = -1;
+		part->state = KL_CPART_READY;
+		kl_fetcher_touch(c, part);
+	}
+}
+
+bool kl_subscription_evict(struct klamm_consumer *c)
+{
+	struct evict evict = {.c = c};
+	kl_loop_call(c->loop, evict_in_loop, &evict);
+	return evict.any;
+}
+
 static bool position_known(void *arg)
 {
 	struct seek *wait = arg;

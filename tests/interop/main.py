@@ -64,7 +64,7 @@ def main():
     elif args.what == "nodes":
         import test_nodes
         import test_nodes_once
-        with Kafka(args.version, test_nodes.NODES) as context:
+        with Kafka(args.version, test_nodes.NODES, test_nodes.CONFIG) as context:
             context.full = args.full
             good = frame.run(context, args.patterns)
     elif args.what == "old":

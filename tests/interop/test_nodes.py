@@ -1,4 +1,5 @@
 """klamm against three real brokers that are killed, restarted and stopped under it."""
+import json
 import subprocess
 import threading
 import time
@@ -10,6 +11,9 @@ from frame import equal, test
 from peers import KafkaPython
 
 NODES = 3
+# Each node is a rack, from which consumers there read.
+CONFIG = ["broker.rack=rack{node}",
+          "replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector"]
 
 
 def check_log(ctx, topic, count):
@@ -71,3 +75,94 @@ def follow(ctx):
         collect.join()
         reader.communicate()
     equal(sorted(got), want, "offsets read")
+
+
+class Reader:
+    """Everything of a topic, as it comes, with the lines of the log."""
+
+    def __init__(self, at, topic, *args):
+        self.got, self.log = [], []
+        self.process = subprocess.Popen(
+            [klamm.PROGRAM, "-vv", "-b", at, *args, "consume", topic, "-o", "start",
+             "-f", "%p %o %s\\n"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.threads = [
+            threading.Thread(target=lambda: self.got.extend(self.process.stdout)),
+            threading.Thread(target=lambda: self.log.extend(self.process.stderr))]
+        for thread in self.threads:
+            thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        for thread in self.threads:
+            thread.join()
+        self.process.wait()
+
+    def says(self, text):
+        return any(text.encode() in line for line in self.log)
+
+    def until(self, holds, what):
+        end = time.monotonic() + 60
+        while not holds():
+            assert time.monotonic() < end, \
+                f"{what}: {len(self.got)} records, log: {b''.join(self.log[-20:]).decode()}"
+            time.sleep(0.05)
+
+
+def leader_of(ctx, topic):
+    out = klamm.run("-b", ctx.at, "topic", "describe", topic, "--json")
+    return json.loads(out)["partitions"][0]["leader"]
+
+
+def lines(count, value="{}"):
+    return "".join(value.format(i) + "\n" for i in range(count)).encode()
+
+
+@test("read from the replica in the rack, and from the leader when that is gone")
+def near(ctx):
+    klamm.create_topic(ctx.at, "near", 1, "-r", NODES)
+    klamm.run("-b", ctx.at, "produce", "near", stdin=lines(100))
+    leader = leader_of(ctx, "near")
+    follower = leader % NODES + 1
+    told = f"is read from broker {follower}"
+    with Reader(ctx.at, "near", "-X", f"client.rack=rack{follower}") as reader:
+        reader.until(lambda: len(reader.got) == 100 and reader.says(told), "from the follower")
+        peers.harness("kill", ctx.cluster, follower)
+        try:
+            klamm.run("-b", ctx.at, "produce", "near", stdin=lines(50))
+            reader.until(lambda: len(reader.got) == 150, "from the leader")
+        finally:
+            peers.harness("start", ctx.cluster, follower)
+    equal([int(line.split()[1]) for line in reader.got], list(range(150)), "offsets")
+    with Reader(ctx.at, "near", "-X", f"client.rack=rack{leader}") as reader:
+        reader.until(lambda: len(reader.got) == 150, "from the leader")
+        assert not reader.says("is read from broker"), "the leader sends its own rack away"
+
+
+@test("a replica leads that lacks what was read: back to where the logs part")
+def truncated(ctx):
+    klamm.run("-b", ctx.at, "topic", "create", "cut", "-p", 1, "-r", 2,
+              "-c", "unclean.leader.election.enable=true", "-c", "min.insync.replicas=1")
+    klamm.run("-b", ctx.at, "produce", "cut", stdin=lines(20, "old{}"))
+    described = json.loads(klamm.run("-b", ctx.at, "topic", "describe", "cut", "--json"))
+    first = described["partitions"][0]["leader"]
+    other = next(n for n in described["partitions"][0]["replicas"] if n != first)
+    with Reader(ctx.at, "cut") as reader:
+        reader.until(lambda: len(reader.got) == 20, "what all have")
+        peers.harness("kill", ctx.cluster, other)
+        klamm.run("-b", ctx.at, "produce", "cut", "-X", "acks=1", stdin=lines(10, "lost{}"))
+        reader.until(lambda: len(reader.got) == 30, "what the leader alone has")
+        peers.harness("kill", ctx.cluster, first)
+        peers.harness("start", ctx.cluster, other)
+        try:
+            klamm.run("-b", ctx.at, "-X", "delivery.timeout.ms=90000", "produce", "cut",
+                      "-X", "acks=1", stdin=lines(10, "new{}"))
+            reader.until(lambda: len(reader.got) == 40, "what the other has")
+        finally:
+            peers.harness("start", ctx.cluster, first)
+    rows = [line.decode().split() for line in reader.got]
+    equal([int(row[1]) for row in rows], [*range(30), *range(20, 30)], "offsets")
+    equal(rows[30][2], "new0", "the first record of the other log")
+    assert reader.says("its log was truncated"), "nothing is said of it"

@@ -198,7 +198,7 @@ CONF
         echo ";User:kafka/localhost@$realm")"
     fi
     [ "$telemetry" = 1 ] && echo "metric.reporters=TelemetryReporter"
-    printf '%s' "$extra"
+    printf '%s' "${extra//\{node\}/$1}"
   } >"$n/server.properties"
 }
 
