@@ -20,9 +20,14 @@ check_PROGRAMS += %D%/sim
 	%D%/exact_trouble.c \
 	%D%/exact_txn.c \
 	%D%/frames.c \
+	%D%/groups.c %D%/groups.h \
+	%D%/groups_audit.c \
+	%D%/groups_member.c \
+	%D%/groups_trouble.c \
 	%D%/history.c %D%/history.h \
 	%D%/keyed.c %D%/keyed.h \
 	%D%/main.c \
+	%D%/owners.c %D%/owners.h \
 	%D%/records.c %D%/records.h \
 	%D%/records_broker.c \
 	%D%/records_consume.c \

@@ -23,6 +23,10 @@ static const struct scenario *const scenarios[] = {
 	&scenario_transactional,
 	&scenario_ctp,
 	&scenario_cuts,
+	&scenario_group_range,
+	&scenario_group_roundrobin,
+	&scenario_group_sticky,
+	&scenario_group_cooperative,
 };
 
 #define SEEDS 200         /* of each scenario, where nothing else is said */
@@ -292,11 +296,12 @@ static int hunt_all(struct options *o)
 	return good ? 0 : 1;
 }
 
-static bool run_choice(const struct choice *c, const struct options *o, int *number)
+static bool run_choice(const struct choice *c, uint64_t count, const struct options *o,
+		       int *number)
 {
 	bool good = true;
-	for (uint64_t done = 0; done < o->count;) {
-		uint64_t n = kl_min(o->count - done, (uint64_t)SEEDS_PER_TEST);
+	for (uint64_t done = 0; done < count;) {
+		uint64_t n = kl_min(count - done, (uint64_t)SEEDS_PER_TEST);
 		good &= run_block(c, o->from + done, n, o, ++*number);
 		done += n;
 	}
@@ -311,11 +316,12 @@ static int run_all(const struct options *o, char **names, int count)
 		choose(names[i]); /* before anything runs */
 	for (int i = 0; i < count; i++) {
 		struct choice c = choose(names[i]);
-		good &= run_choice(&c, o, &number);
+		good &= run_choice(&c, o->count, o, &number);
 	}
 	for (size_t i = 0; count == 0 && i < kl_countof(scenarios); i++) {
 		struct choice c = choose(scenarios[i]->name);
-		good &= run_choice(&c, o, &number);
+		uint64_t share = o->count / kl_max(scenarios[i]->one_in, 1u);
+		good &= run_choice(&c, kl_max(share, (uint64_t)1), o, &number);
 	}
 	printf("1..%d\n", number);
 	return good ? 0 : 1;

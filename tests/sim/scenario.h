@@ -26,10 +26,14 @@ struct scenario {
 	const char *name, *summary;
 	const char *const *kinds; /* NULL at the end; NULL = it has none */
 	void (*run)(struct scenario_run *run);
+	/* One of a family: when all run, it gets one in so many of the usual seeds; 0 = 1. */
+	unsigned one_in;
 };
 
 extern const struct scenario scenario_commits, scenario_crash, scenario_ctp, scenario_cuts,
-	scenario_frames, scenario_idempotent, scenario_records, scenario_transactional;
+	scenario_frames, scenario_group_cooperative, scenario_group_range,
+	scenario_group_roundrobin, scenario_group_sticky, scenario_idempotent,
+	scenario_records, scenario_transactional;
 
 /* A world for the run, tracing when asked for. */
 struct kl_sim *scenario_world(struct scenario_run *run);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A member of the group: polls, commits, tells the owners of all that it hears. */
+#include <stdio.h>
+
+#include "tests/sim/groups.h"
+
+#define POLL_MS 200
+#define COMMIT_MS 3000
+#define CLOSE_MS 5000
+/* Fibers do not run to the microsecond, and a name look-up cannot be hurried. */
+#define SLACK (200 * KL_MS)
+
+/* --- what it hears --- */
+
+static size_t numbers(const struct klamm_topic_partition *partitions, size_t count,
+		      unsigned numbers_out[GROUPS_PARTS])
+{
+	for (size_t i = 0; i < count && i < GROUPS_PARTS; i++)
+		numbers_out[i] =
+			groups_partition(partitions[i].topic, partitions[i].partition);
+	return kl_min(count, (size_t)GROUPS_PARTS);
+}
+
+static void assigned(void *arg, struct klamm_consumer *consumer,
+		     const struct klamm_topic_partition *partitions, size_t count)
+{
+	struct groups_slot *slot = arg;
+	unsigned list[GROUPS_PARTS];
+	struct klamm_group_metadata group = {.size = sizeof(group)};
+	struct klamm_error err;
+	size_t n = numbers(partitions, count, list);
+	if (klamm_consumer_group_metadata(consumer, &group, &err) != 0)
+		scenario_complain(slot->g->run, "group_metadata: %s\n", err.text);
+	owners_assigned(slot->g->owners, slot->member, group.generation, list, n);
+}
+
+static void revoked(void *arg, struct klamm_consumer *consumer,
+		    const struct klamm_topic_partition *partitions, size_t count)
+{
+	struct groups_slot *slot = arg;
+	unsigned list[GROUPS_PARTS];
+	size_t n = numbers(partitions, count, list);
+	owners_revoked(slot->g->owners, slot->member, list, n);
+}
+
+/* --- what it does with records --- */
+
+static void on_commit(void *arg, const struct klamm_offset *offsets, size_t count,
+		      const struct klamm_error *err)
+{
+	struct groups_slot *slot = arg;
+	for (size_t i = 0; err == NULL && i < count; i++)
+		owners_committed(slot->g->owners,
+				 groups_partition(offsets[i].topic, offsets[i].partition),
+				 offsets[i].offset);
+}
+
+static void commit(struct groups_slot *slot, const char *topic, int32_t partition,
+		   int64_t next)
+{
+	struct klamm_offset offset = {topic, partition, -1, next, NULL};
+	struct klamm_error err;
+	int rc = slot->g->commits == GROUPS_SYNC
+			 ? klamm_consumer_commit(slot->consumer, &offset, 1, COMMIT_MS, &err)
+			 : klamm_consumer_commit_async(slot->consumer, &offset, 1, on_commit,
+						       slot, &err);
+	if (rc == 0 && slot->g->commits == GROUPS_SYNC)
+		on_commit(slot, &offset, 1, NULL);
+}
+
+static void use(struct groups_slot *slot, struct klamm_batch *batch)
+{
+	struct groups *g = slot->g;
+	struct klamm_record_view view;
+	const char *topic = klamm_batch_topic(batch);
+	int32_t partition = klamm_batch_partition(batch);
+	int64_t next = -1;
+	int rc;
+	while ((rc = klamm_batch_next(batch, &view)) == 1) {
+		owners_handed(g->owners, slot->member, groups_partition(topic, partition),
+			      view.offset);
+		next = view.offset + 1;
+	}
+	if (rc < 0)
+		scenario_complain(g->run, "a batch ends with %s\n", klamm_err_name(rc));
+	if (groups_below(g, 3) == 0)
+		kl_sim_sleep(g->sim, (int64_t)groups_below(g, 20 * KL_MS));
+	if (g->commits != GROUPS_AUTO && next >= 0)
+		commit(slot, topic, partition, next);
+}
+
+static void poll_once(struct groups_slot *slot)
+{
+	struct groups *g = slot->g;
+	struct klamm_batch *batch = NULL;
+	struct klamm_error err;
+	int64_t begin = kl_sim_now(g->sim);
+	int rc = klamm_consumer_poll(slot->consumer, POLL_MS, &batch, &err);
+	g->longest_poll = kl_max(g->longest_poll, kl_sim_now(g->sim) - begin);
+	if (batch != NULL)
+		use(slot, batch);
+	klamm_batch_unref(batch);
+	/* A request of its own that came late took its place: it has to begin anew. */
+	slot->is_fenced = rc == KLAMM_ERR_FENCED_INSTANCE_ID && groups_is_rough(g);
+	if (rc != 0 && !slot->is_fenced)
+		scenario_complain(g->run, "%s: poll: %s (%s)\n", slot->name, err.text,
+				  klamm_err_name(rc));
+	if (rc != 0)
+		kl_sim_sleep(g->sim, POLL_MS * KL_MS);
+}
+
+/* --- from its making to its end --- */
+
+static void open_member(struct groups_slot *slot, struct klamm_loop *loop)
+{
+	struct groups *g = slot->g;
+	struct klamm_listener listener = {
+		.size = sizeof(listener), .arg = slot, .assigned = assigned,
+		.revoked = revoked, .lost = revoked};
+	bool is_classic = g->rule->strategy != NULL;
+	bool is_static = slot->instance[0] != '\0';
+	const char *pairs[] = {
+		"group.id", GROUPS_ID,
+		"group.protocol", g->rule->protocol,
+		"auto.offset.reset", "earliest",
+		"enable.auto.commit", g->commits == GROUPS_AUTO ? "true" : "false",
+		"auto.commit.interval.ms", g->auto_interval,
+		"max.poll.interval.ms", g->max_poll,
+		"fetch.max.wait.ms", g->fetch_wait,
+		is_static ? "group.instance.id" : "client.id",
+		is_static ? slot->instance : slot->name,
+		/* Where the broker assigns, the rest is its business. */
+		is_classic ? "partition.assignment.strategy" : NULL, g->rule->strategy,
+		"session.timeout.ms", g->session_timeout,
+		"heartbeat.interval.ms", g->heartbeat,
+		NULL,
+	};
+	struct klamm_conf *conf = groups_conf(g, &slot->log, pairs);
+	struct klamm_error err;
+	unsigned before = slot->member;
+	slot->member = owners_member(g->owners);
+	if (is_static && slot->lived)
+		owners_succeeds(g->owners, slot->member, before);
+	slot->lived = true;
+	if (klamm_consumer_new(conf, loop, &slot->consumer, &err) != 0 ||
+	    klamm_consumer_subscribe(slot->consumer, groups_topics, g->topics, &listener,
+				     &err) != 0)
+		scenario_give_up(err.text);
+	klamm_conf_free(conf);
+	slot->is_member = true;
+	g->lives++;
+}
+
+static void close_member(struct groups_slot *slot)
+{
+	struct groups *g = slot->g;
+	struct klamm_error err;
+	int64_t begin = kl_sim_now(g->sim);
+	int rc = klamm_consumer_close(slot->consumer, CLOSE_MS, &err);
+	int64_t took = kl_sim_now(g->sim) - begin;
+	g->longest_close = kl_max(g->longest_close, took);
+	if (rc != 0 && g->finish)
+		scenario_complain(g->run, "%s: close: %s\n", slot->name, err.text);
+	if (took > CLOSE_MS * (int64_t)KL_MS + SLACK)
+		scenario_complain(g->run, "%s: close takes %lld ms of %d\n", slot->name,
+				  (long long)(took / KL_MS), CLOSE_MS);
+	owners_left(g->owners, slot->member);
+	slot->is_member = false;
+}
+
+static void live(struct groups_slot *slot, struct klamm_loop *loop)
+{
+	struct groups *g = slot->g;
+	open_member(slot, loop);
+	slot->is_fenced = false;
+	while (slot->wanted && !slot->is_fenced && !g->finish) {
+		if (kl_sim_now(g->sim) < slot->nap_until)
+			kl_sim_sleep(g->sim, slot->nap_until - kl_sim_now(g->sim));
+		poll_once(slot);
+	}
+	close_member(slot);
+}
+
+static void slot_main(void *arg)
+{
+	struct groups_slot *slot = arg;
+	struct groups *g = slot->g;
+	scenario_await(g->sim, &g->listening);
+	struct klamm_loop *loop = scenario_loop(slot->node);
+	while (!g->finish) {
+		if (slot->wanted)
+			live(slot, loop);
+		kl_sim_sleep(g->sim, 50 * KL_MS);
+	}
+	klamm_loop_free(loop);
+	slot->running = false;
+}
+
+void groups_slot_start(struct groups_slot *slot)
+{
+	slot->running = true;
+	kl_sim_spawn(slot->node, slot->name, slot_main, slot);
+}
