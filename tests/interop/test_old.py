@@ -234,3 +234,27 @@ def offsets(ctx):
         c.assign((topic, 0))
         equal(c.position(topic, 0), 5, "position")
     peer.close()
+
+
+@test("groups without members: seek, lag, delete")
+def groups(ctx):
+    topic = "groups"
+    produce(ctx, topic, samples(ctx, 11), "none")
+    on = ("-b", ctx.at, *told(ctx), "group")
+    klamm.run(*on, "seek", "cli", "-t", topic, "--to-offset", 3, "--execute")
+    where = kafka.TopicPartition(topic, 0)
+    peer = kafka.KafkaConsumer(bootstrap_servers=ctx.at, group_id="cli",
+                               enable_auto_commit=False, **python(ctx))
+    equal(peer.committed(where), 3, "kafka-python's")
+    peer.close()
+    # All that a group has committed can be asked for since 0.10.2, groups be deleted since 1.1.
+    if old(ctx):
+        refused = klamm.run(*on, "offsets", "cli", status=1).decode()
+        assert "OffsetFetch" in refused, refused
+    else:
+        equal(klamm.run(*on, "lag", "cli", "-q").split()[:3], [b"groups", b"0", b"3"], "lag")
+        assert b"cli: Empty, classic, 0 members" in klamm.run(*on, "describe", "cli", "-s")
+    refused = klamm.run(*on, "delete", "cli", status=1).decode()
+    assert "DeleteGroups" in refused, refused
+    missing = klamm.run(*on, "describe", "nobody", "-s", status=1).decode()
+    assert "group nobody: " in missing, missing

@@ -2,6 +2,7 @@
 /* Groups through the admin client at the dev broker: what one call stores another shows. */
 #include <klamm/admin.h>
 #include <klamm/broker.h>
+#include <klamm/consumer.h>
 #include <stdio.h>
 
 #include "core/proto/gen/api.h"
@@ -150,6 +151,94 @@ START_TEST(a_coordinator_moves)
 }
 END_TEST
 
+/* --- members --- */
+
+static struct klamm_consumer *join(void)
+{
+	static const char *const pairs[][2] = {
+		{"group.id", "g"},         {"group.instance.id", "one"},
+		{"client.id", "reader"},   {"partition.assignment.strategy", "range"},
+		{"retry.backoff.ms", "5"}, {"fetch.max.wait.ms", "20"},
+	};
+	static const char *const topics[] = {"t"};
+	const struct klamm_topic_partition *assigned;
+	struct klamm_consumer *consumer;
+	struct klamm_batch *batch;
+	struct klamm_conf *conf;
+	struct klamm_error err;
+	size_t count = 0;
+	ck_assert_int_eq(klamm_conf_new(&conf, NULL), 0);
+	klamm_conf_set(conf, "bootstrap.servers", klamm_broker_address(broker), NULL);
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		ck_assert_msg(klamm_conf_set(conf, pairs[i][0], pairs[i][1], &err) == 0,
+			      "%s", err.text);
+	ck_assert_msg(klamm_consumer_new(conf, NULL, &consumer, &err) == 0, "%s", err.text);
+	klamm_conf_free(conf);
+	ck_assert_msg(klamm_consumer_subscribe(consumer, topics, 1, NULL, &err) == 0, "%s",
+		      err.text);
+	for (int i = 0; i < 400 && count == 0; i++) {
+		klamm_consumer_poll(consumer, 50, &batch, NULL);
+		klamm_consumer_assignment(consumer, &assigned, &count, NULL);
+	}
+	ck_assert_uint_eq(count, 3);
+	return consumer;
+}
+
+START_TEST(a_group_with_a_member)
+{
+	static const char *const groups[] = {"g"}, *const states[] = {"Stable"};
+	static const struct klamm_topic_partition one = {"t", 0};
+	const struct klamm_group_filter filter = {
+		.size = sizeof(filter), .states = states, .state_count = 1};
+	const struct klamm_offset offset = {"t", 0, -1, 3, NULL};
+	struct klamm_group_descriptions *told;
+	struct klamm_group_list *list;
+	struct klamm_error err;
+	alter("g", 1);
+	struct klamm_consumer *consumer = join();
+	ck_assert_msg(klamm_admin_describe_groups(client, groups, 1, 0, PATIENCE, &told,
+						  &err) == 0,
+		      "%s", err.text);
+	const struct klamm_group_description *g = told->groups[0];
+	ck_assert_str_eq(g->type, "classic");
+	ck_assert_str_eq(g->state, "Stable");
+	ck_assert_str_eq(g->assignor, "range");
+	ck_assert_uint_eq(g->member_count, 1);
+	const struct klamm_group_member *m = g->members[0];
+	ck_assert_str_eq(m->instance_id, "one");
+	ck_assert_str_eq(m->client_id, "reader");
+	ck_assert_uint_eq(m->topic_count, 1);
+	ck_assert_uint_eq(m->assignment_count, 3);
+	ck_assert_str_eq(m->assignment[2].topic, "t");
+	ck_assert_int_eq(m->assignment[2].partition, 2);
+	klamm_group_descriptions_free(told);
+	ck_assert_int_eq(klamm_admin_list_groups(client, &filter, PATIENCE, &list, NULL),
+			 0);
+	ck_assert_uint_eq(list->count, 1);
+	ck_assert_str_eq(list->groups[0]->id, "g");
+	klamm_group_list_free(list);
+	/* Who lives is not to be undercut. */
+	ck_assert_int_eq(klamm_admin_delete_groups(client, groups, 1, PATIENCE, NULL, &err),
+			 KLAMM_ERR_NON_EMPTY_GROUP);
+	ck_assert_int_eq(klamm_admin_delete_group_offsets(client, "g", &one, 1, PATIENCE,
+							  NULL, &err),
+			 KLAMM_ERR_GROUP_SUBSCRIBED_TO_TOPIC);
+	ck_assert_int_eq(klamm_admin_alter_group_offsets(client, "g", &offset, 1, PATIENCE,
+							 NULL, &err),
+			 KLAMM_ERR_UNKNOWN_MEMBER_ID);
+	ck_assert_msg(strstr(err.text, "the group has members") != NULL, "%s", err.text);
+	/* A static member stays when it closes, until it is removed. */
+	ck_assert_int_eq(klamm_consumer_close(consumer, PATIENCE, NULL), 0);
+	ck_assert_msg(klamm_admin_remove_group_members(client, "g", NULL, 0, "tidy",
+						       PATIENCE, NULL, &err) == 0,
+		      "%s", err.text);
+	ck_assert_int_eq(klamm_broker_request_count(broker, KL_API_LEAVE_GROUP), 1);
+	ck_assert_msg(klamm_admin_delete_groups(client, groups, 1, PATIENCE, NULL, &err) ==
+			      0,
+		      "%s", err.text);
+}
+END_TEST
+
 UNIT_SUITE(admin_groups_broker)
 {
 	Suite *s = suite_create("admin_groups_broker");
@@ -158,5 +247,6 @@ UNIT_SUITE(admin_groups_broker)
 		      10);
 	unit_add_fixture(s, offsets_forgotten, set_up, tear_down);
 	unit_add_fixture(s, a_coordinator_moves, set_up, tear_down);
+	unit_add_fixture(s, a_group_with_a_member, set_up, tear_down);
 	return s;
 }
