@@ -173,6 +173,8 @@ static enum kl_classic_event translate(struct kl_classic *k, enum kl_member_even
 	switch (event) {
 	case KL_MEMBER_SUBSCRIBED:
 		return KL_CLASSIC_SUBSCRIBE;
+	case KL_MEMBER_CLOSES:
+		return KL_CLASSIC_CLOSE;
 	case KL_MEMBER_LEAVES:
 		return KL_CLASSIC_LEAVE;
 	case KL_MEMBER_POLLED:
@@ -254,7 +256,9 @@ static enum kl_commit_gate commit_gate(const struct kl_membership *m, struct kla
 	case KL_CLASSIC_REVOKE:
 	case KL_CLASSIC_TAKE:
 	case KL_CLASSIC_STABLE:
-		return KL_GATE_GO;
+		if (m->generation >= 0)
+			return KL_GATE_GO;
+		break;
 	case KL_CLASSIC_JOIN:
 	case KL_CLASSIC_ASSIGN:
 	case KL_CLASSIC_SYNC:
@@ -281,7 +285,8 @@ static bool holds_connection(const struct kl_membership *m)
 static bool owns(const struct kl_membership *m)
 {
 	const struct kl_classic *k = m->self;
-	return kl_classic_beats(k->state) && k->state != KL_CLASSIC_ASSIGN;
+	return m->generation >= 0 && kl_classic_beats(k->state) &&
+	       k->state != KL_CLASSIC_ASSIGN;
 }
 
 static void round_(struct kl_membership *m, int64_t *when)

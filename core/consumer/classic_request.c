@@ -164,7 +164,7 @@ static int on_joined(struct kl_classic *k, const struct kl_response *response)
 	kl_membership_set_generation(k->m, body->generation_id);
 	kl_log(&c->log, KL_LOG_INFO, "group", "%s: joined as %s in generation %d%s",
 	       c->group.id, k->m->id, body->generation_id, k->leads ? ", as the leader" : "");
-	if (!k->leads) /* who leads looks after the topics */
+	if (!k->leads) /* who leads looks after the others' topics */
 		kl_membership_forget(k->m);
 	kl_classic_on(k, k->leads ? KL_CLASSIC_ELECTED : KL_CLASSIC_JOINED);
 	return 0;
@@ -381,7 +381,7 @@ static void watch_session(struct kl_classic *k, int64_t *when)
 static void send_beat(struct kl_classic *k, int64_t *when)
 {
 	struct klamm_consumer *c = kl_classic_consumer(k);
-	if (!kl_classic_beats(k->state))
+	if (!kl_classic_beats(k->state) || k->m->generation < 0)
 		return;
 	watch_session(k, when);
 	if (k->beat.under_way)

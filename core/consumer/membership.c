@@ -29,11 +29,11 @@ void kl_membership_changed(struct kl_membership *m)
 const char *kl_member_event_name(enum kl_member_event event)
 {
 	static const char *const names[] = {
-		[KL_MEMBER_SUBSCRIBED] = "subscribed", [KL_MEMBER_LEAVES] = "leaves",
-		[KL_MEMBER_POLLED] = "polls",	       [KL_MEMBER_SILENT] = "is silent",
-		[KL_MEMBER_REJOINS] = "rejoins",       [KL_MEMBER_NEWS] = "has news",
-		[KL_MEMBER_TOOK] = "took",	       [KL_MEMBER_GAVE] = "gave",
-		[KL_MEMBER_LOST] = "lost",
+		[KL_MEMBER_SUBSCRIBED] = "subscribed", [KL_MEMBER_CLOSES] = "closes",
+		[KL_MEMBER_LEAVES] = "leaves",	       [KL_MEMBER_POLLED] = "polls",
+		[KL_MEMBER_SILENT] = "is silent",      [KL_MEMBER_REJOINS] = "rejoins",
+		[KL_MEMBER_NEWS] = "has news",	       [KL_MEMBER_TOOK] = "took",
+		[KL_MEMBER_GAVE] = "gave",	       [KL_MEMBER_LOST] = "lost",
 	};
 	return names[event];
 }
@@ -245,6 +245,8 @@ void kl_membership_forget(struct kl_membership *m)
 	for (size_t i = 0; i < m->watched.n; i++)
 		m->watched.v[i].count = -1;
 	m->news = false;
+	if (m->watched.n > m->topics.n) /* if memory is short, they cost a little */
+		kl_membership_watch(m, NULL, 0);
 }
 
 bool kl_membership_knows(const struct kl_membership *m)
@@ -359,7 +361,8 @@ bool kl_membership_add_topic(struct kl_membership *m, const char *topic)
 	const char **texts = calloc(before.n + 1, sizeof(*texts));
 	if (texts == NULL)
 		return false;
-	memcpy(texts, before.v, before.n * sizeof(*texts));
+	for (size_t i = 0; i < before.n; i++)
+		texts[i] = before.v[i];
 	texts[before.n] = topic;
 	bool ok = kl_names_make(&names, texts, before.n + 1);
 	free(texts);

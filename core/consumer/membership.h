@@ -35,6 +35,7 @@ enum kl_step {
 
 enum kl_member_event {
 	KL_MEMBER_SUBSCRIBED, /* for the first time, or to other topics than before */
+	KL_MEMBER_CLOSES,     /* it will leave, when its positions are committed */
 	KL_MEMBER_LEAVES,     /* unsubscribed or closed: it has nothing any more; see .end */
 	KL_MEMBER_POLLED,     /* as kl_membership_await_poll() has asked for */
 	KL_MEMBER_SILENT,     /* no poll() for max.poll.interval.ms */
@@ -212,6 +213,8 @@ void kl_membership_on_listing(struct kl_membership *m,
 int kl_rebalance(struct klamm_consumer *c, int64_t deadline, struct klamm_error *err);
 /* Is there something to do for it? */
 bool kl_rebalance_is_due(const struct klamm_consumer *c);
+/* Before the last commit: no rebalance is to hold that up. */
+void kl_rebalance_close(struct klamm_consumer *c);
 /* Give up everything and leave, as .end and .reason say, which takes until the deadline at
  * most. */
 void kl_rebalance_leave(struct klamm_consumer *c, enum klamm_membership_end end,

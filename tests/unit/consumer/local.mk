@@ -13,6 +13,7 @@ TESTS += %D%/test_consumer
 	%D%/test_committed.c \
 	%D%/test_fetch.c \
 	%D%/test_followers.c \
+	%D%/test_groups.c \
 	%D%/test_member.c \
 	%D%/test_modern.c \
 	%D%/test_memory.c \

@@ -751,6 +751,27 @@ START_TEST(closing_in_the_middle_of_a_rebalance)
 }
 END_TEST
 
+/* What it has kept is committed all the same, by the generation that others still have. */
+START_TEST(closing_while_others_are_waited_for)
+{
+	struct klamm_error err;
+	consumer = world_consumer(NULL, "group.id=g", "enable.auto.commit=true",
+				  "partition.assignment.strategy=cooperative_sticky", NULL);
+	join_in();
+	ck_assert_int_eq(klamm_consumer_seek(consumer, "t", 2, 77, &err), 0);
+	says.hold_join = true;
+	ck_assert_int_eq(klamm_consumer_enforce_rebalance(consumer, NULL, &err), 0);
+	POLL_UNTIL(says.joins == 2);
+	ck_assert_int_eq(klamm_consumer_close(consumer, PATIENCE, &err), 0);
+	consumer = NULL;
+	ck_assert_int_eq(says.committed, 77);
+	ck_assert_int_eq(says.commit_generation, 1);
+	ck_assert_int_eq(says.leaves, 1);
+	ck_assert_int_eq(heard.revoked, 1);
+	ck_assert_int_eq(heard.lost, 0);
+}
+END_TEST
+
 /* --- options --- */
 
 START_TEST(opt_session_timeout_ms)
@@ -893,6 +914,7 @@ UNIT_SUITE(member)
 	unit_add_case(s, "how_a_membership_ends", how_a_membership_ends, set_up, tear_down, 6);
 	unit_add_case(s, "closing_in_the_middle_of_a_rebalance",
 		      closing_in_the_middle_of_a_rebalance, set_up, tear_down, 2);
+	unit_add_fixture(s, closing_while_others_are_waited_for, set_up, tear_down);
 	unit_add_fixture(s, opt_session_timeout_ms, set_up, tear_down);
 	unit_add_case(s, "opt_heartbeat_interval_ms", opt_heartbeat_interval_ms, set_up,
 		      tear_down, 2);
