@@ -166,7 +166,8 @@ static void settle(struct klamm_consumer *c, struct kl_cpart *part, int64_t *whe
 		ok &= look_up(c, part);
 	if (place(c, part, node) && ok)
 		return;
-	kl_list_push(&c->dirty, &part->dirty);
+	if (kl_list_empty(&part->dirty))
+		kl_list_push(&c->dirty, &part->dirty);
 	*when = kl_min(*when, c->loop->now + LOOK_AGAIN);
 }
 
