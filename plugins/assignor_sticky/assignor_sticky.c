@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sticky, as Java's StickyAssignor: balanced, and as much as possible stays where it
  * was. Each member remembers what it was given and in which generation, and tells the
- * leader when it joins anew, in the bytes that Java and kafka-python use as well. */
+ * leader when it joins anew, in Java's bytes. */
 #include "plugins/common/sticky_assign.h"
 
 /* What was given last, as it will be told; bytes NULL = nothing yet. */
@@ -51,7 +51,24 @@ static void read_topic(const struct sticky *s, struct sticky_bytes *b,
 }
 
 /* Topics with their partitions, then the generation, which Kafka before 2.3 leaves out.
- * What is not that is no claim. */
+ */
+static bool read_claim_from(const struct sticky *s, struct sticky_bytes b,
+			    struct claim *claim)
+{
+	int32_t topics = sticky_read_i32(&b);
+	b.failed |= topics < 0;
+	for (int32_t i = 0; i < topics && !b.failed; i++)
+		read_topic(s, &b, claim);
+	if (!b.failed && b.end - b.p >= 4)
+		claim->generation = sticky_read_i32(&b);
+	if (b.failed)
+		claim->count = 0;
+	return !b.failed;
+}
+
+/* kafka-python from 3.0 on puts the number of a version in front, in two bytes; taken
+ * for Java's that would be more topics than there is room for. What is neither is no
+ * claim. */
 static bool read_claim(struct sticky *s, struct klamm_span user_data,
 		       struct claim *claim)
 {
@@ -62,14 +79,10 @@ static bool read_claim(struct sticky *s, struct klamm_span user_data,
 	b.end = b.p + user_data.len;
 	if (!sticky_claim_room(s, claim, user_data.len / 4))
 		return false;
-	int32_t topics = sticky_read_i32(&b);
-	b.failed |= topics < 0;
-	for (int32_t i = 0; i < topics && !b.failed; i++)
-		read_topic(s, &b, claim);
-	if (b.failed)
-		claim->count = 0;
-	else if (b.end - b.p >= 4)
-		claim->generation = sticky_read_i32(&b);
+	if (read_claim_from(s, b, claim) || user_data.len < 2)
+		return true;
+	b.p += 2;
+	read_claim_from(s, b, claim);
 	return true;
 }
 

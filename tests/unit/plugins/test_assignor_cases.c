@@ -255,10 +255,13 @@ START_TEST(sticky_user_data_of_others)
 		const char *user_data; /* of B, which says that it has t-0 and t-2 */
 		const char *answer;
 	} cases[] = {
-		/* kafka-python, and Java before 2.3, which tells no generation. */
+		/* Java, now and before 2.3, which tells no generation; kafka-python. */
 		{"00000001 0001 74 00000002 00000000 00000002 00000007",
 		 "A t:1,3; B t:0,2"},
 		{"00000001 0001 74 00000002 00000000 00000002", "A t:1,3; B t:0,2"},
+		{"0001 00000001 0001 74 00000002 00000000 00000002 00000007",
+		 "A t:1,3; B t:0,2"},
+		{"0001 00000000 ffffffff", "A t:0,2; B t:1,3"},
 		/* More behind it; a topic, a partition that is not there. */
 		{"00000001 0001 74 00000002 00000000 00000002 00000007 ff",
 		 "A t:1,3; B t:0,2"},
