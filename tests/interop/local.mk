@@ -1,6 +1,7 @@
 EXTRA_DIST += \
-	%D%/Place.java \
 	%D%/Assign.java \
+	%D%/Member.java \
+	%D%/Place.java \
 	%D%/crashes.py \
 	%D%/feed.py \
 	%D%/frame.py \

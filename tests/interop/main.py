@@ -82,6 +82,7 @@ def main():
             with Kafka(version, config=test_sasl.CONFIG, secure=True) as context:
                 good &= frame.run(context, args.patterns)
     else:
+        import test_assignors
         import test_groups
         import test_kafka
         import test_offsets
