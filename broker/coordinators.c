@@ -107,15 +107,29 @@ struct kl_dev_partition *kl_dev_home(struct klamm_broker *broker, int kind, stru
 	return topic->partitions[kl_dev_home_index(key, topic->partition_count)];
 }
 
+/* Version 0 of both is about offsets in ZooKeeper, which every broker of Kafka 0.8 got at. */
+static bool is_of_zookeeper(const struct kl_dev_call *call)
+{
+	return call->version == 0 && (call->api->api == KL_API_OFFSET_COMMIT ||
+				      call->api->api == KL_API_OFFSET_FETCH);
+}
+
 int kl_dev_call_home(struct kl_dev_call *call, int kind, struct kl_str key,
 		     struct kl_dev_partition **home_out)
 {
+	struct kl_dev_topic *made;
 	struct kl_dev_partition *home = kl_dev_home(call->broker, kind, key);
 	int error = kl_dev_call_error(call);
+	if (home == NULL && error == 0 && is_of_zookeeper(call)) {
+		kl_dev_topic_create_internal(call->broker, kl_str(internals[kind].topic),
+					     &made);
+		home = kl_dev_home(call->broker, kind, key);
+	}
 	*home_out = home;
 	if (error != 0)
 		return error;
-	if (home == NULL || home->leader != call->conn->node->id)
+	if (home == NULL ||
+	    (home->leader != call->conn->node->id && !is_of_zookeeper(call)))
 		return KLAMM_ERR_NOT_COORDINATOR;
 	error = kl_dev_home_ready(call->broker, home);
 	if (error == 0 && home->is_unread)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* OffsetCommit 2-10: of members of groups; and, while a group has none, of consumers that name
- * their partitions, and of tools. */
+/* OffsetCommit 0-10, those below 2 for tests that pretend to be Kafka 0.8: of members of
+ * groups; and, while a group has none, of consumers that name their partitions, and of
+ * tools. */
 #include <stdlib.h>
 
 #include "broker/commits.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* OffsetFetch 1-10. What is not there yet but may come with an open transaction is told to
- * those that ask for stable offsets (KIP-447). */
+/* OffsetFetch 0-10; 0 only for tests that pretend to be Kafka 0.8. What is not there yet but
+ * may come with an open transaction is told to those that ask for stable offsets (KIP-447). */
 #include "broker/coordinators.h"
 #include "broker/offsets.h"
 
@@ -27,9 +27,12 @@ static bool put_value(struct kl_dev_call *call, const struct kl_dev_offset *offs
 	bool unstable = request->require_stable && offset != NULL && offset->pending > 0;
 	out->committed_offset = -1;
 	out->metadata = KL_STR("");
+	bool stored = known && offset != NULL && offset->stored;
 	if (unstable)
 		out->error_code = KLAMM_ERR_UNSTABLE_OFFSET_COMMIT;
-	if (unstable || !known || offset == NULL || !offset->stored)
+	else if (!stored && call->version == 0) /* what ZooKeeper does not have */
+		out->error_code = KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+	if (unstable || !stored)
 		return true;
 	const char *metadata = offset->value.metadata;
 	out->committed_offset = offset->value.offset;

@@ -10,6 +10,7 @@ TESTS += %D%/test_consumer
 	%D%/test_assign.c \
 	%D%/test_classic.c \
 	%D%/test_commit.c \
+	%D%/test_commit_old.c \
 	%D%/test_committed.c \
 	%D%/test_fetch.c \
 	%D%/test_followers.c \
