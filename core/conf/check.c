@@ -100,13 +100,39 @@ static void check_auto_commit(struct rules *r)
 static void check_session(struct rules *r)
 {
 	const struct kl_settings *s = &r->s;
-	if (s->role != KLAMM_ROLE_CONSUMER || s->heartbeat_interval_ms < s->session_timeout_ms)
+	if (s->role != KLAMM_ROLE_CONSUMER || s->group_protocol != KL_GROUP_CLASSIC ||
+	    s->heartbeat_interval_ms < s->session_timeout_ms)
 		return;
 	char text[200];
 	snprintf(text, sizeof(text),
 		 "heartbeat.interval.ms = %d: must be below session.timeout.ms (%d)",
 		 s->heartbeat_interval_ms, s->session_timeout_ms);
 	tell(r, true, "heartbeat.interval.ms", text);
+}
+
+/* KIP-848: the broker decides on these, or has no use for them; and the other way round. */
+static void check_protocol(struct rules *r, const struct klamm_conf *conf)
+{
+	static const struct {
+		const char *key;
+		enum kl_group_protocol without;
+	} keys[] = {
+		{"heartbeat.interval.ms", KL_GROUP_CONSUMER},
+		{"session.timeout.ms", KL_GROUP_CONSUMER},
+		{"partition.assignment.strategy", KL_GROUP_CONSUMER},
+		{"group.remote.assignor", KL_GROUP_CLASSIC},
+	};
+	char text[200];
+	for (size_t i = 0; i < kl_countof(keys); i++) {
+		if (r->s.role != KLAMM_ROLE_CONSUMER ||
+		    r->s.group_protocol != (int32_t)keys[i].without ||
+		    !kl_conf_is_set(conf, keys[i].key))
+			continue;
+		snprintf(text, sizeof(text), "%s: cannot be set with group.protocol = %s",
+			 keys[i].key,
+			 keys[i].without == KL_GROUP_CONSUMER ? "consumer" : "classic");
+		tell(r, true, keys[i].key, text);
+	}
 }
 
 /* KIP-1123. */
@@ -173,6 +199,7 @@ int klamm_conf_check(const struct klamm_conf *conf, int32_t roles,
 			check_delivery(&r);
 			check_auto_commit(&r);
 			check_session(&r);
+			check_protocol(&r, conf);
 			check_idempotence(&r);
 			check_rack(&r);
 			check_orders(&r);

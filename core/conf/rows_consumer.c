@@ -150,15 +150,17 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(group_protocol), .def = "classic",
 			   .range = "classic|consumer",
 			   .doc = "Which rules groups work by: the clients assign, or "
-				  "the broker does (KIP-848)."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET,
+				  "the broker does (KIP-848; Apache Kafka 4.0)."},
+		.roles = KLAMM_ROLE_CONSUMER,
 	},
 	{
 		.option = {.name = "group.remote.assignor", .type = KLAMM_OPTION_STRING,
 			   .offset = AT(group_remote_assignor),
-			   .doc = "The assignor that the broker uses for "
-				  "group.protocol=consumer."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET,
+			   .doc = "With group.protocol=consumer, the assignor that the "
+				  "broker is to use: the one that most members name, "
+				  "or else its own choice."},
+		.roles = KLAMM_ROLE_CONSUMER,
+		.check = kl_check_nonempty, .example = "uniform",
 	},
 	{
 		.option = {.name = "heartbeat.interval.ms", .type = KLAMM_OPTION_INT,

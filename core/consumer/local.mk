@@ -23,6 +23,9 @@ libklamm_la_SOURCES += \
 	%D%/membership.c %D%/membership.h \
 	%D%/modern.c %D%/modern.h \
 	%D%/modern_heartbeat.c \
+	%D%/modern_member.c %D%/modern_member.h \
+	%D%/modern_names.c \
+	%D%/modern_request.c \
 	%D%/modern_set.c %D%/modern_set.h \
 	%D%/lookup.c %D%/lookup.h %D%/lookup_request.c \
 	%D%/names.c %D%/names.h \

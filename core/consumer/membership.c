@@ -331,6 +331,8 @@ void kl_membership_on_listing(struct kl_membership *m, const struct kl_metadata_
 {
 	struct klamm_consumer *c = kl_membership_consumer(m);
 	struct kl_names names, before = m->topics;
+	if (m->ops != NULL && m->ops->listing != NULL)
+		m->ops->listing(m, body);
 	if (m->pattern == NULL || !match_topics(m, body, &names))
 		return; /* when memory is short, the next answer will do */
 	bool first = !m->listed;
@@ -433,6 +435,8 @@ void kl_membership_unsubscribe(struct kl_membership *m)
 	kl_names_free(&m->topics);
 	kl_pattern_free(m->pattern);
 	m->pattern = NULL;
+	free(m->regex);
+	m->regex = NULL;
 	unwatch(c, &m->watched);
 	kl_cluster_list(&c->cluster, false);
 }
@@ -444,6 +448,7 @@ void kl_membership_free(struct kl_membership *m)
 	kl_names_free(&m->topics);
 	kl_names_free(&m->topics_told);
 	kl_pattern_free(m->pattern);
+	free(m->regex);
 	kl_arena_free(&m->arena);
 	free(m->id);
 	free(m->told_id);

@@ -75,10 +75,12 @@ struct kl_member_ops {
 					   struct klamm_error *err);
 	/* The coordinator's connection is taken: what is sent now would be answered late. */
 	bool (*holds_connection)(const struct kl_membership *m);
+	/* An answer names every topic, as kl_cluster_list() asks for. May be NULL. */
+	void (*listing)(struct kl_membership *m, const struct kl_metadata_response *body);
 	/* Do its partitions still belong to it, as far as it knows? */
 	bool (*owns)(const struct kl_membership *m);
 };
-extern const struct kl_member_ops kl_classic_ops;
+extern const struct kl_member_ops kl_classic_ops, kl_modern_ops;
 
 /* A topic that is subscribed to, or that the leader of a classic group assigns. */
 struct kl_watched {
@@ -127,6 +129,7 @@ struct kl_membership {
 	/* --- the loop's; what the application's thread wants of it, it gets by a call --- */
 	struct kl_names topics; /* subscribed to: as given, or what the pattern matches */
 	struct kl_pattern *pattern; /* NULL = topics were given by name */
+	char *regex;            /* a pattern that the broker matches; NULL = none */
 	uint64_t version;       /* rises with each change of the two */
 	bool listed;            /* the pattern was held to all topics */
 	int64_t listed_at;      /* when it was last */

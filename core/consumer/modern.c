@@ -82,7 +82,7 @@ static const struct cell cells[KL_MODERN_STATES][KL_MODERN_EVENTS] = {
 	},
 	[KL_MODERN_FATAL] = {
 		[KL_MODERN_ON_RELEASED] = GO(FATAL, FORGET),
-		[KL_MODERN_ON_LEAVE] = GO(FATAL, LEFT),
+		[KL_MODERN_ON_LEAVE] = GO(UNSUBSCRIBED, LEFT),
 		[KL_MODERN_ON_LEFT] = GO(FATAL, LEFT),
 	},
 };
@@ -285,6 +285,11 @@ int64_t kl_modern_due(const struct kl_modern *member)
 	default:
 		return member->in_flight ? KL_NEVER : member->heartbeat_at;
 	}
+}
+
+void kl_modern_hurry(struct kl_modern *member, int64_t now)
+{
+	member->heartbeat_at = kl_min(member->heartbeat_at, now);
 }
 
 unsigned kl_modern_sent(struct kl_modern *member, int64_t now)

@@ -87,7 +87,6 @@ struct kl_modern {
 	char id[KL_UUID_TEXT]; /* made up once, and kept over fencing (KIP-1082) */
 	int32_t epoch;
 	bool is_static; /* it has a group.instance.id */
-	bool stays;     /* leaving, it is not to be told (KIP-1092) */
 	bool late;      /* leaving as nobody polled */
 	bool letting_go; /* between REVOKE or LOSE and ON_RELEASED */
 	bool polled;    /* while it was letting go in STALE */
@@ -132,6 +131,8 @@ struct kl_modern_facts {
 const struct kl_consumer_group_heartbeat_request *
 kl_modern_body(struct kl_modern *member, const struct kl_modern_facts *facts,
 	       struct kl_arena *arena);
+/* The next one is due now, as there is something to be told. */
+void kl_modern_hurry(struct kl_modern *member, int64_t now);
 /* It is on its way, or the last one (LEAVE) is. */
 unsigned kl_modern_sent(struct kl_modern *member, int64_t now);
 /* An answer without an error. PROTOCOL or NO_MEMORY: it is as if none had come. */

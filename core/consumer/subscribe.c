@@ -36,10 +36,16 @@ static int check_topics(const char *const *topics, size_t count, struct klamm_er
 	return 0;
 }
 
+static bool is_modern(const struct klamm_consumer *c)
+{
+	return c->settings->group_protocol == KL_GROUP_CONSUMER;
+}
+
 static int make_member(struct klamm_consumer *c, struct klamm_error *err)
 {
 	struct kl_membership *m = &c->group.membership;
-	const struct kl_member_ops *ops = &kl_classic_ops;
+	const struct kl_member_ops *ops =
+		is_modern(c) ? &kl_modern_ops : &kl_classic_ops;
 	if (m->ops != NULL)
 		return 0;
 	int rc = ops->make(m, &m->self, err);
@@ -55,13 +61,17 @@ struct change {
 	struct klamm_consumer *c;
 	struct kl_names topics;
 	struct kl_pattern *pattern;
+	char *regex;
 	bool failed;
 };
 
 static bool is_same(const struct kl_membership *m, const struct change *change)
 {
-	if (!m->subscribed || (m->pattern == NULL) != (change->pattern == NULL))
+	if (!m->subscribed || (m->pattern == NULL) != (change->pattern == NULL) ||
+	    (m->regex == NULL) != (change->regex == NULL))
 		return false;
+	if (m->regex != NULL)
+		return strcmp(m->regex, change->regex) == 0;
 	if (m->pattern != NULL)
 		return strcmp(kl_pattern_text(m->pattern), kl_pattern_text(change->pattern)) ==
 		       0;
@@ -76,17 +86,21 @@ static void change_in_loop(void *arg)
 	struct kl_membership *m = &c->group.membership;
 	if (is_same(m, change))
 		return;
-	struct change before = {.topics = m->topics, .pattern = m->pattern};
+	struct change before = {
+		.topics = m->topics, .pattern = m->pattern, .regex = m->regex};
 	m->topics = change->topics;
 	m->pattern = change->pattern;
+	m->regex = change->regex;
 	if (!kl_membership_watch(m, NULL, 0)) {
 		m->topics = before.topics;
 		m->pattern = before.pattern;
+		m->regex = before.regex;
 		change->failed = true;
 		return;
 	}
 	change->topics = before.topics;
 	change->pattern = before.pattern;
+	change->regex = before.regex;
 	m->listed = false;
 	m->version++;
 	if (!m->subscribed) /* max.poll.interval.ms counts from here */
@@ -110,6 +124,7 @@ static int subscribe(struct klamm_consumer *c, struct change *change,
 		m->listener = listener != NULL ? *listener : (struct klamm_listener){0};
 	kl_names_free(&change->topics);
 	kl_pattern_free(change->pattern);
+	free(change->regex);
 	return rc;
 }
 
@@ -142,6 +157,27 @@ int klamm_consumer_subscribe_pattern(struct klamm_consumer *c, const char *patte
 				"the pattern to subscribe to is empty");
 	rc = kl_pattern_new(pattern, &change.pattern, err);
 	return rc == 0 ? subscribe(c, &change, listener, err) : rc;
+}
+
+int klamm_consumer_subscribe_regex(struct klamm_consumer *c, const char *regex,
+				   const struct klamm_listener *listener,
+				   struct klamm_error *err)
+{
+	struct change change = {.c = c};
+	int rc = check(c, listener, err);
+	if (rc != 0)
+		return rc;
+	if (!is_modern(c))
+		return kl_error(err, KLAMM_ERR_UNSUPPORTED,
+				"brokers match patterns of group.protocol=consumer only: set "
+				"that, or use klamm_consumer_subscribe_pattern()");
+	if (regex == NULL || regex[0] == '\0')
+		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
+				"the pattern to subscribe to is empty");
+	change.regex = strdup(regex);
+	if (change.regex == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory to subscribe");
+	return subscribe(c, &change, listener, err);
 }
 
 int klamm_consumer_unsubscribe(struct klamm_consumer *c, int64_t timeout_ms,

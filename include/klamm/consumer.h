@@ -136,6 +136,13 @@ int klamm_consumer_subscribe_pattern(struct klamm_consumer *consumer, const char
 				     const struct klamm_listener *listener,
 				     struct klamm_error *err);
 
+/* The same with group.protocol=consumer, and a pattern that the broker matches (KIP-848), in
+ * the syntax of RE2. UNSUPPORTED with another protocol; that the broker refuses a pattern is
+ * told by poll(). */
+int klamm_consumer_subscribe_regex(struct klamm_consumer *consumer, const char *regex,
+				   const struct klamm_listener *listener,
+				   struct klamm_error *err);
+
 /* Commit, if that is automatic, call the listener, and leave the group; timeout_ms as
  * everywhere, or KLAMM_TIMEOUT_DEFAULT. An error says that the commit failed. */
 int klamm_consumer_unsubscribe(struct klamm_consumer *consumer, int64_t timeout_ms,

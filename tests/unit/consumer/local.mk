@@ -16,8 +16,9 @@ TESTS += %D%/test_consumer
 	%D%/test_followers.c \
 	%D%/test_groups.c \
 	%D%/test_member.c \
-	%D%/test_modern.c \
 	%D%/test_memory.c \
+	%D%/test_modern.c \
+	%D%/test_modern_member.c \
 	%D%/test_poll.c \
 	%D%/test_records.c \
 	%D%/test_seek.c \

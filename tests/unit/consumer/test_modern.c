@@ -78,7 +78,7 @@ static const struct row {
 	{S(STALE), ON(LEAVE), S(UNSUBSCRIBED), S(LEFT)},
 
 	{S(FATAL), ON(RELEASED), S(FATAL), S(FORGET)},
-	{S(FATAL), ON(LEAVE), S(FATAL), S(LEFT)},
+	{S(FATAL), ON(LEAVE), S(UNSUBSCRIBED), S(LEFT)},
 	{S(FATAL), ON(LEFT), S(FATAL), S(LEFT)},
 };
 
@@ -104,8 +104,9 @@ START_TEST(table)
 }
 END_TEST
 
-/* The previous states that Kafka's MemberState allows; and one more: who unsubscribes while
- * stale is unsubscribed, where Kafka's client would join again. */
+/* The previous states that Kafka's MemberState allows; and two more: who unsubscribes is
+ * unsubscribed, also while stale, when Kafka's client would join again, and after what is
+ * fatal, when that one cannot be used any more. */
 static const struct {
 	enum kl_modern_state state, before[9];
 	int count;
@@ -124,7 +125,9 @@ static const struct {
 	{S(LEAVING),
 	 {S(PREPARE_LEAVING), S(JOINING), S(STABLE), S(RECONCILING), S(ACKNOWLEDGING)},
 	 5},
-	{S(UNSUBSCRIBED), {S(PREPARE_LEAVING), S(LEAVING), S(FENCED), S(STALE)}, 4},
+	{S(UNSUBSCRIBED),
+	 {S(PREPARE_LEAVING), S(LEAVING), S(FENCED), S(STALE), S(FATAL)},
+	 5},
 	{S(STALE), {S(LEAVING)}, 1},
 };
 
