@@ -486,9 +486,15 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 	schedule(cluster);
 }
 
-static void add_topic(struct kl_metadata_request *body, const struct kl_topic_info *topic)
+/* With a name of its own: until the request is encoded nobody may want the topic any more. */
+static bool add_topic(struct kl_cluster *cluster, struct kl_metadata_request *body,
+		      const struct kl_topic_info *topic)
 {
-	body->topics[body->topics_n++].name = kl_str(topic->name);
+	const char *name = kl_arena_text(&cluster->arena, topic->name, strlen(topic->name));
+	if (name == NULL)
+		return false;
+	body->topics[body->topics_n++].name = kl_str(name);
+	return true;
 }
 
 static bool make_body(struct kl_cluster *cluster)
@@ -508,10 +514,12 @@ static bool make_body(struct kl_cluster *cluster)
 	} else if (cluster->asking_all) {
 		struct kl_topic_info *topic, *tmp;
 		HASH_ITER(hh, cluster->topics, topic, tmp)
-			add_topic(body, topic);
+			if (!add_topic(cluster, body, topic))
+				return false;
 	} else {
 		kl_list_for(topic, &cluster->wanted, struct kl_topic_info, wanted)
-			add_topic(body, topic);
+			if (!add_topic(cluster, body, topic))
+				return false;
 	}
 	cluster->body = body;
 	return true;
