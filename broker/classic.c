@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "broker/groups.h"
 #include "broker/offsets.h"
 
@@ -107,7 +108,8 @@ static int check_commit(struct kl_dev_group *group, const struct kl_dev_committe
 	struct kl_dev_classic *classic = &group->classic;
 	bool says_who = who->generation >= 0 || who->member_id.len > 0 ||
 			who->instance_id.len >= 0;
-	if (who->generation < 0 && classic->state == KL_DEV_CLASSIC_EMPTY)
+	if ((who->generation < 0 && classic->state == KL_DEV_CLASSIC_EMPTY) ||
+	    KL_BUG(STALE_COMMIT))
 		return 0;
 	if (says_who) {
 		int rc = kl_dev_member_check(group, who->member_id, who->instance_id);

@@ -2,6 +2,7 @@
 /* From one generation of a classic group to the next: who is in it joins, or is put out. */
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "broker/groups.h"
 
 /* Kafka's: one who joins for the first time cannot be heard of, as it has no id yet. */
@@ -178,7 +179,9 @@ static bool begin_generation(struct kl_dev_group *group)
 	}
 	free(classic->protocol);
 	classic->protocol = protocol;
-	classic->generation = classic->generation == INT32_MAX ? 0 : classic->generation + 1;
+	if (!KL_BUG(GENERATION_KEPT) || classic->generation <= 0)
+		classic->generation =
+			classic->generation == INT32_MAX ? 0 : classic->generation + 1;
 	enter(group, protocol != NULL ? KL_DEV_CLASSIC_COMPLETING : KL_DEV_CLASSIC_EMPTY);
 	kl_dev_classic_read_topics(group);
 	return true;
@@ -325,7 +328,8 @@ void kl_dev_classic_on_session(struct kl_timer *timer)
 	struct kl_dev_group *group = member->group;
 	const struct kl_dev_classic *classic = &group->classic;
 	bool was_expected = member->offers == NULL;
-	if (!was_expected && !member->is_new && (member->joins || member->syncs))
+	if ((!was_expected && !member->is_new && (member->joins || member->syncs)) ||
+	    KL_BUG(DEAD_STAYS))
 		return;
 	if (was_expected)
 		kl_dev_member_free(member);

@@ -69,6 +69,20 @@ enum kl_bug {
 	KL_BUG_OFFSETS_DROPPED,
 	/* or to the wrong group. */
 	KL_BUG_WRONG_GROUP,
+	/* Groups: a member says that it lives only while it is in poll(), */
+	KL_BUG_BEAT_BY_POLL,
+	/* or does not see that a topic has grown; */
+	KL_BUG_GROWTH_MISSED,
+	/* it reads on from what it gave up, */
+	KL_BUG_NOT_GIVEN_UP,
+	/* and what comes back to it is forgotten in its fetch session; */
+	KL_BUG_FORGOTTEN_AGAIN,
+	/* the coordinator takes commits of any generation, */
+	KL_BUG_STALE_COMMIT,
+	/* keeps the number of the generation, */
+	KL_BUG_GENERATION_KEPT,
+	/* or members that are silent. */
+	KL_BUG_DEAD_STAYS,
 	KL_BUG_COUNT,
 };
 extern enum kl_bug kl_bug_planted;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "core/base/error.h"
 #include "core/broker/backoff.h"
 #include "core/consumer/classic_member.h"
@@ -384,7 +385,8 @@ static void send_beat(struct kl_classic *k, int64_t *when)
 	if (!kl_classic_beats(k->state) || k->m->generation < 0)
 		return;
 	watch_session(k, when);
-	if (k->beat.under_way)
+	if (k->beat.under_way ||
+	    (KL_BUG(BEAT_BY_POLL) && atomic_load(&k->m->poll_left) != KL_NEVER))
 		return;
 	if (k->beat_at > c->loop->now) {
 		*when = kl_min(*when, k->beat_at);

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "core/consumer/fetch.h"
 
 #undef uthash_nonfatal_oom
@@ -141,6 +142,8 @@ static struct kl_fetch_entry *take_back(struct kl_fetch_session *session,
 	HASH_FIND(hh, session->known, &name, sizeof(name), entry);
 	if (entry == NULL || entry->part == part)
 		return entry;
+	if (KL_BUG(FORGOTTEN_AGAIN))
+		return NULL;
 	if (entry->part->entry == entry)
 		kl_fetch_leave(entry->part);
 	kl_cpart_unref(entry->part);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "core/base/error.h"
 #include "core/consumer/consumer.h"
 #include "core/consumer/pattern.h"
@@ -289,7 +290,8 @@ void kl_membership_on_topic(struct kl_membership *m, const struct kl_topic_info 
 	if (watched == NULL)
 		return;
 	tell_topic(m, watched);
-	if (watched->count >= 0 && kl_membership_partitions(info) != watched->count)
+	if (watched->count >= 0 && kl_membership_partitions(info) != watched->count &&
+	    !KL_BUG(GROWTH_MISSED))
 		m->news = true;
 	kl_membership_changed(m);
 }

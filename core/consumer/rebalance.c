@@ -3,6 +3,7 @@
  * change the assignment. Steps, that a poll() which has no time left leaves to the next. */
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "core/base/error.h"
 #include "core/consumer/consumer.h"
 
@@ -160,7 +161,7 @@ static void end_in_loop(void *arg)
 		[KL_STEP_LOSE] = KL_MEMBER_LOST,
 	};
 	enum kl_step done = m->step, next = m->next_step;
-	if (done != KL_STEP_TAKE)
+	if (done != KL_STEP_TAKE && !KL_BUG(NOT_GIVEN_UP))
 		kl_parts_drop(c);
 	m->step = m->next_step = KL_STEP_NONE;
 	m->begun = false;

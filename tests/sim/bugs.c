@@ -38,6 +38,13 @@ const char *const bug_names[KL_BUG_COUNT + 1] = {
 	[KL_BUG_STALE_COORDINATOR] = "stale_coordinator",
 	[KL_BUG_OFFSETS_DROPPED] = "offsets_dropped",
 	[KL_BUG_WRONG_GROUP] = "wrong_group",
+	[KL_BUG_BEAT_BY_POLL] = "beat_by_poll",
+	[KL_BUG_GROWTH_MISSED] = "growth_missed",
+	[KL_BUG_NOT_GIVEN_UP] = "not_given_up",
+	[KL_BUG_FORGOTTEN_AGAIN] = "forgotten_again",
+	[KL_BUG_STALE_COMMIT] = "stale_commit",
+	[KL_BUG_GENERATION_KEPT] = "generation_kept",
+	[KL_BUG_DEAD_STAYS] = "dead_stays",
 };
 
 enum kl_bug bug_find(const char *name)
@@ -70,6 +77,13 @@ static const char *const scenarios[KL_BUG_COUNT] = {
 	[KL_BUG_STALE_COORDINATOR] = "transactional",
 	[KL_BUG_OFFSETS_DROPPED] = "ctp",
 	[KL_BUG_WRONG_GROUP] = "ctp",
+	[KL_BUG_BEAT_BY_POLL] = "group-range:nap",
+	[KL_BUG_GROWTH_MISSED] = "group-range:grow",
+	[KL_BUG_NOT_GIVEN_UP] = "group-cooperative:join",
+	[KL_BUG_FORGOTTEN_AGAIN] = "group-range:join",
+	[KL_BUG_STALE_COMMIT] = "group-range:pause",
+	[KL_BUG_GENERATION_KEPT] = "group-range:join",
+	[KL_BUG_DEAD_STAYS] = "group-range:crash",
 };
 
 const char *bug_shows_in(enum kl_bug bug)

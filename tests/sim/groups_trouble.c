@@ -112,6 +112,10 @@ static void strike_nap(struct trouble *t)
 	if (!slot->is_member)
 		return;
 	slot->nap_until = kl_sim_now(g->sim) + time;
+	owners_nap(g->owners, slot->member, slot->nap_until + KL_SECOND);
+	/* Until max.poll.interval.ms its loop says that it lives. */
+	if (time + KL_SECOND < atoi(g->max_poll) * (int64_t)KL_MS)
+		return;
 	owners_excuse(g->owners, slot->member, slot->nap_until + NEWS);
 	owners_disturb(g->owners, slot->nap_until);
 }

@@ -31,7 +31,7 @@ struct own {
 struct member {
 	bool ended;
 	unsigned first; /* of those that are one for the group */
-	int64_t excused; /* until */
+	int64_t excused, naps; /* until */
 	struct own *own; /* by partition */
 };
 
@@ -205,6 +205,11 @@ void owners_excuse(struct owners *o, unsigned member, int64_t until)
 	m->excused = kl_max(m->excused, until);
 }
 
+void owners_nap(struct owners *o, unsigned member, int64_t until)
+{
+	o->members[member].naps = until;
+}
+
 void owners_disturb(struct owners *o, int64_t until)
 {
 	o->disturbed = kl_max(o->disturbed, until);
@@ -313,7 +318,7 @@ static void watch_owned(struct owners *o, unsigned partition, const struct membe
 	const struct own *own = &m->own[partition];
 	int64_t next = own->next != UNKNOWN ? own->next : kl_max(p->stored, INT64_C(0));
 	p->orphan_since = KL_NEVER;
-	if (is_excused(o, m) || next >= end) {
+	if (is_excused(o, m) || m->naps >= o->now || next >= end) {
 		p->waits_since = KL_NEVER;
 		return;
 	}

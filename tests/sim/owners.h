@@ -44,6 +44,8 @@ void owners_killed(struct owners *o, unsigned member);
 void owners_left(struct owners *o, unsigned member);
 /* Until then it may be put out, and find that out later: it stands still, or is not heard. */
 void owners_excuse(struct owners *o, unsigned member, int64_t until);
+/* Until then it does not ask for records: nobody is to blame that they wait. */
+void owners_nap(struct owners *o, unsigned member, int64_t until);
 /* Until then partitions may be without an owner: the group waits for one that is gone. */
 void owners_disturb(struct owners *o, int64_t until);
 /* Both, for everybody, also those to come. */

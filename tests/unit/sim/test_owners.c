@@ -350,6 +350,22 @@ START_TEST(waits_while_it_stands_still)
 }
 END_TEST
 
+START_TEST(a_nap_excuses_a_wait_and_no_second_owner)
+{
+	assigned(a, 1, 0);
+	assigned(b, 1, 1);
+	hand(b, 1, 0, 2);
+	owners_nap(o, a, 500);
+	for (int64_t now = 10; now <= 500 + BOUND; now += 10)
+		owners_watch(o, now, ends);
+	hand(a, 0, 0, 3);
+	good();
+	owners_nap(o, a, 900);
+	assigned(b, 2, 0);
+	bad("partition 0: member 1 was given it, and member 0 has it");
+}
+END_TEST
+
 START_TEST(progress_ends_a_wait)
 {
 	assigned(a, 1, 0);
@@ -467,6 +483,7 @@ UNIT_SUITE(owners)
 	unit_add_fixture(s, waits_too_long, set_up, tear_down);
 	unit_add_fixture(s, waits_from_what_is_committed_on, set_up, tear_down);
 	unit_add_fixture(s, waits_while_it_stands_still, set_up, tear_down);
+	unit_add_fixture(s, a_nap_excuses_a_wait_and_no_second_owner, set_up, tear_down);
 	unit_add_fixture(s, progress_ends_a_wait, set_up, tear_down);
 	unit_add_fixture(s, nobody_owns_it, set_up, tear_down);
 	unit_add_fixture(s, nobody_owns_it_in_trouble, set_up, tear_down);
