@@ -1,5 +1,6 @@
 EXTRA_DIST += \
 	%D%/Assign.java \
+	%D%/ClassicMember.java \
 	%D%/Member.java \
 	%D%/Place.java \
 	%D%/crashes.py \
@@ -8,6 +9,7 @@ EXTRA_DIST += \
 	%D%/klamm.py \
 	%D%/library.py \
 	%D%/main.py \
+	%D%/member.py \
 	%D%/peers.py \
 	%D%/records.py \
 	%D%/requirements.txt \
@@ -17,6 +19,7 @@ EXTRA_DIST += \
 	%D%/test_groups.py \
 	%D%/test_kafka.py \
 	%D%/test_likeness.py \
+	%D%/test_members.py \
 	%D%/test_nodes.py \
 	%D%/test_nodes_once.py \
 	%D%/test_offsets.py \

@@ -85,6 +85,7 @@ def main():
         import test_assignors
         import test_groups
         import test_kafka
+        import test_members
         import test_offsets
         import test_outside
         import test_own_transactions
