@@ -155,6 +155,7 @@ int kl_dev_group_append(struct klamm_broker *broker, struct kl_dev_partition *ho
 	kl_dev_producer_note(&home->producers, &head, head.base_offset);
 	struct load load = {.broker = broker, .home = home->index};
 	rc = read_batch(&load, &head, batch->buf.data);
+	home->is_unread |= rc != 0; /* the log says more than is known here */
 	kl_dev_partition_changed(home);
 	return rc != 0 ? KLAMM_ERR_COORDINATOR_NOT_AVAILABLE : 0;
 }

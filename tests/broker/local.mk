@@ -16,6 +16,7 @@ TESTS += %D%/test_broker
 	%D%/test_followers.c \
 	%D%/test_garbage.c \
 	%D%/test_groups.c \
+	%D%/test_groups_kept.c \
 	%D%/test_log.c \
 	%D%/test_modern_groups.c \
 	%D%/test_nodes.c \

@@ -10,11 +10,13 @@ EXTRA_DIST += \
 	%D%/library.py \
 	%D%/main.py \
 	%D%/member.py \
+	%D%/members.py \
 	%D%/peers.py \
 	%D%/records.py \
 	%D%/requirements.txt \
 	%D%/run \
 	%D%/test_broker.py \
+	%D%/test_broker_groups.py \
 	%D%/test_exactly_once.py \
 	%D%/test_groups.py \
 	%D%/test_kafka.py \

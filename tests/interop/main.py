@@ -56,6 +56,7 @@ def main():
         return
     if args.what == "broker":
         import test_broker
+        import test_broker_groups
         import test_exactly_once
         import test_own_transactions
         import test_transactions
