@@ -27,6 +27,7 @@ struct torture_session {
 	bool admin;    /* it is about groups, by an admin client */
 	bool broker;   /* it is the broker's memory that runs out */
 	bool data_dir; /* and it keeps its records in files */
+	bool group;    /* instead of clients, the life of a group */
 };
 extern const struct torture_session torture_sessions[];
 extern const size_t torture_session_count;
@@ -83,5 +84,7 @@ int torture_number(const struct torture *t, struct klamm_span value);
 
 /* --- torture_admin.c, likewise --- */
 void torture_administer(struct torture *t, struct klamm_conf *conf, struct klamm_loop *loop);
+/* --- torture_group.c, inside the client's node --- */
+void torture_group(struct torture *t);
 
 #endif

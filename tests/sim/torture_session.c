@@ -93,6 +93,10 @@ const struct torture_session torture_sessions[] = {
 	 .consumer = from_start, .broker = true},
 	{.name = "data", .summary = "the broker, with a data directory", .producer = quick,
 	 .consumer = from_start, .broker = true, .data_dir = true},
+	{.name = "members", .summary = "the broker, with a group", .broker = true,
+	 .group = true},
+	{.name = "kept-members", .summary = "the same with a data directory", .broker = true,
+	 .data_dir = true, .group = true},
 	{.name = "coordinator", .summary = "the broker, with a transaction",
 	 .producer = transactional, .consumer = from_start, .transaction = true,
 	 .broker = true},
@@ -205,7 +209,9 @@ static void client_main(void *arg)
 {
 	struct torture *t = arg;
 	await(t, &t->listening);
-	if (t->broker != NULL && t->session->admin) {
+	if (t->broker != NULL && t->session->group) {
+		torture_group(t);
+	} else if (t->broker != NULL && t->session->admin) {
 		client(t, t->session->producer, torture_administer);
 	} else if (t->broker != NULL) {
 		client(t, t->session->producer, torture_produce);
