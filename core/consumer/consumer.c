@@ -176,7 +176,7 @@ int kl_consumer_check(const struct klamm_consumer *c, bool waits, struct klamm_e
 bool kl_poll_is_due(const struct klamm_consumer *c)
 {
 	return atomic_load(&c->woken) || atomic_load(&c->group.to_tell) > 0 ||
-	       kl_rebalance_is_due(c);
+	       kl_rebalance_is_due(&c->group.membership);
 }
 
 static bool something_to_tell(void *arg)
@@ -246,7 +246,7 @@ static int next_batch(struct klamm_consumer *c, int64_t timeout_ms,
 	begin_polling(c);
 	for (;;) {
 		struct klamm_error why;
-		if (kl_rebalance_is_due(c)) {
+		if (kl_rebalance_is_due(&c->group.membership)) {
 			set_deadline(c, timeout_ms, &deadline);
 			int rc = kl_rebalance(c, deadline, &why);
 			if (rc == KLAMM_ERR_TIMED_OUT)
@@ -260,7 +260,7 @@ static int next_batch(struct klamm_consumer *c, int64_t timeout_ms,
 		if (atomic_exchange(&c->woken, false))
 			return kl_error(err, KLAMM_ERR_INTERRUPTED,
 					"klamm_consumer_wakeup() was called");
-		if (kl_records_rest(c, batch_out))
+		if (!kl_list_empty(&c->rests) && kl_records_rest(c, batch_out))
 			return 0;
 		if (chunk == NULL) {
 			set_deadline(c, timeout_ms, &deadline);

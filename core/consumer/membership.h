@@ -214,8 +214,11 @@ void kl_membership_on_listing(struct kl_membership *m,
 /* Do what is due, until the deadline. WOULD_BLOCK never; TIMED_OUT: later goes on with it;
  * INTERRUPTED: likewise; others are to be told. 0: nothing is left to do. */
 int kl_rebalance(struct klamm_consumer *c, int64_t deadline, struct klamm_error *err);
-/* Is there something to do for it? */
-bool kl_rebalance_is_due(const struct klamm_consumer *c);
+/* Is there something to do for it? Asked by every poll(). */
+static inline bool kl_rebalance_is_due(const struct kl_membership *m)
+{
+	return atomic_load(&m->due) || atomic_load(&m->awaits_poll) || atomic_load(&m->dead);
+}
 /* Before the last commit: no rebalance is to hold that up. */
 void kl_rebalance_close(struct klamm_consumer *c);
 /* Give up everything and leave, as .end and .reason say, which takes until the deadline at

@@ -24,12 +24,6 @@ int kl_rebalance_check(const struct klamm_consumer *c, const char *what,
 			what);
 }
 
-bool kl_rebalance_is_due(const struct klamm_consumer *c)
-{
-	const struct kl_membership *m = &c->group.membership;
-	return atomic_load(&m->due) || atomic_load(&m->awaits_poll) || atomic_load(&m->dead);
-}
-
 /* --- waiting for commits --- */
 
 static bool commits_have_ended(void *arg)
