@@ -2,6 +2,7 @@ EXTRA_DIST += \
 	%D%/Assign.java \
 	%D%/ClassicMember.java \
 	%D%/Member.java \
+	%D%/ModernMember.java \
 	%D%/Place.java \
 	%D%/crashes.py \
 	%D%/feed.py \
@@ -11,6 +12,7 @@ EXTRA_DIST += \
 	%D%/main.py \
 	%D%/member.py \
 	%D%/members.py \
+	%D%/modern_member.py \
 	%D%/peers.py \
 	%D%/records.py \
 	%D%/requirements.txt \
@@ -22,6 +24,7 @@ EXTRA_DIST += \
 	%D%/test_kafka.py \
 	%D%/test_likeness.py \
 	%D%/test_members.py \
+	%D%/test_modern_members.py \
 	%D%/test_nodes.py \
 	%D%/test_nodes_once.py \
 	%D%/test_offsets.py \

@@ -91,6 +91,8 @@ def main():
         import test_outside
         import test_own_transactions
         import test_transactions
+        if args.version.startswith("4."):
+            import test_modern_members
         if args.version.startswith("4.4."):
             import test_likeness
         with Kafka(args.version, config=test_kafka.CONFIG) as context:

@@ -1,0 +1,82 @@
+"""A member of klamm of a group of KIP-848, in a process of its own:
+
+    modern_member.py AT GROUP TOPIC [KEY=VALUE...]
+
+The topic may be a pattern of the broker's, "/PATTERN". Lines: "has PARTITION..." when its
+partitions have changed, "lost" before that, "read PARTITION OFFSET". Closes on SIGTERM.
+ModernMember.java is Java's.
+"""
+import ctypes
+import signal
+import sys
+
+import library
+
+going_on = True
+
+
+def stop(*_):
+    global going_on
+    going_on = False
+
+
+def say(*words):
+    print(*words, flush=True)
+
+
+def run(at, group, topic, options):
+    lib = library.lib
+    conf = {"group.id": group, "group.protocol": "consumer", "auto.offset.reset": "earliest",
+            **options}
+    handle = library.client(lib.klamm_consumer_new, at, conf)
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p,
+                                ctypes.POINTER(library.Partition), ctypes.c_size_t)
+
+    class Listener(ctypes.Structure):
+        _fields_ = [("size", ctypes.c_size_t), ("arg", ctypes.c_void_p),
+                    ("assigned", function), ("revoked", function), ("lost", function)]
+
+    class View(ctypes.Structure):
+        _fields_ = [("key", library.Span), ("value", library.Span),
+                    ("offset", ctypes.c_int64), ("rest", ctypes.c_uint8 * 256)]
+
+    own = set()
+
+    def assigned(_, __, parts, count):
+        own.update(parts[i].partition for i in range(count))
+        say("has", *sorted(own))
+
+    def revoked(_, __, parts, count):
+        own.difference_update(parts[i].partition for i in range(count))
+        say("has", *sorted(own))
+
+    def lost(*args):
+        say("lost")
+        revoked(*args)
+
+    listener = Listener(ctypes.sizeof(Listener), None, function(assigned), function(revoked),
+                        function(lost))
+    topics = (ctypes.c_char_p * 1)(topic.encode())
+    if topic.startswith("/"):
+        library.call(lib.klamm_consumer_subscribe_regex, handle, topic[1:].encode(),
+                     ctypes.byref(listener))
+    else:
+        library.call(lib.klamm_consumer_subscribe, handle, topics, ctypes.c_size_t(1),
+                     ctypes.byref(listener))
+    while going_on:
+        batch, view = ctypes.c_void_p(), View()
+        library.call(lib.klamm_consumer_poll, handle, ctypes.c_int64(200),
+                     ctypes.byref(batch))
+        while batch and lib.klamm_batch_next(batch, ctypes.byref(view)) == 1:
+            say("read", lib.klamm_batch_partition(batch), view.offset)
+        lib.klamm_batch_unref(batch)
+    library.call(lib.klamm_consumer_close, handle, ctypes.c_int64(10000))
+
+
+def main():
+    at, group, topic, *pairs = sys.argv[1:]
+    signal.signal(signal.SIGTERM, stop)
+    run(at, group, topic, dict(pair.split("=", 1) for pair in pairs))
+
+
+main()
