@@ -69,6 +69,8 @@ void kl_fetch_later(struct klamm_consumer *c, struct kl_cpart *part)
 
 void kl_fetcher_touch(struct klamm_consumer *c, struct kl_cpart *part)
 {
+	if (!part->assigned) /* an answer came late: its last reference may be about to go */
+		return;
 	if (kl_list_empty(&part->dirty))
 		kl_list_push(&c->dirty, &part->dirty);
 	kl_hook_add(c->loop, &c->round_hook);

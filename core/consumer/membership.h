@@ -59,7 +59,7 @@ struct kl_member_ops {
 	/* The application's thread, once, before the first subscription: plugins and such;
 	 * *self_out is kept in membership->self. May block. */
 	int (*make)(struct kl_membership *m, void **self_out, struct klamm_error *err);
-	/* The application's thread, when the loop has forgotten it. self may be half made. */
+	/* The application's thread, when the loop has forgotten it. */
 	void (*free)(struct kl_membership *m);
 	/* The client closes: timers and requests end, nothing is sent any more. */
 	void (*stop)(struct kl_membership *m);

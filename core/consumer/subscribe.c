@@ -41,18 +41,30 @@ static bool is_modern(const struct klamm_consumer *c)
 	return c->settings->group_protocol == KL_GROUP_CONSUMER;
 }
 
+struct made {
+	struct kl_membership *m;
+	const struct kl_member_ops *ops;
+	void *self;
+};
+
+/* The loop looks at it in every round. */
+static void show_member(void *arg)
+{
+	const struct made *made = arg;
+	made->m->self = made->self;
+	made->m->ops = made->ops;
+}
+
 static int make_member(struct klamm_consumer *c, struct klamm_error *err)
 {
-	struct kl_membership *m = &c->group.membership;
-	const struct kl_member_ops *ops =
-		is_modern(c) ? &kl_modern_ops : &kl_classic_ops;
-	if (m->ops != NULL)
+	struct made made = {.m = &c->group.membership,
+			    .ops = is_modern(c) ? &kl_modern_ops : &kl_classic_ops};
+	if (made.m->ops != NULL)
 		return 0;
-	int rc = ops->make(m, &m->self, err);
-	if (rc != 0)
-		return rc;
-	m->ops = ops;
-	return 0;
+	int rc = made.ops->make(made.m, &made.self, err);
+	if (rc == 0)
+		kl_loop_call(c->loop, show_member, &made);
+	return rc;
 }
 
 /* --- the subscription --- */
