@@ -230,7 +230,8 @@ static int recover_log(struct files *files, struct kl_dev_partition *partition,
 			return rc;
 		file->is_claimed = true;
 	}
-	kl_dev_log_cut_epochs(&partition->log);
+	if (!kl_dev_log_begin_epoch(&partition->log, partition->leader_epoch))
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a log's epochs");
 	kl_dev_producers_trim(&partition->producers, partition->log.start);
 	return 0;
 }

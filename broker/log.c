@@ -145,8 +145,10 @@ int kl_dev_log_append(struct kl_dev_log *log, const struct kl_dev_append *append
 	if (rc != 0)
 		return rc;
 	struct kl_dev_segment *last = last_segment(log);
+	struct kl_dev_epoch epoch = {append->leader_epoch, log->end};
 	struct kl_dev_room room;
-	if (!kl_dev_segment_room(&log->home, last, append->n, &room))
+	if (!kl_dev_log_add_epoch(log, epoch) ||
+	    !kl_dev_segment_room(&log->home, last, append->n, &room))
 		return KLAMM_ERR_KAFKA_STORAGE_ERROR;
 	memcpy(room.p, append->batch, append->n);
 	kl_batch_place(room.p, log->end, append->leader_epoch);
@@ -363,10 +365,18 @@ bool kl_dev_log_begin_epoch(struct kl_dev_log *log, int32_t epoch)
 
 bool kl_dev_log_add_epoch(struct kl_dev_log *log, struct kl_dev_epoch epoch)
 {
+	size_t i = log->epoch_count;
+	while (i > 0 && log->epochs[i - 1].epoch > epoch.epoch)
+		i--;
+	if (epoch.epoch < 0 || (i > 0 && log->epochs[i - 1].epoch == epoch.epoch))
+		return true;
 	if (!kl_dev_grow((void **)&log->epochs, &log->epoch_cap, log->epoch_count,
 			 sizeof(*log->epochs)))
 		return false;
-	log->epochs[log->epoch_count++] = epoch;
+	memmove(&log->epochs[i + 1], &log->epochs[i],
+		(log->epoch_count - i) * sizeof(*log->epochs));
+	log->epochs[i] = epoch;
+	log->epoch_count++;
 	return true;
 }
 

@@ -119,6 +119,7 @@ int kl_dev_log_roll(struct kl_dev_log *log);
 
 /* A leader begins. false: out of memory. */
 bool kl_dev_log_begin_epoch(struct kl_dev_log *log, int32_t epoch);
+/* One that is known already stays as it is. false: out of memory. */
 bool kl_dev_log_add_epoch(struct kl_dev_log *log, struct kl_dev_epoch epoch);
 /* The end of an epoch: its number (or that of the last one before it) and the offset behind
  * its records; both -1 for epochs that have not been yet. */

@@ -44,7 +44,11 @@ static int scan(struct kl_dev_log *log, struct kl_dev_segment *segment, size_t s
 	while (rc == 0 && (more = kl_dev_cursor_next(&cursor)) > 0) {
 		if (!known && !is_good(&cursor, segment, check, &rc))
 			break;
-		if (!known && !kl_dev_segment_note(segment, &cursor.head))
+		struct kl_dev_epoch epoch = {cursor.head.leader_epoch,
+					     cursor.head.base_offset};
+		/* The table of epochs may have been kept before the first batch of one. */
+		if (!known && (!kl_dev_segment_note(segment, &cursor.head) ||
+			       !kl_dev_log_add_epoch(log, epoch)))
 			rc = KLAMM_ERR_KAFKA_STORAGE_ERROR;
 		if (rc == 0 && seen != NULL)
 			rc = show(&cursor, seen, arg);
