@@ -11,7 +11,8 @@ from peers import Confluent, KafkaPython
 
 BOTH = (KafkaPython, Confluent)
 # Compaction need not wait for 15 seconds.
-CONFIG = ("log.cleaner.backoff.ms=200",)
+# The delay is what the dev broker's tests of groups are made with.
+CONFIG = ("log.cleaner.backoff.ms=200", "group.initial.rebalance.delay.ms=300")
 
 
 @each("klamm produces, kafka-python and librdkafka consume: {}", records.CODECS)
