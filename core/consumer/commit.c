@@ -198,7 +198,8 @@ static const void *make_body(struct kl_request *request, int version)
 	struct kl_group *g = kl_container(request, struct kl_group, commit_request);
 	struct kl_arena *arena = &g->commit_arena;
 	kl_arena_reset(arena);
-	if (!gather(g))
+	/* Whoever waited for it may have given up before it is sent: then it is not. */
+	if (!gather(g) || g->sent_count == 0)
 		return NULL;
 	struct kl_offset_commit_request *body = kl_arena_alloc(arena, sizeof(*body));
 	struct kl_offset_commit_request_topic *topics =
