@@ -17,6 +17,7 @@ EXTRA_DIST += \
 	%D%/records.py \
 	%D%/requirements.txt \
 	%D%/run \
+	%D%/test_assignors.py \
 	%D%/test_broker.py \
 	%D%/test_broker_groups.py \
 	%D%/test_exactly_once.py \

@@ -22,6 +22,7 @@ def check_log(ctx, topic, count):
 
 def create(ctx, topic):
     klamm.create_topic(ctx.at, topic, 6, "-r", NODES)
+    time.sleep(2)  # the nodes hear of it one after the other
 
 
 def each_node(ctx, down, up, pause):

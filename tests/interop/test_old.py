@@ -123,11 +123,15 @@ def acks(ctx, acks_of):
     want = samples(ctx, 11)
     send(ctx, topic, [r._replace(timestamp=1) for r in want[1:]] if old(ctx) else want[1:],
          "gzip", "-X", f"acks={acks_of}")
-    # Nobody waits for the broker to have written what is not acknowledged.
-    end = time.monotonic() + (10 if acks_of == "0" else 0)
     got = klamm.consume(ctx.at, topic, *told(ctx))
-    while len(got) < len(want) and time.monotonic() < end:
-        got = klamm.consume(ctx.at, topic, *told(ctx))
+    if acks_of == "0":
+        # Nobody waits for what is not acknowledged, and what is under way when the client
+        # ends may be lost: then its end is missing.
+        end = time.monotonic() + 10
+        while len(got) < len(want) and time.monotonic() < end:
+            got = klamm.consume(ctx.at, topic, *told(ctx))
+        assert len(got) > len(want) // 2, f"{len(got)} of {len(want)}"
+        want = [row for row in want if row in got]
     same(got, want, "klamm")
 
 
