@@ -624,7 +624,8 @@ int kl_check_groups(const char *const *names, size_t count, struct klamm_error *
 	if (sorted == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for %zu groups",
 				count);
-	memcpy(sorted, names, count * sizeof(*sorted));
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = names[i];
 	qsort(sorted, count, sizeof(*sorted), by_text);
 	int rc = 0;
 	for (size_t i = 1; rc == 0 && i < count; i++)

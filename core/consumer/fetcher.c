@@ -189,6 +189,7 @@ static int32_t answer_budget(struct klamm_consumer *c, bool *others_out)
 {
 	size_t budget = (size_t)c->settings->klamm_memory_max;
 	size_t used = kl_slab_pool_used(c->slabs), askers = 0;
+	*others_out = false;
 	for (struct kl_fetch_session *s = c->sessions; s != NULL; s = s->hh.next) {
 		used += s->in_flight ? FRAME_COST * (size_t)s->max_bytes : 0;
 		askers += !s->in_flight && s->member_count > 0;
