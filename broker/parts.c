@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "broker/store.h"
+
 void kl_dev_parts_free(struct kl_dev_parts *parts)
 {
 	free(parts->list);
@@ -12,14 +14,9 @@ void kl_dev_parts_free(struct kl_dev_parts *parts)
 bool kl_dev_parts_add(struct kl_dev_parts *parts, const struct klamm_uuid *topic,
 		      int32_t index, int32_t epoch)
 {
-	if (parts->count == parts->room) {
-		size_t room = parts->room ? parts->room * 2 : 16;
-		void *list = reallocarray(parts->list, room, sizeof(*parts->list));
-		if (list == NULL)
-			return false;
-		parts->list = list;
-		parts->room = room;
-	}
+	if (!kl_dev_grow((void **)&parts->list, &parts->room, parts->count,
+			 sizeof(*parts->list)))
+		return false;
 	parts->list[parts->count++] = (struct kl_dev_part){*topic, index, epoch};
 	return true;
 }

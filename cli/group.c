@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cli/io.h"
+#include "core/base/order.h"
 
 /* --- the session --- */
 
@@ -56,9 +57,7 @@ static int list_offsets(struct cli_group_session *s, const char *name,
 static int by_place(const void *a, const void *b)
 {
 	const struct cli_group_part *x = a, *y = b;
-	int order = strcmp(x->topic, y->topic);
-	return order != 0 ? order
-			  : (x->partition > y->partition) - (x->partition < y->partition);
+	return kl_order_partitions(x->topic, x->partition, y->topic, y->partition);
 }
 
 struct cli_group_part *cli_group_find(struct cli_group_view *view, const char *topic,

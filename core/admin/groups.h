@@ -27,9 +27,6 @@ static inline int64_t kl_admin_left_ms(struct klamm_admin *admin, int64_t deadli
 	return kl_max((deadline - admin->os->now(admin->os)) / KL_MS, (int64_t)0);
 }
 
-/* By topic and partition, for qsort() of struct klamm_topic_partition. */
-int kl_by_topic_partition(const void *a, const void *b);
-
 /* What members of a classic group of consumers told of themselves. false: it cannot be read,
  * or out of memory. */
 bool kl_group_subscription(struct kl_arena *arena, struct kl_bytes metadata,

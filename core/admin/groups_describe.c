@@ -5,6 +5,7 @@
 
 #include "core/admin/groups.h"
 #include "core/base/error.h"
+#include "core/base/order.h"
 
 struct result {
 	struct klamm_group_descriptions
@@ -160,11 +161,6 @@ static bool copy_assignment(
 	return true;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static bool copy_topics(struct kl_arena *arena, const struct kl_str *told, int32_t n,
 			struct klamm_group_member *m)
 {
@@ -175,7 +171,7 @@ static bool copy_topics(struct kl_arena *arena, const struct kl_str *told, int32
 			return false;
 	if (topics == NULL)
 		return false;
-	qsort(topics, m->topic_count, sizeof(*topics), by_text);
+	qsort(topics, m->topic_count, sizeof(*topics), kl_by_text);
 	m->topics = topics;
 	return true;
 }

@@ -4,6 +4,7 @@
 
 #include "core/admin/groups.h"
 #include "core/base/error.h"
+#include "core/base/order.h"
 
 struct result {
 	struct klamm_group_offsets_list
@@ -157,10 +158,8 @@ static struct kl_offset_fetch_response_group_partition partition_of(const struct
 static int by_place(const void *a, const void *b)
 {
 	const struct klamm_group_offset *const *x = a, *const *y = b;
-	int order = strcmp((*x)->topic, (*y)->topic);
-	return order != 0 ? order
-			  : ((*x)->partition > (*y)->partition) -
-				    ((*x)->partition < (*y)->partition);
+	return kl_order_partitions((*x)->topic, (*x)->partition, (*y)->topic,
+				   (*y)->partition);
 }
 
 static bool add_offset(struct kl_arena *arena, const char *topic,

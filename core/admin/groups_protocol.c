@@ -4,19 +4,7 @@
 #include <stdlib.h>
 
 #include "core/admin/groups.h"
-
-int kl_by_topic_partition(const void *a, const void *b)
-{
-	const struct klamm_topic_partition *x = a, *y = b;
-	int order = strcmp(x->topic, y->topic);
-	return order != 0 ? order
-			  : (x->partition > y->partition) - (x->partition < y->partition);
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
+#include "core/base/order.h"
 
 /* A version comes before; one that nobody knows yet reads like the newest known. */
 static void *decode(const struct kl_msg *msg, struct kl_bytes bytes, struct kl_arena *arena)
@@ -46,7 +34,7 @@ bool kl_group_subscription(struct kl_arena *arena, struct kl_bytes metadata,
 		ok = (topics[i] = kl_group_text(arena, told->topics[i])) != NULL;
 	if (!ok)
 		return false;
-	qsort(topics, n, sizeof(*topics), by_text);
+	qsort(topics, n, sizeof(*topics), kl_by_text);
 	member->topics = topics;
 	member->topic_count = n;
 	return true;

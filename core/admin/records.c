@@ -4,6 +4,7 @@
 
 #include "core/admin/scatter.h"
 #include "core/base/error.h"
+#include "core/base/order.h"
 
 #define ALL -1 /* up to the high watermark */
 
@@ -90,8 +91,7 @@ static int by_partition(const void *a, const void *b)
 {
 	const struct klamm_record_deletion *x = *(struct klamm_record_deletion *const *)a;
 	const struct klamm_record_deletion *y = *(struct klamm_record_deletion *const *)b;
-	int rc = strcmp(x->topic, y->topic);
-	return rc != 0 ? rc : (x->partition > y->partition) - (x->partition < y->partition);
+	return kl_order_partitions(x->topic, x->partition, y->topic, y->partition);
 }
 
 /* Answers name partitions: which of two would one be about? */

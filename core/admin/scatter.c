@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
+#include "core/base/order.h"
 #include "core/broker/backoff.h"
 
 /* Enough to make the way there cheap, few enough for an answer of some megabytes. */
@@ -609,11 +610,6 @@ int kl_scatter_refuse(struct kl_scatter *s, const struct klamm_error *why,
 	return kl_error_copy(err, why);
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 int kl_check_groups(const char *const *names, size_t count, struct klamm_error *err)
 {
 	for (size_t i = 0; i < count; i++)
@@ -626,7 +622,7 @@ int kl_check_groups(const char *const *names, size_t count, struct klamm_error *
 				count);
 	for (size_t i = 0; i < count; i++)
 		sorted[i] = names[i];
-	qsort(sorted, count, sizeof(*sorted), by_text);
+	qsort(sorted, count, sizeof(*sorted), kl_by_text);
 	int rc = 0;
 	for (size_t i = 1; rc == 0 && i < count; i++)
 		if (strcmp(sorted[i - 1], sorted[i]) == 0)

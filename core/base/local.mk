@@ -15,6 +15,7 @@ libklamm_la_SOURCES += \
 	%D%/log.h \
 	%D%/option.c %D%/option.h \
 	%D%/option_range.c \
+	%D%/order.c %D%/order.h \
 	%D%/sink.c %D%/sink.h \
 	%D%/slab.c %D%/slab.h \
 	%D%/text.c %D%/text.h \

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
+#include "core/base/order.h"
 #include "core/base/sink.h"
 #include "core/consumer/assign.h"
 #include "core/proto/gen/messages.h"
@@ -13,24 +14,10 @@
 
 /* --- writing --- */
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int by_partition(const void *a, const void *b)
-{
-	const struct klamm_topic_partition *x = a, *y = b;
-	int order = strcmp(x->topic, y->topic);
-	return order != 0
-		       ? order
-		       : (x->partition > y->partition) - (x->partition < y->partition);
-}
-
 static bool is_same(const struct klamm_topic_partition *a,
 		    const struct klamm_topic_partition *b)
 {
-	return by_partition(a, b) == 0;
+	return kl_by_topic_partition(a, b) == 0;
 }
 
 static bool put_topics(const struct kl_subscription *s, struct kl_arena *arena,
@@ -42,7 +29,7 @@ static bool put_topics(const struct kl_subscription *s, struct kl_arena *arena,
 		return false;
 	for (size_t i = 0; i < s->topic_count; i++)
 		names[i] = s->topics[i];
-	qsort(names, s->topic_count, sizeof(*names), by_text);
+	qsort(names, s->topic_count, sizeof(*names), kl_by_text);
 	for (size_t i = 0; i < s->topic_count; i++)
 		if (i == 0 || strcmp(names[i], names[i - 1]) != 0)
 			told->topics[told->topics_n++] = kl_str(names[i]);
@@ -61,7 +48,7 @@ static bool put_owned(const struct kl_subscription *s, struct kl_arena *arena,
 		return false;
 	if (n > 0)
 		memcpy(owned, s->owned, n * sizeof(*owned));
-	qsort(owned, n, sizeof(*owned), by_partition);
+	qsort(owned, n, sizeof(*owned), kl_by_topic_partition);
 	struct kl_consumer_protocol_subscription_topic *topic = NULL;
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0 && is_same(&owned[i], &owned[i - 1]))
@@ -162,7 +149,7 @@ int kl_subscription_parse(struct kl_bytes bytes, struct kl_arena *arena,
 static size_t tidy(struct klamm_topic_partition *list, size_t n)
 {
 	size_t kept = 0;
-	qsort(list, n, sizeof(*list), by_partition);
+	qsort(list, n, sizeof(*list), kl_by_topic_partition);
 	for (size_t i = 0; i < n; i++)
 		if (list[i].partition >= 0 &&
 		    (kept == 0 || !is_same(&list[i], &list[kept - 1])))

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
+#include "core/base/order.h"
 #include "core/broker/backoff.h"
 #include "core/consumer/consumer.h"
 #include "core/consumer/pattern.h"
@@ -35,7 +36,7 @@ static bool not_assigned(const struct kl_cpart *part, void *arg)
 	const struct kl_classic *k = arg;
 	struct klamm_topic_partition key = {part->topic->name, part->partition};
 	return k->mine.count == 0 || bsearch(&key, k->mine.partitions, k->mine.count,
-					     sizeof(key), kl_by_place) == NULL;
+					     sizeof(key), kl_by_topic_partition) == NULL;
 }
 
 bool kl_classic_is_less(struct kl_classic *k)

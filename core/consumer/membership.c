@@ -50,15 +50,6 @@ void kl_membership_on(struct kl_membership *m, enum kl_member_event event)
 	kl_membership_changed(m);
 }
 
-int kl_by_place(const void *a, const void *b)
-{
-	const struct klamm_topic_partition *x = a, *y = b;
-	int order = strcmp(x->topic, y->topic);
-	if (order == 0)
-		order = (x->partition > y->partition) - (x->partition < y->partition);
-	return order;
-}
-
 /* --- who it is --- */
 
 bool kl_membership_set_id(struct kl_membership *m, const char *id, size_t len)

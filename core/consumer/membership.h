@@ -159,8 +159,6 @@ void kl_membership_free(struct kl_membership *m); /* the application's thread */
 void kl_membership_round(struct kl_membership *m, int64_t *when);
 struct klamm_consumer *kl_membership_consumer(const struct kl_membership *m);
 const char *kl_membership_instance(const struct kl_membership *m); /* NULL = not static */
-/* The order of partitions: by topic, then by number. For qsort() and bsearch(). */
-int kl_by_place(const void *a, const void *b);
 /* Something may be sent now that could not before. */
 void kl_membership_changed(struct kl_membership *m);
 void kl_membership_on(struct kl_membership *m, enum kl_member_event event);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
+#include "core/base/order.h"
 #include "core/consumer/consumer.h"
 
 struct klamm_consumer *kl_modern_consumer(const struct kl_modern_member *k)
@@ -20,20 +21,13 @@ static bool is_known(void *arg, const struct klamm_uuid *id)
 	return kl_modern_name_of(arg, id) != NULL;
 }
 
-static int by_place(const void *a, const void *b)
-{
-	const struct klamm_topic_partition *x = a, *y = b;
-	int order = strcmp(x->topic, y->topic);
-	return order != 0 ? order
-			  : (x->partition > y->partition) - (x->partition < y->partition);
-}
-
 static bool is_not_mine(const struct kl_cpart *part, void *arg)
 {
 	const struct kl_modern_member *k = arg;
 	struct klamm_topic_partition key = {part->topic->name, part->partition};
 	return k->mine_count == 0 ||
-	       bsearch(&key, k->mine, k->mine_count, sizeof(key), by_place) == NULL;
+	       bsearch(&key, k->mine, k->mine_count, sizeof(key), kl_by_topic_partition) ==
+		       NULL;
 }
 
 /* By names from here on. false: out of memory. */
@@ -55,7 +49,7 @@ static bool list_mine(struct kl_modern_member *k)
 	}
 	if (k->mine == NULL || k->added == NULL)
 		return false;
-	qsort(k->mine, k->mine_count, sizeof(*k->mine), by_place);
+	qsort(k->mine, k->mine_count, sizeof(*k->mine), kl_by_topic_partition);
 	return true;
 }
 

@@ -42,14 +42,6 @@ void kl_modern_set_sort(struct kl_modern_set *set)
 	set->count = kept;
 }
 
-bool kl_modern_set_has(const struct kl_modern_set *set, const struct klamm_uuid *topic,
-		       int32_t partition)
-{
-	struct kl_modern_part key = {*topic, partition};
-	return set->count > 0 &&
-	       bsearch(&key, set->list, set->count, sizeof(key), compare) != NULL;
-}
-
 bool kl_modern_set_alike(const struct kl_modern_set *a, const struct kl_modern_set *b)
 {
 	if (a->count != b->count)

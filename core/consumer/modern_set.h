@@ -25,8 +25,6 @@ void kl_modern_set_free(struct kl_modern_set *set); /* becomes NONE */
 bool kl_modern_set_add(struct kl_modern_set *set, const struct klamm_uuid *topic,
 		       int32_t partition);
 void kl_modern_set_sort(struct kl_modern_set *set);
-bool kl_modern_set_has(const struct kl_modern_set *set, const struct klamm_uuid *topic,
-		       int32_t partition);
 /* The same partitions. */
 bool kl_modern_set_alike(const struct kl_modern_set *a, const struct kl_modern_set *b);
 /* And of the same assignment. */

@@ -3,10 +3,7 @@
 
 #include <stdlib.h>
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
+#include "core/base/order.h"
 
 bool kl_names_make(struct kl_names *names_out, const char *const *texts, size_t count)
 {
@@ -22,7 +19,7 @@ bool kl_names_make(struct kl_names *names_out, const char *const *texts, size_t 
 		v[i] = memcpy(p, texts[i], len);
 		p += len;
 	}
-	qsort(v, count, sizeof(*v), by_text);
+	qsort(v, count, sizeof(*v), kl_by_text);
 	size_t n = 0;
 	for (size_t i = 0; i < count; i++)
 		if (n == 0 || strcmp(v[n - 1], v[i]) != 0)
@@ -40,7 +37,7 @@ void kl_names_free(struct kl_names *names)
 bool kl_names_has(const struct kl_names *names, const char *text)
 {
 	return names->n > 0 &&
-	       bsearch(&text, names->v, names->n, sizeof(*names->v), by_text) != NULL;
+	       bsearch(&text, names->v, names->n, sizeof(*names->v), kl_by_text) != NULL;
 }
 
 bool kl_names_equal(const struct kl_names *a, const struct kl_names *b)

@@ -5,6 +5,7 @@
 
 #include "core/base/bug.h"
 #include "core/base/error.h"
+#include "core/base/order.h"
 #include "core/consumer/consumer.h"
 
 static struct kl_membership *membership(struct klamm_consumer *c)
@@ -87,7 +88,7 @@ struct klamm_topic_partition *kl_rebalance_list(const struct klamm_consumer *c, 
 		if (!leaving || part->leaving)
 			list[n++] = (struct klamm_topic_partition){part->topic->name,
 								   part->partition};
-	qsort(list, n, sizeof(*list), kl_by_place);
+	qsort(list, n, sizeof(*list), kl_by_topic_partition);
 	*count_out = n;
 	return list;
 }

@@ -5,6 +5,7 @@
 
 #include "core/base/bug.h"
 #include "core/base/error.h"
+#include "core/base/order.h"
 #include "core/producer/producer.h"
 #include "core/producer/txn.h"
 
@@ -309,10 +310,7 @@ int klamm_producer_begin_transaction(struct klamm_producer *p, struct klamm_erro
 static int by_topic(const void *a, const void *b)
 {
 	const struct kl_txn_offset *x = a, *y = b;
-	int order = strcmp(x->topic, y->topic);
-	if (order != 0)
-		return order;
-	return x->partition < y->partition ? -1 : x->partition > y->partition;
+	return kl_order_partitions(x->topic, x->partition, y->topic, y->partition);
 }
 
 static char *copy(struct kl_arena *arena, const char *text, bool *ok)
