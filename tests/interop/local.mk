@@ -1,8 +1,7 @@
 EXTRA_DIST += \
 	%D%/Assign.java \
-	%D%/ClassicMember.java \
+	%D%/GroupMember.java \
 	%D%/Member.java \
-	%D%/ModernMember.java \
 	%D%/Place.java \
 	%D%/crashes.py \
 	%D%/feed.py \
@@ -12,8 +11,8 @@ EXTRA_DIST += \
 	%D%/main.py \
 	%D%/member.py \
 	%D%/members.py \
-	%D%/modern_member.py \
 	%D%/peers.py \
+	%D%/processes.py \
 	%D%/records.py \
 	%D%/requirements.txt \
 	%D%/run \

@@ -1,9 +1,10 @@
-"""A member of a classic group in a process of its own, of klamm or kafka-python:
+"""A member of a group in a process of its own, of klamm or kafka-python:
 
-    member.py CLIENT AT GROUP TOPIC STRATEGY [KEY=VALUE...]
+    member.py CLIENT AT GROUP TOPIC [KEY=VALUE...]
 
-Lines: "has PARTITION..." when its partitions have changed, "lost" before that, "read PARTITION
-OFFSET". Closes on SIGTERM. ClassicMember.java is Java's.
+The topic may be a pattern of the broker's, "/PATTERN". Lines: "has PARTITION..." when its
+partitions have changed, "lost" before that, "read PARTITION OFFSET". Closes on SIGTERM.
+GroupMember.java is Java's.
 """
 import ctypes
 import signal
@@ -21,11 +22,10 @@ def say(*words):
     print(*words, flush=True)
 
 
-def klamm_member(at, group, topic, strategy, options):
+def klamm_member(at, group, topic, options):
     import library
     lib = library.lib
-    conf = {"group.id": group, "partition.assignment.strategy": strategy.replace("-", "_"),
-            "auto.offset.reset": "earliest", **options}
+    conf = {"group.id": group, "auto.offset.reset": "earliest", **options}
     handle = library.client(lib.klamm_consumer_new, at, conf)
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p,
                                 ctypes.POINTER(library.Partition), ctypes.c_size_t)
@@ -55,8 +55,12 @@ def klamm_member(at, group, topic, strategy, options):
     listener = Listener(ctypes.sizeof(Listener), None, function(assigned), function(revoked),
                         function(lost))
     topics = (ctypes.c_char_p * 1)(topic.encode())
-    library.call(lib.klamm_consumer_subscribe, handle, topics, ctypes.c_size_t(1),
-                 ctypes.byref(listener))
+    if topic.startswith("/"):
+        library.call(lib.klamm_consumer_subscribe_regex, handle, topic[1:].encode(),
+                     ctypes.byref(listener))
+    else:
+        library.call(lib.klamm_consumer_subscribe, handle, topics, ctypes.c_size_t(1),
+                     ctypes.byref(listener))
     while going_on:
         batch, view = ctypes.c_void_p(), View()
         library.call(lib.klamm_consumer_poll, handle, ctypes.c_int64(200),
@@ -67,12 +71,13 @@ def klamm_member(at, group, topic, strategy, options):
     library.call(lib.klamm_consumer_close, handle, ctypes.c_int64(10000))
 
 
-def python_member(at, group, topic, strategy, options):
+def python_member(at, group, topic, options):
     import kafka
     from kafka.coordinator.assignors import range as ranges
     from kafka.coordinator.assignors import roundrobin
-    assignors = {"range": ranges.RangePartitionAssignor,
-                 "roundrobin": roundrobin.RoundRobinPartitionAssignor}
+    assignors = {"RangeAssignor": ranges.RangePartitionAssignor,
+                 "RoundRobinAssignor": roundrobin.RoundRobinPartitionAssignor}
+    strategy = options.pop("partition.assignment.strategy").rpartition(".")[2]
     consumer = kafka.KafkaConsumer(
         bootstrap_servers=at, group_id=group, auto_offset_reset="earliest",
         partition_assignment_strategy=[assignors[strategy]],
@@ -94,10 +99,10 @@ def python_member(at, group, topic, strategy, options):
 
 
 def main():
-    client, at, group, topic, strategy, *pairs = sys.argv[1:]
+    client, at, group, topic, *pairs = sys.argv[1:]
     signal.signal(signal.SIGTERM, stop)
     run = {"klamm": klamm_member, "kafka-python": python_member}[client]
-    run(at, group, topic, strategy, dict(pair.split("=", 1) for pair in pairs))
+    run(at, group, topic, dict(pair.split("=", 1) for pair in pairs))
 
 
 main()

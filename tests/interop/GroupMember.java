@@ -12,8 +12,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** As member.py: ClassicMember AT GROUP TOPIC CLASS-OF-ASSIGNOR [KEY=VALUE...]. */
-public class ClassicMember {
+/** As member.py: GroupMember AT GROUP TOPIC [KEY=VALUE...]. */
+public class GroupMember {
 	static final TreeSet<Integer> own = new TreeSet<>();
 
 	static synchronized void say(String text) {
@@ -50,14 +50,28 @@ public class ClassicMember {
 		}
 	}
 
+	/** Kafka 3.9 has no SubscriptionPattern, so that is named as text. */
+	static void subscribe(KafkaConsumer<byte[], byte[]> consumer, String topic)
+		throws Exception {
+		if (!topic.startsWith("/")) {
+			consumer.subscribe(List.of(topic), new Listener());
+			return;
+		}
+		Class<?> type = Class.forName(
+			"org.apache.kafka.clients.consumer.SubscriptionPattern");
+		consumer.getClass()
+			.getMethod("subscribe", type, ConsumerRebalanceListener.class)
+			.invoke(consumer, type.getConstructor(String.class)
+						  .newInstance(topic.substring(1)),
+				new Listener());
+	}
+
 	public static void main(String[] args) throws Exception {
 		Properties conf = new Properties();
 		conf.put("bootstrap.servers", args[0]);
 		conf.put("group.id", args[1]);
-		conf.put("partition.assignment.strategy",
-			 "org.apache.kafka.clients.consumer." + args[3]);
 		conf.put("auto.offset.reset", "earliest");
-		for (int i = 4; i < args.length; i++) {
+		for (int i = 3; i < args.length; i++) {
 			String[] pair = args[i].split("=", 2);
 			conf.put(pair[0], pair[1]);
 		}
@@ -72,7 +86,7 @@ public class ClassicMember {
 				return;
 			}
 		}));
-		consumer.subscribe(List.of(args[2]), new Listener());
+		subscribe(consumer, args[2]);
 		try {
 			while (true)
 				for (ConsumerRecord<byte[], byte[]> row :
