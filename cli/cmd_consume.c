@@ -38,10 +38,9 @@ static void print_record(struct cli_consume *c, struct cli_consume_part *part,
 			 struct klamm_batch *batch, const struct klamm_record_view *view)
 {
 	struct klamm_error err;
-	if (cli_format_record(&c->format, batch, view, &c->out.buf, &err) != 0) {
-		cli_error(&err);
-		c->failed++;
-	}
+	if (cli_format_record(&c->format, batch, view, &c->out.buf, &err) != 0 &&
+	    !cli_consume_dead(c, view, &err))
+		return;
 	c->printed++;
 	if (part != NULL)
 		cli_consume_printed(c, part, view);
@@ -79,7 +78,7 @@ static int next_batch(struct cli_consume *c, struct klamm_batch **batch_out,
 	int rc = klamm_consumer_poll(c->consumer, 0, batch_out, err);
 	if (rc != 0 || *batch_out != NULL)
 		return rc;
-	cli_out_flush(&c->out);
+	cli_consume_flush(c);
 	cli_consume_commit_due(c);
 	for (size_t i = 0; i < c->part_count; i++)
 		check_end(c, &c->parts[i]);
@@ -98,7 +97,7 @@ static int read_records(struct cli_consume *c)
 		if (rc == KLAMM_ERR_INTERRUPTED)
 			continue;
 		if (rc != 0) {
-			cli_out_flush(&c->out);
+			cli_consume_flush(c);
 			int status = cli_error(&err);
 			/* It goes on by itself, or never will. */
 			if (!klamm_err_retriable(rc))
@@ -117,7 +116,7 @@ static int read_records(struct cli_consume *c)
 		return c->status;
 	if (cli_interrupted())
 		return CLI_INTERRUPTED;
-	return c->failed > 0 ? CLI_FAILED : CLI_OK;
+	return CLI_OK;
 }
 
 /* --- the command --- */
@@ -130,11 +129,10 @@ static void wake(void *consumer)
 static int with_consumer(struct cli_consume *c, const struct klamm_conf *conf)
 {
 	struct klamm_error err;
-	struct klamm_loop *loop;
-	if (klamm_loop_new(conf, &loop, &err) != 0)
+	if (klamm_loop_new(conf, &c->loop, &err) != 0)
 		return cli_error(&err);
 	int status;
-	if (klamm_consumer_new(conf, loop, &c->consumer, &err) != 0) {
+	if (klamm_consumer_new(conf, c->loop, &c->consumer, &err) != 0) {
 		status = cli_error(&err);
 	} else {
 		cli_catch_signals(wake, c->consumer);
@@ -150,7 +148,7 @@ static int with_consumer(struct cli_consume *c, const struct klamm_conf *conf)
 			klamm_consumer_close(c->consumer, 0, NULL);
 		status = cli_out_end(&c->out, status);
 	}
-	klamm_loop_free(loop);
+	klamm_loop_free(c->loop);
 	return status;
 }
 
@@ -194,6 +192,9 @@ static int check(struct cli_consume *c)
 	int rc = check_topics(c);
 	if (rc != 0)
 		return rc;
+	rc = cli_consume_dead_check(c);
+	if (rc != 0)
+		return rc;
 	if (o->json && o->format != NULL)
 		return cli_usage(c->cli, "--json and -f exclude each other");
 	c->format.json = o->json;
@@ -230,6 +231,8 @@ static int run(struct cli *cli, const void *options, const struct cli_list *args
 		.topics = args,
 		.timeout_ms = cli_timeout_ms(cli),
 		.progress.on = cli_may_chat(cli) && !isatty(STDOUT_FILENO),
+		.out.fd = STDOUT_FILENO,
+		.dead.fd = -1,
 	};
 	struct klamm_conf *conf = NULL;
 	int status = check(&c);
@@ -238,7 +241,9 @@ static int run(struct cli *cli, const void *options, const struct cli_list *args
 	if (status == 0)
 		status = set_up(&c, conf);
 	if (status == 0)
-		status = with_consumer(&c, conf);
+		status = cli_consume_dead_open(&c);
+	if (status == 0)
+		status = cli_consume_dead_end(&c, with_consumer(&c, conf));
 	klamm_conf_free(conf);
 	cli_format_free(&c.format);
 	free(c.parts);
@@ -265,6 +270,10 @@ static const struct cli_option rows[] = {
 	{'J', "json", NULL, CLI_FLAG, AT(json), 0, 0,
 	 "print a JSON object a line, which klamm produce --json reads"},
 	{'Z', "null", NULL, CLI_FLAG, AT(null_is_shown), 0, 0, "print NULL for null"},
+	{0, "on-error", "WHAT", CLI_TEXT, AT(on_error), 0, 0,
+	 "at a record that cannot be decoded: tell, skip or stop"},
+	{0, "dead-letters", "FILE", CLI_TEXT, AT(dead_letters), 0, 0,
+	 "append those to a file, as envelopes that say why, and read on"},
 	{0},
 };
 

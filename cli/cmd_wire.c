@@ -239,6 +239,7 @@ static int run_wire(struct run *run, const void *options, const struct cli_list 
 	if (status != 0)
 		return status;
 	run->framed = o->framed;
+	run->out.fd = STDOUT_FILENO;
 	run->parser = cli_json_parser();
 	do_arguments(run, args);
 	json_tokener_free(run->parser);

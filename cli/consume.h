@@ -9,8 +9,16 @@
 
 struct cli_consume_options {
 	const char *place, *partitions, *format, *group, *regex;
+	const char *on_error, *dead_letters;
 	int64_t count;
 	bool exit_at_end, json, null_is_shown;
+};
+
+/* What becomes of a record that its deserializer cannot read. */
+enum cli_on_error {
+	CLI_ON_ERROR_TELL, /* told, and left out */
+	CLI_ON_ERROR_SKIP, /* left out, and counted */
+	CLI_ON_ERROR_STOP, /* nothing is read from there on */
 };
 
 /* A partition that is read. */
@@ -30,13 +38,16 @@ struct cli_consume {
 	const struct cli_list *topics;
 	struct cli_place place;
 	int64_t timeout_ms;
+	struct klamm_loop *loop;
 	struct klamm_consumer *consumer;
 	struct cli_consume_part *parts;
 	size_t part_count, parts_open;
 	struct cli_format format;
 	struct cli_out out;
 	struct cli_progress progress;
-	uint64_t printed, failed;
+	uint64_t printed, unreadable; /* those among them */
+	enum cli_on_error on_error;
+	struct cli_out dead; /* letters; fd < 0 = they are not kept */
 
 	/* --- with a group --- */
 	const char *group; /* NULL: partitions are picked, and nothing is committed */
@@ -44,10 +55,24 @@ struct cli_consume {
 	bool commits;      /* enable.auto.commit was not turned off */
 	int64_t commit_every_us, commit_at;
 	int64_t idle_since; /* when it had no partition first, 0 = it has some */
-	int status;         /* what a rebalance has failed with */
+	int status;         /* what a rebalance or a record has failed with */
 };
 
+/* --- consume_dead.c: records that cannot be decoded --- */
+/* Of the options; CLI_USAGE was told. */
+int cli_consume_dead_check(struct cli_consume *c);
+int cli_consume_dead_open(struct cli_consume *c);
+/* A record could not be decoded. false: reading ends before it. */
+bool cli_consume_dead(struct cli_consume *c, const struct klamm_record_view *view,
+		      const struct klamm_error *err);
+/* Has all that was printed or kept been written? What is not is no reason to commit. */
+bool cli_consume_flush(struct cli_consume *c);
+/* Tell how many there were; the exit status. */
+int cli_consume_dead_end(struct cli_consume *c, int status);
+
 /* --- consume_parts.c: which partitions, from where to where --- */
+/* How many partitions a topic has, waiting for one that is being made. */
+int cli_consume_count(struct cli_consume *c, const char *topic, int32_t *count_out);
 struct cli_consume_part *cli_consume_add(struct cli_consume *c, const char *topic,
 					 int32_t partition);
 struct cli_consume_part *cli_consume_find(struct cli_consume *c, const char *topic,

@@ -121,7 +121,7 @@ void cli_consume_commit_due(struct cli_consume *c)
 	if (c->group == NULL || !c->commits || cli_now_us() < c->commit_at)
 		return;
 	c->commit_at = cli_now_us() + c->commit_every_us;
-	if (!cli_out_flush(&c->out))
+	if (!cli_consume_flush(c))
 		return;
 	struct klamm_offset *offsets = cli_alloc(c->part_count * sizeof(*offsets));
 	size_t n = collect(c, false, offsets);
@@ -134,7 +134,7 @@ void cli_consume_commit_due(struct cli_consume *c)
 
 int cli_consume_commit(struct cli_consume *c)
 {
-	if (!c->commits || !cli_out_flush(&c->out))
+	if (!c->commits || !cli_consume_flush(c))
 		return 0;
 	struct klamm_offset *offsets = cli_alloc(c->part_count * sizeof(*offsets));
 	size_t n = collect(c, true, offsets);
@@ -232,11 +232,10 @@ bool cli_consume_at_end(const struct cli_consume *c)
 static int check_topics(struct cli_consume *c)
 {
 	for (size_t i = 0; i < c->topics->n; i++) {
-		struct klamm_error err;
 		int32_t n;
-		if (klamm_consumer_partitions_for(c->consumer, c->topics->v[i],
-						  c->timeout_ms, &n, &err) != 0)
-			return cli_interrupted() ? CLI_INTERRUPTED : cli_error(&err);
+		int rc = cli_consume_count(c, c->topics->v[i], &n);
+		if (rc != 0)
+			return rc;
 	}
 	return 0;
 }

@@ -4,6 +4,52 @@
 
 #include "cli/consume.h"
 
+/* --- topics --- */
+
+/* A topic that was made a moment ago is not known to every broker yet. */
+#define LATE_MS 5000
+#define LOOK_MS 100
+
+static void wait_for_topic(struct cli_consume *c)
+{
+	struct klamm_error err;
+	int64_t until = cli_now_us() + LOOK_MS * KL_MS;
+	int64_t left;
+	while (!cli_interrupted() && (left = until - cli_now_us()) > 0)
+		klamm_loop_step(c->loop, left / KL_MS + 1, &err);
+}
+
+static int no_topic(int64_t waited_ms, const struct klamm_error *err)
+{
+	return cli_fail(CLI_USAGE,
+			"%s; it was waited for for %lld s: klamm topic list says what "
+			"there is, klamm topic create makes a topic",
+			err->text, (long long)(waited_ms / 1000));
+}
+
+int cli_consume_count(struct cli_consume *c, const char *topic, int32_t *count_out)
+{
+	int64_t patience_ms = kl_min(c->timeout_ms, (int64_t)LATE_MS);
+	int64_t until = cli_now_us() + patience_ms * KL_MS;
+	struct klamm_error err;
+	for (bool told = !cli_may_chat(c->cli);; told = true) {
+		int rc = klamm_consumer_partitions_for(c->consumer, topic, c->timeout_ms,
+						       count_out, &err);
+		if (rc == 0)
+			return 0;
+		if (cli_interrupted())
+			return CLI_INTERRUPTED;
+		if (rc != KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION)
+			return cli_error(&err);
+		if (cli_now_us() >= until)
+			return no_topic(patience_ms, &err);
+		if (!told)
+			cli_fail(0, "topic %s is not there: waiting whether it is being made",
+				 topic);
+		wait_for_topic(c);
+	}
+}
+
 /* --- which partitions --- */
 
 struct cli_consume_part *cli_consume_find(struct cli_consume *c, const char *topic,
@@ -56,12 +102,10 @@ static int find_parts(struct cli_consume *c)
 {
 	for (size_t t = 0; t < c->topics->n; t++) {
 		const char *topic = c->topics->v[t];
-		struct klamm_error err;
 		int32_t n;
-		if (klamm_consumer_partitions_for(c->consumer, topic, c->timeout_ms, &n,
-						  &err) != 0)
-			return cli_interrupted() ? CLI_INTERRUPTED : cli_error(&err);
-		int rc = 0;
+		int rc = cli_consume_count(c, topic, &n);
+		if (rc != 0)
+			return rc;
 		if (c->options->partitions != NULL)
 			rc = add_listed(c, topic, n);
 		else

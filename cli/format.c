@@ -375,20 +375,52 @@ static void json_headers(struct kl_buf *out, const struct klamm_record_view *vie
 	cli_put_text(out, "]}\n");
 }
 
-static void put_envelope(struct cli_format *f, const struct item *item,
-			 struct kl_buf *out)
+/* Up to its timestamp's type. */
+static void json_origin(const struct cli_format *f, const struct klamm_record_view *view,
+			struct kl_buf *out)
 {
-	const struct klamm_record_view *view = item->view;
 	kl_buf_put(out, f->head.data, f->head.len);
 	cli_put_int(out, view->offset);
 	cli_put_text(out, ",\"timestamp\":");
 	cli_put_int(out, view->timestamp_ms);
 	cli_put_text(out, ",\"timestamp_type\":\"");
 	cli_put_text(out, timestamp_type(view->timestamp_type));
-	cli_put_text(out, "\",\"key\":");
+	kl_buf_u8(out, '"');
+}
+
+static void put_envelope(struct cli_format *f, const struct item *item,
+			 struct kl_buf *out)
+{
+	const struct klamm_record_view *view = item->view;
+	json_origin(f, view, out);
+	cli_put_text(out, ",\"key\":");
 	json_part(out, view->key, item->key);
 	cli_put_text(out, ",\"value\":");
 	json_part(out, view->value, item->value);
+	json_headers(out, view);
+}
+
+static void json_base64(struct kl_buf *out, struct klamm_span bytes)
+{
+	if (bytes.data == NULL) {
+		cli_put_text(out, "null");
+		return;
+	}
+	cli_put_text(out, "{\"base64\":\"");
+	kl_buf_base64(out, bytes.data, bytes.len);
+	cli_put_text(out, "\"}");
+}
+
+void cli_format_dead(const struct cli_format *f, const struct klamm_record_view *view,
+		     const char *why, struct kl_buf *out)
+{
+	json_origin(f, view, out);
+	cli_put_text(out, ",\"error\":");
+	kl_buf_json_bytes(out, why, strlen(why));
+	cli_put_text(out, ",\"key\":");
+	json_base64(out, view->key);
+	cli_put_text(out, ",\"value\":");
+	json_base64(out, view->value);
 	json_headers(out, view);
 }
 

@@ -38,4 +38,8 @@ int cli_format_record(struct cli_format *format, struct klamm_batch *batch,
 		      const struct klamm_record_view *view, struct kl_buf *out,
 		      struct klamm_error *err);
 
+/* Append the envelope of a record that cannot be decoded: its bytes as base64, and why. */
+void cli_format_dead(const struct cli_format *format, const struct klamm_record_view *view,
+		     const char *why, struct kl_buf *out);
+
 #endif

@@ -17,7 +17,7 @@ bool cli_out_flush(struct cli_out *out)
 	}
 	while (!out->broken && done < out->buf.len) {
 		ssize_t n =
-			write(STDOUT_FILENO, out->buf.data + done, out->buf.len - done);
+			write(out->fd, out->buf.data + done, out->buf.len - done);
 		if (n > 0) {
 			done += (size_t)n;
 		} else if (n < 0 && errno != EINTR) {
@@ -31,7 +31,7 @@ bool cli_out_flush(struct cli_out *out)
 
 bool cli_out_abandoned(struct cli_out *out)
 {
-	struct pollfd fd = {.fd = STDOUT_FILENO};
+	struct pollfd fd = {.fd = out->fd};
 	if (poll(&fd, 1, 0) == 1 && (fd.revents & POLLERR))
 		out->broken = true;
 	return out->broken;
@@ -42,7 +42,9 @@ int cli_out_end(struct cli_out *out, int status)
 	cli_out_flush(out);
 	kl_buf_free(&out->buf);
 	if (status == 0 && out->error != 0)
-		return cli_fail(CLI_FAILED, "cannot write: %s", strerror(out->error));
+		return cli_fail(CLI_FAILED, "%s%scannot write: %s",
+				out->path != NULL ? out->path : "",
+				out->path != NULL ? ": " : "", strerror(out->error));
 	return status;
 }
 

@@ -6,11 +6,13 @@
 #include "cli/cli.h"
 #include "core/base/buf.h"
 
-/* --- standard output --- */
+/* --- standard output, or a file --- */
 
 #define CLI_OUT_FULL (256 * 1024) /* flushed above this */
 
 struct cli_out {
+	int fd;		  /* set by the owner */
+	const char *path; /* of a file; NULL = standard output */
 	struct kl_buf buf;
 	bool broken; /* nobody reads any more, or a write failed */
 	int error;   /* errno of that; 0 = the reader has left, which is no error */

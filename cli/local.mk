@@ -24,7 +24,7 @@ bin_PROGRAMS += %D%/klamm
 	%D%/cmd_config.c \
 	%D%/cmd_config_dump.c \
 	%D%/cmd_consume.c \
-	%D%/consume.h %D%/consume_group.c %D%/consume_parts.c \
+	%D%/consume.h %D%/consume_dead.c %D%/consume_group.c %D%/consume_parts.c \
 	%D%/cmd_fault.c \
 	%D%/cmd_group.c \
 	%D%/cmd_group_change.c \

@@ -210,7 +210,8 @@ static bool envelope_record(struct cli_reader *r, struct klamm_span line,
 				good = put_number(member, name, INT32_MAX, &partition,
 						  why);
 		} else if (strcmp(name, "topic") != 0 && strcmp(name, "offset") != 0 &&
-			   strcmp(name, "timestamp_type") != 0)
+			   strcmp(name, "timestamp_type") != 0 &&
+			   strcmp(name, "error") != 0)
 			good = say(why, name, ": an envelope has no such member");
 		if (!good)
 			return false;
