@@ -17,6 +17,7 @@
 #include "broker/groups.h"
 #include "broker/retention.h"
 #include "broker/sasl.h"
+#include "broker/sasl_settings.h"
 #include "broker/txns.h"
 
 #define NODES_MAX 1000
@@ -201,6 +202,8 @@ static int take_options(struct klamm_broker *broker,
 	o->null_record_size = o->null_record_size ?: NULL_RECORD_SIZE;
 	o->null_batch_records = o->null_batch_records ?: NULL_BATCH_RECORDS;
 	for (const char *const *p = o->config; p != NULL && *p != NULL; p++) {
+		if (kl_dev_sasl_owns_setting(*p))
+			continue;
 		rc = kl_dev_limits_set(&broker->limits, *p, err);
 		if (rc != 0)
 			return rc;
@@ -420,7 +423,7 @@ static int make_sasl(struct klamm_broker *broker, const struct klamm_broker_opti
 {
 	struct klamm_broker_options o = {0};
 	memcpy(&o, given, kl_min(given->size, sizeof(o)));
-	return kl_dev_sasl_new(broker, o.sasl, o.users, o.reauth_ms, err);
+	return kl_dev_sasl_new(broker, o.sasl, o.users, o.reauth_ms, o.config, err);
 }
 
 int klamm_broker_new(const struct klamm_broker_options *options,

@@ -91,6 +91,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/retention.c %D%/retention.h \
 	%D%/rewrite.c %D%/rewrite.h \
 	%D%/sasl.c %D%/sasl.h \
+	%D%/sasl_settings.c %D%/sasl_settings.h \
 	%D%/segment.c %D%/segment.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/store.c %D%/store.h \

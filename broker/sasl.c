@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "broker/sasl_settings.h"
 #include "core/base/error.h"
 #include "core/base/option.h"
 #include "core/conf/properties.h"
@@ -32,6 +33,7 @@ struct credential {
 struct kl_dev_sasl {
 	struct kl_host host;
 	bool host_made;
+	struct kl_dev_sasl_settings settings;
 	struct kl_dev_mechanism mechanisms[MECHANISMS_MAX];
 	struct kl_str names[MECHANISMS_MAX];
 	size_t count;
@@ -211,8 +213,9 @@ static int add_mechanism(struct kl_dev_sasl *sasl, const char *name,
 		return kl_error(err, KLAMM_ERR_PLUGIN,
 				"sasl %s: the plugin has no server's half",
 				m->plugin->head.name);
-	return kl_plugin_open(m->plugin, &sasl->host, "sasl.enabled.mechanisms", NULL,
-			      NULL, &m->instance, err);
+	kl_dev_sasl_settings_know(&sasl->settings, m->plugin);
+	return kl_plugin_open(m->plugin, &sasl->host, "sasl.enabled.mechanisms",
+			      kl_dev_sasl_setting, &sasl->settings, &m->instance, err);
 }
 
 static int add_mechanisms(struct kl_dev_sasl *sasl, const char *list,
@@ -229,17 +232,29 @@ static int add_mechanisms(struct kl_dev_sasl *sasl, const char *list,
 	if (rc == 0 && sasl->count == 0)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 				"no SASL mechanism is named");
+	return rc != 0 ? rc : kl_dev_sasl_settings_check(&sasl->settings, err);
+}
+
+/* Without a mechanism they have no reader. */
+static int refuse_settings(const char *const *config, struct klamm_error *err)
+{
+	struct kl_dev_sasl_settings settings;
+	int rc = kl_dev_sasl_settings_take(&settings, config, err);
+	if (rc == 0)
+		rc = kl_dev_sasl_settings_check(&settings, err);
+	kl_dev_sasl_settings_free(&settings);
 	return rc;
 }
 
 int kl_dev_sasl_new(struct klamm_broker *broker, const char *mechanisms,
-		    const char *users, int64_t reauth_ms, struct klamm_error *err)
+		    const char *users, int64_t reauth_ms, const char *const *config,
+		    struct klamm_error *err)
 {
 	if (mechanisms == NULL && (users != NULL || reauth_ms != 0))
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 				"users need a SASL mechanism to prove who they are");
 	if (mechanisms == NULL)
-		return 0;
+		return refuse_settings(config, err);
 	if (reauth_ms < 0)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 				"a session of %lld ms cannot be", (long long)reauth_ms);
@@ -252,6 +267,8 @@ int kl_dev_sasl_new(struct klamm_broker *broker, const char *mechanisms,
 	int rc = kl_host_init(&sasl->host, broker->loop->os, &broker->loop->log,
 			      broker->loop, NULL, err);
 	sasl->host_made = rc == 0;
+	if (rc == 0)
+		rc = kl_dev_sasl_settings_take(&sasl->settings, config, err);
 	if (rc == 0)
 		rc = add_mechanisms(sasl, mechanisms, err);
 	if (rc == 0 && users != NULL)
@@ -271,6 +288,7 @@ void kl_dev_sasl_free(struct kl_dev_sasl *sasl)
 	}
 	if (sasl->host_made)
 		kl_host_free(&sasl->host);
+	kl_dev_sasl_settings_free(&sasl->settings);
 	struct credential *c, *next;
 	HASH_ITER(hh, sasl->credentials, c, next)
 	{

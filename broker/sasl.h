@@ -33,11 +33,13 @@ struct kl_dev_auth {
 	int64_t again_at; /* when it last began to authenticate again; 0 = never */
 };
 
-/* mechanisms: "PLAIN,..."; users: a file, may be NULL; reauth_ms 0 = never again.
- * Everything is in broker->sasl from then on, also after a failure. Not in the loop:
- * plugins are opened. */
+/* mechanisms: "PLAIN,..."; users: a file, may be NULL; reauth_ms 0 = never again;
+ * config: the broker's settings, of which those of the mechanisms are taken. Everything
+ * is in broker->sasl from then on, also after a failure. Not in the loop: plugins are
+ * opened. */
 int kl_dev_sasl_new(struct klamm_broker *broker, const char *mechanisms,
-		    const char *users, int64_t reauth_ms, struct klamm_error *err);
+		    const char *users, int64_t reauth_ms, const char *const *config,
+		    struct klamm_error *err);
 /* Not in the loop: waits for plugins. */
 void kl_dev_sasl_free(struct kl_dev_sasl *sasl);
 

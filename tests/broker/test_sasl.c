@@ -445,6 +445,9 @@ END_TEST
 
 START_TEST(options_that_make_no_sense_are_refused)
 {
+	static const char *const unknown[] = {"sasl.username=x", "sasl.no.such=1", NULL};
+	static const char *const no_value[] = {"sasl.username", NULL};
+	static const char *const unread[] = {"sasl.username=x", NULL};
 	const struct {
 		struct klamm_broker_options options;
 		const char *users, *text;
@@ -461,6 +464,15 @@ START_TEST(options_that_make_no_sense_are_refused)
 		{{.sasl = "PLAIN"},
 		 "alice = x\nbob =\n",
 		 ": line 2: must be NAME = PASSWORD"},
+		{{.sasl = "PLAIN", .config = unknown},
+		 NULL,
+		 "sasl.no.such: no SASL mechanism that is enabled has such a setting"},
+		{{.sasl = "PLAIN", .config = no_value},
+		 NULL,
+		 "sasl.username: a broker's setting is KEY=VALUE"},
+		{{.config = unread},
+		 NULL,
+		 "sasl.username: no SASL mechanism that is enabled has such a setting"},
 	};
 	struct klamm_broker_options options = cases[_i].options;
 	struct klamm_broker *broker;
@@ -536,7 +548,7 @@ UNIT_SUITE(sasl)
 		      a_listener_without_sasl_says_so, NULL, peer_stop, 2);
 	unit_add_fixture(s, users_come_and_go, start_endless, peer_stop);
 	unit_add_case(s, "options_that_make_no_sense_are_refused",
-		      options_that_make_no_sense_are_refused, NULL, peer_stop, 6);
+		      options_that_make_no_sense_are_refused, NULL, peer_stop, 9);
 	unit_add_fixture(s, clients_may_go_in_the_middle, start, peer_stop);
 	return s;
 }
