@@ -28,6 +28,9 @@ KLAMM_PLUGIN([serializer_int64], [shared], [true])
 KLAMM_PLUGIN([serializer_float], [shared], [true])
 KLAMM_PLUGIN([serializer_double], [shared], [true])
 KLAMM_PLUGIN([serializer_uuid], [shared], [true])
+dnl Those that use plugins/common/http.h.
+AM_CONDITIONAL([BUILTIN_HTTP],
+  [AS_CASE(["$klamm_builtin_plugins "], [*" sasl_oauthbearer "*|*" sasl_aws_msk_iam "*], [true], [false])])
 dnl --disable-shared leaves libtool unable to make any module, the tests' own too.
 AM_CONDITIONAL([SHARED_MODULES], [test "$enable_shared" != no])
 dnl The tests ask which plugins this build has.

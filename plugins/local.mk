@@ -3,6 +3,11 @@
 EXTRA_DIST += \
 	%D%/common/assign.h \
 	%D%/common/charset.h \
+	%D%/common/http.c \
+	%D%/common/http.h \
+	%D%/common/http_error.c \
+	%D%/common/http_int.h \
+	%D%/common/http_memory.c \
 	%D%/common/key_hash.h \
 	%D%/common/number.h \
 	%D%/common/racks.h \
@@ -13,6 +18,20 @@ EXTRA_DIST += \
 	%D%/common/sticky_general.h \
 	%D%/common/sticky_heap.h \
 	%D%/common/utf8.h
+
+# For plugins that ask web servers: their sources, and what they are linked with.
+http_sources = \
+	plugins/common/http.c plugins/common/http.h \
+	plugins/common/http_error.c plugins/common/http_int.h \
+	plugins/common/http_memory.c
+HTTP_LIBS = $(CURL_LIBS) $(OPENSSL_LIBS)
+
+# Once in the library, whichever of them are built in.
+if BUILTIN_HTTP
+libklamm_la_SOURCES += $(http_sources)
+libklamm_la_LIBADD += $(CURL_LIBS)
+AM_CPPFLAGS += $(CURL_CFLAGS)
+endif
 
 include plugins/assignor_cooperative_sticky/local.mk
 include plugins/assignor_range/local.mk

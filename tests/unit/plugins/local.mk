@@ -97,3 +97,14 @@ check_LTLIBRARIES += \
 %C%_broken_codec_newer_la_CFLAGS = $(BROKEN_CFLAGS)
 %C%_broken_codec_newer_la_LDFLAGS = $(BROKEN_LDFLAGS)
 endif
+
+# What asks web servers, and a web server that does as it is told.
+if HAVE_CURL
+check_PROGRAMS += %D%/test_http
+TESTS += %D%/test_http
+%C%_test_http_CFLAGS = $(UNIT_CFLAGS) $(CURL_CFLAGS)
+%C%_test_http_LDADD = kit/libkit.la $(UNIT_LIBS) $(HTTP_LIBS)
+%C%_test_http_SOURCES = $(http_sources) \
+	%D%/test_http.c \
+	%D%/web.c %D%/web.h
+endif
