@@ -350,6 +350,17 @@ static unsigned lost_answer(struct kl_modern *member, int64_t again_at)
 	return HEARTBEAT;
 }
 
+/* The coordinator says goodbye, and names no interval: to a member that joins, whose instance
+ * is free for it now; or that meant to, and leaves anyway. */
+static unsigned gave_back(struct kl_modern *member)
+{
+	if (member->state == KL_MODERN_JOINING)
+		begin(member);
+	else
+		member->heartbeat_at = KL_NEVER;
+	return HEARTBEAT;
+}
+
 bool kl_modern_is_outdated(struct kl_modern *member)
 {
 	bool is = member->outdated;
@@ -365,14 +376,15 @@ unsigned kl_modern_answered(struct kl_modern *member, int64_t now,
 	if (kl_modern_is_outdated(member))
 		return HEARTBEAT;
 	member->failures = 0;
+	if (answer->member_epoch < 0)
+		return gave_back(member);
 	if (interval != member->interval)
 		member->heartbeat_at = kl_min(member->heartbeat_at, now + interval);
 	/* The first was sent when no interval was known. */
 	if (member->interval == 0 && member->state != KL_MODERN_ACKNOWLEDGING)
 		member->heartbeat_at = now + interval;
 	member->interval = interval;
-	if ((!takes_targets(member->state) && member->state != KL_MODERN_PREPARE_LEAVING) ||
-	    answer->member_epoch < 0)
+	if (!takes_targets(member->state) && member->state != KL_MODERN_PREPARE_LEAVING)
 		return 0;
 	member->epoch = answer->member_epoch;
 	if (answer->assignment == NULL || !takes_targets(member->state))

@@ -21,7 +21,8 @@
 #include "core/consumer/modern_set.h"
 #include "core/proto/gen/messages.h"
 
-/* A member's epoch when it joins, leaves for good, or leaves for a while (KIP-345). */
+/* A member's epoch when it joins, leaves for good, or leaves for a while (KIP-345); the last
+ * one also when it joins and its instance is to become free for that. */
 #define KL_MODERN_JOINS 0
 #define KL_MODERN_LEAVES (-1)
 #define KL_MODERN_LEAVES_STATIC (-2)

@@ -93,6 +93,7 @@ enum verdict {
 	FENCED,    /* it is a member no more */
 	TOLD,      /* the application may mend it while the member goes on */
 	UNMADE,    /* there is no such group: harmless for who has left */
+	TAKEN,     /* its instance is a member already: which may be this one itself */
 	FATAL,     /* as what is not in this table */
 };
 
@@ -124,7 +125,7 @@ static const struct {
 	 "it out"},
 	{KLAMM_ERR_INVALID_REGULAR_EXPRESSION, FATAL,
 	 "the broker takes patterns in the syntax of RE2"},
-	{KLAMM_ERR_UNRELEASED_INSTANCE_ID, FATAL,
+	{KLAMM_ERR_UNRELEASED_INSTANCE_ID, TAKEN,
 	 "another member has this group.instance.id: give each its own, or close that one"},
 	{KLAMM_ERR_FENCED_INSTANCE_ID, FATAL,
 	 "another member took this group.instance.id over: give each its own"},
@@ -163,17 +164,42 @@ static void explain(struct klamm_error *err, const char *group, const char *advi
 		err->stage = stage;
 }
 
+/* A static member whose answer to a join got lost, or that was fenced, is a member still for
+ * the coordinator, which then refuses the next join of the same instance; Kafka's client gives
+ * up there. This one says first that it leaves for a while, which only the member itself may.
+ */
+static bool gives_back(const struct kl_modern *member)
+{
+	return member->state == KL_MODERN_JOINING && member->epoch == KL_MODERN_LEAVES_STATIC;
+}
+
+/* Answered while it gives its name back: nobody has it, or somebody else. */
+static bool was_not_its_own(const struct kl_modern *member, struct klamm_error *err)
+{
+	if (!gives_back(member))
+		return false;
+	if (err->code == KLAMM_ERR_FENCED_INSTANCE_ID)
+		err->code = KLAMM_ERR_UNRELEASED_INSTANCE_ID;
+	return err->code == KLAMM_ERR_UNKNOWN_MEMBER_ID ||
+	       err->code == KLAMM_ERR_GROUP_ID_NOT_FOUND;
+}
+
 unsigned kl_modern_failed(struct kl_modern *member, const struct kl_modern_facts *facts,
 			  int64_t again_at, struct klamm_error *err)
 {
 	const char *advice;
-	enum verdict verdict = judge(err->code, &advice);
 	if (kl_modern_is_outdated(member)) {
 		member->in_flight = false;
 		return KL_MODERN_HEARTBEAT;
 	}
+	bool is_free = was_not_its_own(member, err);
+	enum verdict verdict = judge(err->code, &advice);
 	explain(err, facts->group_id, advice);
 	kl_modern_unanswered(member, verdict == AGAIN || verdict == TOLD ? again_at : 0);
+	if (is_free) {
+		member->epoch = KL_MODERN_JOINS;
+		return KL_MODERN_HEARTBEAT;
+	}
 	switch (verdict) {
 	case ELSEWHERE:
 		return KL_MODERN_FIND | KL_MODERN_HEARTBEAT;
@@ -183,6 +209,11 @@ unsigned kl_modern_failed(struct kl_modern *member, const struct kl_modern_facts
 		return KL_MODERN_HEARTBEAT | KL_MODERN_TELL;
 	case FENCED:
 		return kl_modern_on(member, KL_MODERN_ON_FENCED);
+	case TAKEN:
+		if (member->state != KL_MODERN_JOINING || gives_back(member))
+			break;
+		member->epoch = KL_MODERN_LEAVES_STATIC;
+		return KL_MODERN_HEARTBEAT;
 	case UNMADE:
 		if (member->state == KL_MODERN_UNSUBSCRIBED)
 			return kl_modern_on(member, KL_MODERN_ON_LEFT);

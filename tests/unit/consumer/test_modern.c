@@ -642,6 +642,95 @@ START_TEST(a_group_that_is_gone_is_left)
 }
 END_TEST
 
+/* --- an instance that has a member already --- */
+
+/* A static member that was fenced, joins again, and is told that its instance is taken. */
+static void find_it_taken(void)
+{
+	struct klamm_error fenced = {.code = KLAMM_ERR_FENCED_MEMBER_EPOCH};
+	struct klamm_error taken = {.code = KLAMM_ERR_UNRELEASED_INSTANCE_ID};
+	m.is_static = true;
+	settle("1:0");
+	kl_modern_sent(&m, NOW);
+	kl_modern_failed(&m, &facts, LATER, &fenced);
+	kl_modern_on(&m, ON(RELEASED));
+	ck_assert_int_eq(sends()->member_epoch, 0);
+	kl_modern_sent(&m, NOW);
+	ck_assert_uint_eq(kl_modern_failed(&m, &facts, LATER, &taken), S(HEARTBEAT));
+	ck_assert_int_eq(m.state, S(JOINING));
+	ck_assert_int_eq(kl_modern_due(&m), 0);
+	const struct kl_consumer_group_heartbeat_request *body = sends();
+	ck_assert_int_eq(body->member_epoch, -2);
+	ck_assert(kl_str_is(body->member_id, m.id));
+	ck_assert_int_eq(body->subscribed_topic_names_n, -1);
+	kl_modern_sent(&m, NOW);
+	ck_assert_int_eq(kl_modern_due(&m), KL_NEVER);
+}
+
+static void check_joins(void)
+{
+	ck_assert_int_eq(m.state, S(JOINING));
+	ck_assert_int_eq(kl_modern_due(&m), 0);
+	const struct kl_consumer_group_heartbeat_request *body = sends();
+	ck_assert_int_eq(body->member_epoch, 0);
+	ck_assert_int_eq(body->subscribed_topic_names_n, 2);
+	ck_assert_int_ne(body->rebalance_timeout_ms, -1);
+}
+
+START_TEST(gives_its_own_instance_back)
+{
+	struct kl_consumer_group_heartbeat_response gone = {.member_epoch = -2};
+	find_it_taken();
+	int64_t interval = m.interval;
+	ck_assert_uint_eq(kl_modern_answered(&m, NOW, &gone), S(HEARTBEAT));
+	ck_assert_int_eq(m.interval, interval);
+	check_joins();
+}
+END_TEST
+
+START_TEST(joins_when_nobody_has_its_instance)
+{
+	static const int codes[] = {KLAMM_ERR_UNKNOWN_MEMBER_ID,
+				    KLAMM_ERR_GROUP_ID_NOT_FOUND};
+	struct klamm_error err = {.code = codes[_i]};
+	find_it_taken();
+	ck_assert_uint_eq(kl_modern_failed(&m, &facts, LATER, &err), S(HEARTBEAT));
+	check_joins();
+}
+END_TEST
+
+START_TEST(asks_again_until_its_instance_is_free)
+{
+	struct klamm_error err = {.code = KLAMM_ERR_COORDINATOR_LOAD_IN_PROGRESS};
+	find_it_taken();
+	ck_assert_uint_eq(kl_modern_failed(&m, &facts, LATER, &err), S(HEARTBEAT));
+	ck_assert_int_eq(kl_modern_due(&m), LATER);
+	ck_assert_int_eq(sends()->member_epoch, -2);
+}
+END_TEST
+
+START_TEST(dies_of_an_instance_that_another_one_has)
+{
+	struct klamm_error err = {.code = KLAMM_ERR_FENCED_INSTANCE_ID};
+	find_it_taken();
+	ck_assert_uint_eq(kl_modern_failed(&m, &facts, LATER, &err), S(LOSE) | S(TELL));
+	ck_assert_int_eq(m.state, S(FATAL));
+	ck_assert_int_eq(err.code, KLAMM_ERR_UNRELEASED_INSTANCE_ID);
+}
+END_TEST
+
+START_TEST(leaves_while_it_gives_its_instance_back)
+{
+	struct kl_consumer_group_heartbeat_response gone = {.member_epoch = -2};
+	find_it_taken();
+	kl_modern_on(&m, ON(LEAVE));
+	ck_assert_int_eq(m.state, S(PREPARE_LEAVING));
+	kl_modern_answered(&m, NOW, &gone);
+	ck_assert_int_eq(kl_modern_due(&m), KL_NEVER);
+	ck_assert_uint_eq(kl_modern_on(&m, ON(RELEASED)), S(FORGET) | S(LEAVE));
+}
+END_TEST
+
 UNIT_SUITE(modern)
 {
 	Suite *s = suite_create("modern");
@@ -667,5 +756,11 @@ UNIT_SUITE(modern)
 	unit_add_case(s, "errors_of_heartbeats", errors_of_heartbeats, up, down,
 		      (int)kl_countof(errors));
 	unit_add_fixture(s, a_group_that_is_gone_is_left, up, down);
+	unit_add_fixture(s, gives_its_own_instance_back, up, down);
+	unit_add_case(s, "joins_when_nobody_has_its_instance",
+		      joins_when_nobody_has_its_instance, up, down, 2);
+	unit_add_fixture(s, asks_again_until_its_instance_is_free, up, down);
+	unit_add_fixture(s, dies_of_an_instance_that_another_one_has, up, down);
+	unit_add_fixture(s, leaves_while_it_gives_its_instance_back, up, down);
 	return s;
 }
