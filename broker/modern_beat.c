@@ -150,11 +150,14 @@ static bool take_subscription(struct kl_dev_beat *b, const struct kl_dev_modern_
 	return true;
 }
 
+/* The wall clock may have been set back since. (Kafka's group waits until it is there
+ * again.) */
 static bool is_time_to_assign(const struct kl_dev_beat *b)
 {
 	const struct kl_dev_modern *modern = b->group->modern;
 	int32_t interval = b->call->broker->limits.modern_assignment_ms;
 	return modern->target_ms == 0 || interval == 0 ||
+	       b->batch.now_ms < modern->target_ms ||
 	       b->batch.now_ms >= modern->target_ms + interval;
 }
 
