@@ -26,6 +26,11 @@ bool groups_is(const struct groups *g, const char *kind)
 	return strcmp(g->run->kind, kind) == 0;
 }
 
+bool groups_is_modern(const struct groups *g)
+{
+	return strcmp(g->rule->protocol, "consumer") == 0;
+}
+
 unsigned groups_partition(const char *topic, int32_t partition)
 {
 	unsigned i = 0;
@@ -70,8 +75,14 @@ static void broker_main(void *arg)
 {
 	struct groups *g = arg;
 	struct klamm_error err;
-	const char *config[] = {"offsets.topic.num.partitions=2",
-				"group.min.session.timeout.ms=1000", NULL};
+	char session[60], heartbeat[60];
+	snprintf(session, sizeof(session), "group.consumer.session.timeout.ms=%s",
+		 g->session_timeout);
+	snprintf(heartbeat, sizeof(heartbeat), "group.consumer.heartbeat.interval.ms=%s",
+		 g->heartbeat);
+	const char *config[] = {
+		"offsets.topic.num.partitions=2", "group.min.session.timeout.ms=1000",
+		session, heartbeat, NULL};
 	struct klamm_broker_options options = {
 		.size = sizeof(options),
 		.listen = "broker:9092",
@@ -197,3 +208,7 @@ GROUPS(roundrobin, "group-roundrobin", "the same, assignor roundrobin", "classic
 GROUPS(sticky, "group-sticky", "the same, assignor sticky", "classic", "sticky");
 GROUPS(cooperative, "group-cooperative", "the same, assignor cooperative-sticky", "classic",
        "cooperative_sticky");
+GROUPS(remote_uniform, "group-remote-uniform",
+       "members of a group of KIP-848, whose broker assigns by uniform", "consumer",
+       "uniform");
+GROUPS(remote_range, "group-remote-range", "the same, by range", "consumer", "range");

@@ -21,7 +21,9 @@
 
 /* How a group shares out. */
 struct groups_rule {
-	const char *protocol, *strategy; /* group.protocol, partition.assignment.strategy */
+	const char *protocol; /* group.protocol */
+	/* partition.assignment.strategy, or where the broker assigns group.remote.assignor */
+	const char *strategy;
 };
 
 enum groups_commits {
@@ -43,6 +45,7 @@ struct groups_slot {
 	bool is_fenced;
 	unsigned member;       /* its number for the owners */
 	struct klamm_consumer *consumer;
+	int64_t ended_at;  /* the one before, in order or not */
 	int64_t nap_until; /* its application does something else */
 };
 
@@ -83,6 +86,8 @@ uint64_t groups_below(struct groups *g, uint64_t n);
 /* Through all topics; and the topic of one. */
 unsigned groups_partition(const char *topic, int32_t partition);
 bool groups_is(const struct groups *g, const char *kind);
+/* Does the broker assign (KIP-848)? */
+bool groups_is_modern(const struct groups *g);
 /* Where the logs end, -1 = no such partition. */
 void groups_ends(struct groups *g, int64_t ends[GROUPS_PARTS]);
 /* Settings of all clients, and pairs, NULL at the end. */

@@ -82,6 +82,7 @@ static void strike_crash(struct trouble *t)
 	owners_killed(t->g->owners, slot->member);
 	owners_disturb(t->g->owners, kl_sim_now(t->g->sim));
 	slot->is_member = false;
+	slot->ended_at = kl_sim_now(t->g->sim);
 	kl_sim_sleep(t->g->sim, (int64_t)below(t, 4 * KL_SECOND));
 	kl_sim_boot(slot->node);
 	groups_slot_start(slot);
@@ -191,6 +192,22 @@ static void strike_broker(struct trouble *t)
 
 /* --- answers --- */
 
+/* Does a member of this protocol ask that? */
+static bool is_asked(const struct trouble *t, int32_t api)
+{
+	switch (api) {
+	case KL_API_JOIN_GROUP:
+	case KL_API_SYNC_GROUP:
+	case KL_API_HEARTBEAT:
+	case KL_API_LEAVE_GROUP:
+		return !groups_is_modern(t->g);
+	case KL_API_CONSUMER_GROUP_HEARTBEAT:
+		return groups_is_modern(t->g);
+	default:
+		return true;
+	}
+}
+
 static int32_t some_api(struct trouble *t)
 {
 	static const int32_t apis[] = {
@@ -198,9 +215,13 @@ static int32_t some_api(struct trouble *t)
 		KL_API_JOIN_GROUP, KL_API_SYNC_GROUP, KL_API_HEARTBEAT, KL_API_HEARTBEAT,
 		KL_API_LEAVE_GROUP, KL_API_OFFSET_COMMIT, KL_API_OFFSET_FETCH,
 		KL_API_LIST_OFFSETS, KL_API_CONSUMER_GROUP_HEARTBEAT,
-		KL_API_CONSUMER_GROUP_HEARTBEAT, -1,
+		KL_API_CONSUMER_GROUP_HEARTBEAT, KL_API_CONSUMER_GROUP_HEARTBEAT, -1,
 	};
-	return apis[below(t, kl_countof(apis))];
+	size_t i;
+	do
+		i = below(t, kl_countof(apis));
+	while (!is_asked(t, apis[i]));
+	return apis[i];
 }
 
 static void strike_slow(struct trouble *t)
@@ -258,7 +279,10 @@ static void strike_errors(struct trouble *t)
 		{KL_API_CONSUMER_GROUP_HEARTBEAT, KLAMM_ERR_FENCED_MEMBER_EPOCH},
 		{KL_API_CONSUMER_GROUP_HEARTBEAT, KLAMM_ERR_UNKNOWN_MEMBER_ID},
 	};
-	size_t i = below(t, kl_countof(kinds));
+	size_t i;
+	do
+		i = below(t, kl_countof(kinds));
+	while (!is_asked(t, kinds[i].api));
 	add_fault(t, &(struct klamm_broker_fault){
 			     .api = kinds[i].api,
 			     .count = 1 + (int32_t)below(t, 2),

@@ -27,6 +27,8 @@ static const struct scenario *const scenarios[] = {
 	&scenario_group_roundrobin,
 	&scenario_group_sticky,
 	&scenario_group_cooperative,
+	&scenario_group_remote_uniform,
+	&scenario_group_remote_range,
 };
 
 #define SEEDS 200         /* of each scenario, where nothing else is said */
@@ -331,10 +333,10 @@ static int list(void)
 {
 	for (size_t i = 0; i < kl_countof(scenarios); i++) {
 		const struct scenario *s = scenarios[i];
-		printf("%-14s %s\n", s->name, s->summary);
+		printf("%-21s %s\n", s->name, s->summary);
 		for (const char *const *kind = s->kinds; kind != NULL && *kind != NULL; kind++)
-			printf("%s%s%s", kind == s->kinds ? "               :" : ", :", *kind,
-			       kind[1] == NULL ? "\n" : "");
+			printf("%*s:%s%s", kind == s->kinds ? 22 : 0, "", *kind,
+			       kind[1] == NULL ? "\n" : ", ");
 	}
 	for (int bug = KL_BUG_NONE + 1; bug < KL_BUG_COUNT; bug++)
 		printf("%s%s", bug == KL_BUG_NONE + 1 ? "bugs: " : ", ", bug_names[bug]);
