@@ -75,6 +75,17 @@ static void set_reason(struct kl_classic *k, const char *api, int code)
 	kl_membership_set_reason(k->m, text);
 }
 
+/* Who is given a member id and has to come again has failed, for Kafka's client. */
+static void count(struct kl_classic *k, unsigned meter, int code,
+		  const struct kl_response *response)
+{
+	struct klamm_consumer *c = kl_classic_consumer(k);
+	if (code == 0)
+		kl_group_count(c, meter, response->latency_us, c->loop->now);
+	else
+		kl_group_count_failure(c);
+}
+
 /* --- JoinGroup --- */
 
 static const void *make_join(struct kl_request *request, int version)
@@ -197,12 +208,14 @@ static void on_join_answer(struct kl_request *request, const struct kl_response 
 	if (k->join.attempt != k->attempt || k->state != KL_CLASSIC_JOIN)
 		return;
 	int code = judge(k, response, body != NULL ? body->error_code : 0, "joining");
+	bool is_named = code == KLAMM_ERR_MEMBER_ID_REQUIRED;
 	if (code == 0)
 		code = on_joined(k, response);
-	else if (code == KLAMM_ERR_MEMBER_ID_REQUIRED)
+	else if (is_named)
 		code = take_name(k, body->member_id);
 	else
 		set_reason(k, "JOIN_GROUP", code);
+	count(k, KL_COORD_JOIN, is_named ? KLAMM_ERR_MEMBER_ID_REQUIRED : code, response);
 	if (code != 0)
 		kl_classic_on(k, kl_classic_verdict(KL_CLASSIC_JOIN_GROUP, code));
 }
@@ -232,6 +245,7 @@ static void send_join(struct kl_classic *k, int64_t *when)
 	r->done = on_join_answer;
 	r->timeout_us = kl_max((int64_t)s->request_timeout_ms,
 			       (int64_t)s->max_poll_interval_ms + JOIN_LAPSE_MS) * KL_MS;
+	kl_group_count_begin(kl_classic_consumer(k));
 	transmit(k, &k->join, node, 5);
 }
 
@@ -299,8 +313,11 @@ static void on_sync_answer(struct kl_request *request, const struct kl_response 
 			 "waiting for its assignment");
 	if (code == 0)
 		code = on_synced(k, response);
-	if (code == 0)
+	count(k, KL_COORD_SYNC, code, response);
+	if (code == 0) {
+		kl_group_count_end(kl_classic_consumer(k));
 		return;
+	}
 	set_reason(k, "SYNC_GROUP", code);
 	kl_classic_on(k, kl_classic_verdict(KL_CLASSIC_SYNC_GROUP, code));
 }
@@ -338,6 +355,8 @@ static void on_beat_answer(struct kl_request *request, const struct kl_response 
 	kl_membership_changed(k->m);
 	if (k->beat.attempt != k->attempt || !kl_classic_beats(k->state))
 		return;
+	if (response->code == 0)
+		kl_group_count(c, KL_COORD_HEARTBEAT, response->latency_us, c->loop->now);
 	int code = judge(k, response, body != NULL ? body->error_code : 0, "its heartbeat");
 	enum kl_classic_event event = kl_classic_verdict(KL_CLASSIC_HEARTBEAT, code);
 	if (event == KL_CLASSIC_FINE || event == KL_CLASSIC_CALLED) {
@@ -401,6 +420,7 @@ static void send_beat(struct kl_classic *k, int64_t *when)
 	r->api = KL_API_HEARTBEAT;
 	r->body = &k->beat_body;
 	r->done = on_beat_answer;
+	kl_group_count_beat(c);
 	transmit(k, &k->beat, node, 3);
 }
 

@@ -375,7 +375,7 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 	if (response->code != 0) {
 		on_failure(c, response->err);
 	} else {
-		kl_consumer_count_commit(c, response->latency_us);
+		kl_group_count(c, KL_COORD_COMMIT, response->latency_us, c->loop->now);
 		read_codes(c, response);
 		tell_member(g);
 		kl_list_for_safe(commit, &g->sending, struct kl_commit, link)

@@ -28,16 +28,6 @@ static const struct kl_figure assigned_figures[] = {
 	 METER(ASSIGNED)},
 };
 
-static const struct kl_figure commit_figures[] = {
-	{"commit-total", "1", "OffsetCommits answered.", KL_FACE_COUNT, METER(COMMIT)},
-	{"commit-rate", "1/s", "OffsetCommits answered per second.", KL_FACE_COUNT_RATE,
-	 METER(COMMIT)},
-	{"commit-latency-avg", "ms", "The average time from an OffsetCommit to its answer.",
-	 KL_FACE_AVG, METER(COMMIT)},
-	{"commit-latency-max", "ms", "The longest time from an OffsetCommit to its answer.",
-	 KL_FACE_MAX, METER(COMMIT)},
-};
-
 static const struct kl_figure figures[] = {
 	{"fetch-total", "1", "Fetches answered.", KL_FACE_COUNT, METER(FETCH)},
 	{"fetch-rate", "1/s", "Fetches answered per second.", KL_FACE_COUNT_RATE,
@@ -246,13 +236,6 @@ void kl_consumer_count_poll(struct klamm_consumer *c, int64_t before, int64_t be
 	*polled = (struct kl_polled){0};
 }
 
-void kl_consumer_count_commit(struct klamm_consumer *c, int64_t latency_us)
-{
-	kl_metrics_lock(&c->metrics);
-	note(c, KL_CONSUMER_COMMIT, (double)latency_us / KL_MS, c->loop->now);
-	kl_metrics_unlock(&c->metrics);
-}
-
 void kl_consumer_count_wait(struct klamm_consumer *c, unsigned meter, int64_t since)
 {
 	int64_t now = c->os->now(c->os);
@@ -317,8 +300,7 @@ static void fill(void *owner, struct kl_snapshot *snapshot)
 	kl_snapshot_add(snapshot, "consumer-coordinator-metrics", assigned_figures,
 			kl_countof(assigned_figures), c->meters, own);
 	if (c->group.id != NULL)
-		kl_snapshot_add(snapshot, "consumer-coordinator-metrics", commit_figures,
-				kl_countof(commit_figures), c->meters, own);
+		kl_group_figures(c, snapshot, own);
 	kl_metrics_unlock(&c->metrics);
 }
 
@@ -335,5 +317,6 @@ void kl_consumer_figures_free(struct klamm_consumer *c)
 	if (c->handed.part != NULL)
 		kl_cpart_unref(c->handed.part);
 	kl_meters_free(c->meters, KL_CONSUMER_METERS);
+	kl_meters_free(c->group.meters, KL_COORD_METERS);
 	kl_metrics_free(&c->metrics);
 }

@@ -24,10 +24,31 @@ enum {
 	KL_CONSUMER_IDLE,     /* the part of that inside of it */
 	KL_CONSUMER_LAST_POLL, /* seconds */
 	KL_CONSUMER_ASSIGNED,
-	KL_CONSUMER_COMMIT,      /* ms of each OffsetCommit */
 	KL_CONSUMER_COMMIT_SYNC, /* ns that calls waited for commits */
 	KL_CONSUMER_COMMITTED,   /* ns that calls waited for committed offsets */
 	KL_CONSUMER_METERS,
+};
+
+/* Of its group. */
+enum {
+	KL_COORD_COMMIT,    /* ms of each OffsetCommit */
+	KL_COORD_HEARTBEAT, /* ms of each */
+	KL_COORD_JOIN,      /* ms of each JoinGroup that went well */
+	KL_COORD_SYNC,      /* likewise, SyncGroup */
+	KL_COORD_REBALANCE, /* ms of each that ended well, since it was tried first */
+	KL_COORD_FAILED,    /* each attempt that did not */
+	KL_COORD_ASSIGNED,  /* ms in the listener's function */
+	KL_COORD_REVOKED,
+	KL_COORD_LOST,
+	KL_COORD_LAST_HEARTBEAT, /* seconds */
+	KL_COORD_LAST_REBALANCE,
+	KL_COORD_METERS,
+};
+
+/* The loop's; 0 = never, or not now. */
+struct kl_group_times {
+	int64_t beat_at; /* the last heartbeat was sent */
+	int64_t rebalances_since, rebalanced_at;
 };
 
 enum {
@@ -76,9 +97,20 @@ void kl_consumer_count_batch(struct klamm_consumer *consumer, struct kl_cpart *p
 			     const struct klamm_batch *batch, size_t bytes);
 /* The same: a poll is over, which began then; the one before began at `before`. */
 void kl_consumer_count_poll(struct klamm_consumer *consumer, int64_t before, int64_t begun);
-/* The loop: an answer to OffsetCommit. */
-void kl_consumer_count_commit(struct klamm_consumer *consumer, int64_t latency_us);
 /* The application's thread: a call that waited since then, one of the last two meters. */
 void kl_consumer_count_wait(struct klamm_consumer *consumer, unsigned meter, int64_t since);
+
+/* --- figures_group.c: the loop, where nothing else is said --- */
+/* [any thread] One of KL_COORD_COMMIT to KL_COORD_LOST took so long. */
+void kl_group_count(struct klamm_consumer *consumer, unsigned meter, int64_t us, int64_t now);
+/* A heartbeat is sent. */
+void kl_group_count_beat(struct klamm_consumer *consumer);
+/* A rebalance begins, if none is under way; it ends well; an attempt at it has failed. */
+void kl_group_count_begin(struct klamm_consumer *consumer);
+void kl_group_count_end(struct klamm_consumer *consumer);
+void kl_group_count_failure(struct klamm_consumer *consumer);
+/* With the mutex of metrics: */
+void kl_group_figures(struct klamm_consumer *consumer, struct kl_snapshot *snapshot,
+		      struct kl_labels own);
 
 #endif

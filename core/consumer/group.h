@@ -12,6 +12,7 @@
 #include <klamm/consumer.h>
 
 #include "core/broker/coordinator.h"
+#include "core/consumer/figures.h"
 #include "core/consumer/membership.h"
 
 struct kl_ctopic;
@@ -58,6 +59,8 @@ struct kl_committed {
 struct kl_group {
 	const char *id; /* NULL = group.id is not set, and nothing below is in use */
 	struct kl_membership membership;
+	struct kl_meter meters[KL_COORD_METERS]; /* under the mutex of metrics */
+	struct kl_group_times times;
 
 	/* --- the application's thread --- */
 	int64_t auto_at;       /* when positions are committed; KL_NEVER = not by themselves */

@@ -18,7 +18,7 @@ libklamm_la_SOURCES += \
 	%D%/fetch_session.c \
 	%D%/fetch_source.c \
 	%D%/fetcher.c \
-	%D%/figures.c %D%/figures.h \
+	%D%/figures.c %D%/figures.h %D%/figures_group.c \
 	%D%/group.c %D%/group.h \
 	%D%/membership.c %D%/membership.h \
 	%D%/modern.c %D%/modern.h \

@@ -424,6 +424,7 @@ void kl_membership_unsubscribe(struct kl_membership *m)
 {
 	struct klamm_consumer *c = kl_membership_consumer(m);
 	m->subscribed = false;
+	c->group.times.rebalances_since = 0;
 	m->version++;
 	kl_names_free(&m->topics);
 	kl_pattern_free(m->pattern);

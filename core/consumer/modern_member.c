@@ -100,6 +100,18 @@ static void tell(struct kl_modern_member *k)
 		kl_group_tell(kl_modern_consumer(k), &k->err);
 }
 
+static void count_rebalances(struct klamm_consumer *c, enum kl_modern_state before,
+			     enum kl_modern_state now)
+{
+	if (now == KL_MODERN_RECONCILING) {
+		c->group.times.rebalances_since = 0; /* of one that came to nothing */
+		kl_group_count_begin(c);
+	} else if (before == KL_MODERN_RECONCILING &&
+		   (now == KL_MODERN_ACKNOWLEDGING || now == KL_MODERN_STABLE)) {
+		kl_group_count_end(c);
+	}
+}
+
 /* What others see of it. */
 static void show(struct kl_modern_member *k)
 {
@@ -111,6 +123,7 @@ static void show(struct kl_modern_member *k)
 		       c->group.id, machine->id, (int)machine->epoch,
 		       kl_modern_state_name(k->seen), kl_modern_state_name(machine->state));
 		k->life += machine->state == KL_MODERN_JOINING;
+		count_rebalances(c, k->seen, machine->state);
 	}
 	k->seen = machine->state;
 	/* The application's group metadata are of the epoch that the coordinator has. */

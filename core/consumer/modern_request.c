@@ -56,6 +56,13 @@ static int read_code(struct kl_modern_member *k, const struct kl_response *respo
 			(int)kl_max(body->error_message.len, 0), body->error_message.p ?: "");
 }
 
+static void count(struct kl_modern_member *k, const struct kl_response *response)
+{
+	struct klamm_consumer *c = kl_modern_consumer(k);
+	if (response->code == 0)
+		kl_group_count(c, KL_COORD_HEARTBEAT, response->latency_us, c->loop->now);
+}
+
 static void on_beat_answer(struct kl_request *request, const struct kl_response *response)
 {
 	struct kl_modern_call *call = kl_container(request, struct kl_modern_call, request);
@@ -64,6 +71,7 @@ static void on_beat_answer(struct kl_request *request, const struct kl_response 
 	call->under_way = false;
 	if (c->stopping)
 		return;
+	count(k, response);
 	if (read_code(k, response) == 0) {
 		c->group.told_error = 0;
 		kl_modern_act(k, kl_modern_answered(&k->machine, c->loop->now,
@@ -72,6 +80,8 @@ static void on_beat_answer(struct kl_request *request, const struct kl_response 
 		kl_modern_unanswered(&k->machine, kl_modern_later(k));
 		kl_group_tell(c, &k->err);
 	} else {
+		if (response->code == 0)
+			kl_group_count_failure(c);
 		kl_modern_act(k, kl_modern_failed(&k->machine, facts(k), kl_modern_later(k),
 						  &k->err));
 		kl_log(&c->log, KL_LOG_INFO, "group", "%s", k->err.text);
@@ -98,6 +108,7 @@ void kl_modern_send(struct kl_modern_member *k, int64_t *when)
 	}
 	k->beat.request.done = on_beat_answer;
 	k->beat.under_way = true;
+	kl_group_count_beat(c);
 	kl_modern_act(k, kl_modern_sent(&k->machine, c->loop->now));
 	kl_node_request(node, &k->beat.request);
 }
@@ -109,6 +120,7 @@ static void on_last_answer(struct kl_request *request, const struct kl_response 
 	struct klamm_consumer *c = kl_modern_consumer(k);
 	struct klamm_error before = k->err;
 	call->under_way = false;
+	count(k, response);
 	if (!c->stopping && read_code(k, response) != 0)
 		kl_log(&c->log, KL_LOG_INFO, "group", "group %s: leaving: %s: %s",
 		       c->group.id, klamm_err_name(k->err.code), k->err.text);
@@ -130,6 +142,7 @@ void kl_modern_send_last(struct kl_modern_member *k)
 	}
 	k->last.request.done = on_last_answer;
 	k->last.under_way = true;
+	kl_group_count_beat(c);
 	atomic_store(&k->m->parting, !k->machine.late);
 	kl_modern_act(k, kl_modern_sent(&k->machine, c->loop->now));
 	kl_node_request(node, &k->last.request);

@@ -104,11 +104,19 @@ static void call_listener(struct klamm_consumer *c, enum kl_step step,
 		: step == KL_STEP_GIVE ? listener->revoked
 		: listener->lost       ? listener->lost
 				       : listener->revoked;
+	static const unsigned meters[] = {
+		[KL_STEP_TAKE] = KL_COORD_ASSIGNED,
+		[KL_STEP_GIVE] = KL_COORD_REVOKED,
+		[KL_STEP_LOSE] = KL_COORD_LOST,
+	};
 	if (fn == NULL)
 		return;
+	int64_t begun = c->os->now(c->os);
 	m->listening = true;
 	fn(listener->arg, c, parts, count);
 	m->listening = false;
+	int64_t now = c->os->now(c->os);
+	kl_group_count(c, meters[step], now - begun, now);
 }
 
 /* --- one step --- */

@@ -218,6 +218,127 @@ START_TEST(a_consumer_counts_its_commits)
 }
 END_TEST
 
+static double coordinator(const struct klamm_snapshot *s, const char *name)
+{
+	return figure(s, "consumer-coordinator-metrics", name);
+}
+
+static bool has_coordinator(const struct klamm_snapshot *s, const char *name)
+{
+	return klamm_snapshot_find(s, "consumer-coordinator-metrics", name, NULL, NULL) !=
+	       NULL;
+}
+
+static void on_assigned(void *arg, struct klamm_consumer *consumer,
+			const struct klamm_topic_partition *partitions, size_t count)
+{
+	(void)consumer;
+	(void)partitions;
+	usleep(2000);
+	*(size_t *)arg += count;
+}
+
+static struct klamm_consumer *member_of(const char *protocol, const char *group, size_t *has)
+{
+	struct klamm_error err;
+	static const char *const topics[] = {"t"};
+	const struct klamm_listener listener = {
+		.size = sizeof(listener), .arg = has, .assigned = on_assigned};
+	struct klamm_consumer *consumer =
+		world_consumer(NULL, group, protocol, "auto.offset.reset=earliest", NULL);
+	ck_assert_int_eq(klamm_consumer_subscribe(consumer, topics, 1, &listener, &err), 0);
+	return consumer;
+}
+
+/* Poll until a figure has this value. */
+static struct klamm_snapshot *poll_until(struct klamm_consumer *consumer, const char *name,
+					 double least)
+{
+	struct klamm_error err;
+	for (int64_t end = world_ms() + PATIENCE;;) {
+		struct klamm_batch *batch;
+		klamm_consumer_poll(consumer, 5, &batch, &err);
+		klamm_batch_unref(batch);
+		struct klamm_snapshot *s = consumer_figures(consumer);
+		if (coordinator(s, name) >= least || world_ms() > end)
+			return s;
+		klamm_snapshot_free(s);
+	}
+}
+
+static void check_rebalances(const struct klamm_snapshot *s)
+{
+	ck_assert_double_ge(coordinator(s, "rebalance-total"), 1);
+	ck_assert_double_gt(coordinator(s, "rebalance-rate-per-hour"), 0);
+	ck_assert_double_ge(coordinator(s, "rebalance-latency-max"),
+			    coordinator(s, "rebalance-latency-avg"));
+	ck_assert_double_ge(coordinator(s, "last-rebalance-seconds-ago"), 0);
+	ck_assert_double_lt(coordinator(s, "last-rebalance-seconds-ago"), PATIENCE / 1000.0);
+	ck_assert_double_ge(coordinator(s, "partition-assigned-latency-max"), 2);
+	ck_assert_double_ge(coordinator(s, "partition-assigned-latency-max"),
+			    coordinator(s, "partition-assigned-latency-avg"));
+	ck_assert_double_ge(coordinator(s, "heartbeat-total"), 1);
+	ck_assert_double_gt(coordinator(s, "heartbeat-rate"), 0);
+	ck_assert_double_gt(coordinator(s, "heartbeat-response-time-max"), 0);
+	ck_assert_double_ge(coordinator(s, "last-heartbeat-seconds-ago"), 0);
+	ck_assert_double_lt(coordinator(s, "last-heartbeat-seconds-ago"), PATIENCE / 1000.0);
+	ck_assert_double_eq(coordinator(s, "assigned-partitions"), 1);
+	/* Nothing was taken away. */
+	ck_assert(!has_coordinator(s, "partition-revoked-latency-max"));
+	ck_assert(!has_coordinator(s, "partition-lost-latency-avg"));
+}
+
+START_TEST(a_member_of_a_classic_group_counts)
+{
+	struct klamm_error err;
+	size_t has = 0;
+	struct klamm_consumer *consumer =
+		member_of("heartbeat.interval.ms=10", "group.id=classic", &has);
+	struct klamm_snapshot *s = consumer_figures(consumer);
+	ck_assert_double_eq(coordinator(s, "last-heartbeat-seconds-ago"), -1);
+	ck_assert_double_eq(coordinator(s, "last-rebalance-seconds-ago"), -1);
+	ck_assert_double_eq(coordinator(s, "rebalance-total"), 0);
+	klamm_snapshot_free(s);
+	s = poll_until(consumer, "heartbeat-total", 1);
+	ck_assert_uint_eq(has, 1);
+	check_rebalances(s);
+	ck_assert_double_eq(coordinator(s, "join-total"), 1);
+	ck_assert_double_gt(coordinator(s, "join-time-max"), 0);
+	ck_assert_double_ge(coordinator(s, "rebalance-latency-max"),
+			    coordinator(s, "join-time-avg") +
+				    coordinator(s, "sync-time-avg") - 1);
+	ck_assert_double_eq(coordinator(s, "sync-total"), 1);
+	/* Who is given a member id first has failed once, as in Kafka's client. */
+	ck_assert_double_eq(coordinator(s, "failed-rebalance-total"), 1);
+	ck_assert_double_gt(coordinator(s, "failed-rebalance-rate-per-hour"), 0);
+	double joins = coordinator(s, "join-total");
+	double rebalances = coordinator(s, "rebalance-total");
+	klamm_snapshot_free(s);
+	ck_assert_int_eq(klamm_consumer_enforce_rebalance(consumer, "to count", &err), 0);
+	s = poll_until(consumer, "rebalance-total", rebalances + 1);
+	ck_assert_double_ge(coordinator(s, "rebalance-total"), rebalances + 1);
+	ck_assert_double_ge(coordinator(s, "join-total"), joins + 1);
+	klamm_snapshot_free(s);
+	world_close_consumer(consumer);
+}
+END_TEST
+
+START_TEST(a_member_of_a_consumer_group_counts)
+{
+	size_t has = 0;
+	struct klamm_consumer *consumer =
+		member_of("group.protocol=consumer", "group.id=modern", &has);
+	struct klamm_snapshot *s = poll_until(consumer, "rebalance-total", 1);
+	ck_assert_uint_eq(has, 1);
+	check_rebalances(s);
+	/* It knows no such requests. */
+	ck_assert(!has_coordinator(s, "join-total"));
+	ck_assert(!has_coordinator(s, "sync-time-max"));
+	klamm_snapshot_free(s);
+	world_close_consumer(consumer);
+}
+END_TEST
+
 /* How far behind it is does not wait for it to poll. */
 START_TEST(lag_grows_without_a_poll)
 {
@@ -329,6 +450,8 @@ UNIT_SUITE(clients)
 	unit_add_fixture(s, waiting_for_memory_is_counted, up, world_down);
 	unit_add_fixture(s, a_consumer_counts_what_it_hands_out, up, world_down);
 	unit_add_fixture(s, a_consumer_counts_its_commits, up, world_down);
+	unit_add_fixture(s, a_member_of_a_classic_group_counts, up, world_down);
+	unit_add_fixture(s, a_member_of_a_consumer_group_counts, up, world_down);
 	unit_add_fixture(s, lag_grows_without_a_poll, up, world_down);
 	unit_add_fixture(s, an_admin_client_counts_too, up, world_down);
 	unit_add_fixture(s, counters_do_not_fall, up, world_down);
