@@ -161,10 +161,14 @@ static void has_assigned(struct kl_classic *k)
 		       "nothing: %s",
 		       c->group.id, k->result.unreadable, k->joined_count,
 		       k->result.why_unreadable.text);
-	if (k->result.withheld > 0)
+	if (k->result.withheld > 0) {
 		kl_log(&c->log, KL_LOG_DEBUG, "group",
 		       "%s: %zu partitions wait for their owners to give them up", c->group.id,
 		       k->result.withheld);
+		k->owing = k->m->generation;
+		k->withheld_until =
+			c->loop->now + c->settings->max_poll_interval_ms * (int64_t)KL_MS;
+	}
 	kl_classic_on(k, KL_CLASSIC_ASSIGNED);
 }
 

@@ -101,6 +101,7 @@ static void begin_joining(struct kl_classic *k)
 	struct klamm_consumer *c = kl_classic_consumer(k);
 	k->join.wanted = true;
 	k->has_told = k->wish = false;
+	k->withheld_until = KL_NEVER;
 	k->joins_since = c->loop->now;
 	/* The members of a group find a new topic at different times: who looks before it
 	 * joins spares the group a round. */
@@ -160,6 +161,8 @@ void kl_classic_on(struct kl_classic *k, enum kl_classic_event event)
 	       kl_classic_state_name(k->state));
 	if (k->state == KL_CLASSIC_IDLE && before != KL_CLASSIC_IDLE)
 		kl_membership_await_poll(k->m);
+	if (k->state == KL_CLASSIC_REVOKE || (actions & KL_CLASSIC_WISH))
+		k->owing = k->m->generation;
 	end_things(k, actions);
 	begin_things(k, actions);
 	if (actions & KL_CLASSIC_TELL) /* last: poll() has heard that all is lost before */
@@ -254,16 +257,16 @@ static enum kl_commit_gate commit_gate(const struct kl_membership *m, struct kla
 	const struct klamm_consumer *c = kl_membership_consumer(m);
 	switch (k->state) {
 	case KL_CLASSIC_PREPARE:
+	case KL_CLASSIC_JOIN: /* the generation is good until all have joined */
 	case KL_CLASSIC_REVOKE:
 	case KL_CLASSIC_TAKE:
 	case KL_CLASSIC_STABLE:
 		if (m->generation >= 0)
 			return KL_GATE_GO;
 		break;
-	case KL_CLASSIC_JOIN:
 	case KL_CLASSIC_ASSIGN:
 	case KL_CLASSIC_SYNC:
-		/* The coordinator would say REBALANCE_IN_PROGRESS, or answer after that. */
+		/* The coordinator would say REBALANCE_IN_PROGRESS. */
 		if (m->generation >= 0)
 			return KL_GATE_HOLD;
 		break;
@@ -290,9 +293,25 @@ static bool owns(const struct kl_membership *m)
 	       k->state != KL_CLASSIC_ASSIGN;
 }
 
+/* Whoever had to give something up joins anew by that. One that was killed before it could,
+ * and is static, comes back to what it has left; the others do not hear of it. */
+static void watch_withheld(struct kl_classic *k, int64_t *when)
+{
+	const struct klamm_consumer *c = kl_classic_consumer(k);
+	if (k->state != KL_CLASSIC_STABLE)
+		return;
+	if (k->withheld_until > c->loop->now) {
+		*when = kl_min(*when, k->withheld_until);
+		return;
+	}
+	kl_membership_set_reason(k->m, "partitions wait for owners since a rebalance");
+	kl_classic_on(k, KL_CLASSIC_AGAIN);
+}
+
 static void round_(struct kl_membership *m, int64_t *when)
 {
 	struct kl_classic *k = m->self;
+	watch_withheld(k, when);
 	kl_classic_work(k);
 	kl_classic_send(k, when);
 }
@@ -305,6 +324,7 @@ static int make(struct kl_membership *m, void **self_out, struct klamm_error *er
 	if (k == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a member");
 	k->m = m;
+	k->owing = -1;
 	int rc = kl_classic_open_assignors(k, err);
 	if (rc == 0) {
 		*self_out = k;

@@ -65,6 +65,10 @@ struct kl_classic {
 	enum kl_classic_state state;
 	struct klamm_error err; /* of the event that is being looked at */
 	bool wish;              /* another round when this one is through */
+	/* That wish outlives a silence: who comes back as a static member finds the
+	 * generation it left, and what was withheld in it would stay so. -1: none. */
+	int32_t owing;
+	int64_t withheld_until; /* as the leader: if none has begun, another round then */
 	uint64_t joined_version; /* of the subscription that the leader was told */
 	int64_t joins_since;
 	unsigned attempt;

@@ -174,6 +174,8 @@ static int on_joined(struct kl_classic *k, const struct kl_response *response)
 	if (k->leads && !copy_members(k, response))
 		return out_of_memory(k);
 	kl_membership_set_generation(k->m, body->generation_id);
+	k->wish |= body->generation_id == k->owing;
+	k->owing = -1;
 	kl_log(&c->log, KL_LOG_INFO, "group", "%s: joined as %s in generation %d%s",
 	       c->group.id, k->m->id, body->generation_id, k->leads ? ", as the leader" : "");
 	if (!k->leads) /* who leads looks after the others' topics */

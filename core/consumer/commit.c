@@ -319,9 +319,13 @@ static bool passes(struct klamm_consumer *c, int code)
 		return false;
 	switch (code) {
 	case KLAMM_ERR_REBALANCE_IN_PROGRESS:
-		return m->ops->commit_gate(m, NULL) == KL_GATE_HOLD;
-	case KLAMM_ERR_UNKNOWN_MEMBER_ID:
+		return m->ops->holds_connection(m) ||
+		       m->ops->commit_gate(m, NULL) == KL_GATE_HOLD;
 	case KLAMM_ERR_ILLEGAL_GENERATION:
+		if (m->ops->holds_connection(m))
+			return true; /* the new one is on its way */
+		/* fall through */
+	case KLAMM_ERR_UNKNOWN_MEMBER_ID:
 	case KLAMM_ERR_STALE_MEMBER_EPOCH:
 		return m->generation >= 0 && m->generation != g->sent_generation;
 	default:

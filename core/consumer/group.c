@@ -73,8 +73,10 @@ void kl_group_tell(struct klamm_consumer *c, const struct klamm_error *err)
 struct kl_node *kl_group_node(struct klamm_consumer *c)
 {
 	const struct kl_membership *m = &c->group.membership;
+	/* The connection that data takes: what a member keeps while the others join has to be
+	 * committed, or whoever commits before it polls again stands still with them. */
 	if (m->ops != NULL && m->ops->holds_connection(m))
-		return NULL;
+		return kl_cluster_node(&c->cluster, c->group.coordinator.node.id);
 	return kl_coordinator_node(&c->group.coordinator);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "core/consumer/assign.h"
 #include "tests/client/script.h"
 #include "tests/client/world.h"
 
@@ -21,6 +22,9 @@ static struct {
 	_Atomic bool hold_join;  /* JoinGroup is not answered */
 	_Atomic bool skip;       /* KIP-814 */
 	_Atomic bool other_type; /* KIP-559 */
+	_Atomic int stays;       /* so many that join find the generation as it is */
+	_Atomic bool other;      /* "o-1" is in the group as well */
+	struct kl_bytes subscribes; /* as that one does */
 	/* --- it saw --- */
 	_Atomic int generation, joins, syncs, beats, leaves, commits;
 	_Atomic int session_ms, rebalance_ms, join_version, protocols;
@@ -59,7 +63,7 @@ static int16_t error_of(struct fault *fault)
 	return (int16_t)fault->code;
 }
 
-/* A group of one, which leads. */
+/* A group of one, which leads; or of two, and it leads. */
 static bool join(const struct script_request *request)
 {
 	const struct kl_join_group_request *asked = request->body;
@@ -83,15 +87,18 @@ static bool join(const struct script_request *request)
 		body->error_code = KLAMM_ERR_MEMBER_ID_REQUIRED;
 	body->protocol_name = asked->protocols[0].name;
 	if (body->error_code == 0) {
-		body->generation_id = ++says.generation;
+		bool stays = says.stays > 0 && says.stays-- > 0;
+		body->generation_id = stays ? says.generation : ++says.generation;
 		body->leader = body->member_id;
-		body->skip_assignment = says.skip;
+		body->skip_assignment = says.skip || stays;
 		if (request->header.version >= 7)
 			body->protocol_type =
 				says.other_type ? KL_STR("connect") : KL_STR("consumer");
 		body->members = kl_type_new(&kl_type_join_group_response_member,
-					    request->arena, 1);
-		body->members_n = 1;
+					    request->arena, 2);
+		body->members_n = says.other ? 2 : 1;
+		body->members[1].member_id = KL_STR("o-1");
+		body->members[1].metadata = says.subscribes;
 		body->members[0].member_id = body->member_id;
 		body->members[0].metadata = asked->protocols[0].metadata;
 	}
@@ -106,8 +113,10 @@ static bool synced(const struct script_request *request)
 	says.syncs++;
 	NOTE(sync_instance, asked->group_instance_id);
 	body->error_code = error_of(&says.sync);
-	if (asked->assignments_n > 0) {
-		const struct kl_bytes *bytes = &asked->assignments[0].assignment;
+	for (int i = 0; i < asked->assignments_n; i++) {
+		const struct kl_bytes *bytes = &asked->assignments[i].assignment;
+		if (kl_str_is(asked->assignments[i].member_id, "o-1"))
+			continue;
 		ck_assert_int_le(bytes->len, (int)sizeof(says.assignment));
 		memcpy(says.assignment, bytes->p, (size_t)bytes->len);
 		says.assignment_len = bytes->len;
@@ -771,6 +780,106 @@ START_TEST(closing_while_others_are_waited_for)
 }
 END_TEST
 
+/* --- others in the group --- */
+
+static void be_cooperative(const char *more)
+{
+	consumer = world_consumer(NULL, "group.id=g", "retry.backoff.ms=5",
+				  "partition.assignment.strategy=cooperative_sticky",
+				  "heartbeat.interval.ms=20", "max.poll.interval.ms=200",
+				  "enable.auto.commit=false", more, NULL);
+}
+
+static void other_joins(struct kl_buf *buf, size_t owned)
+{
+	static const char *const topics[] = {"t"};
+	static const struct klamm_topic_partition all[] = {{"t", 0}, {"t", 1}, {"t", 2}};
+	const struct kl_subscription subscription = {
+		.topics = topics, .topic_count = 1, .owned = all, .owned_count = owned,
+		.generation = says.generation};
+	ck_assert_int_eq(kl_assign_subscription(&subscription, 2, NULL, buf, NULL), 0);
+	says.subscribes = (struct kl_bytes){buf->data, (int32_t)buf->len};
+	says.other = true;
+}
+
+/* Its generation is good until they have, and its partitions are read on meanwhile: whoever
+ * commits after each batch does not stand still. */
+START_TEST(commits_while_others_are_waited_for)
+{
+	struct klamm_error err;
+	const struct klamm_offset offset = {"t", 0, -1, 5, NULL};
+	be_cooperative(NULL);
+	join_in();
+	says.hold_join = true;
+	ck_assert_int_eq(klamm_consumer_enforce_rebalance(consumer, NULL, &err), 0);
+	POLL_UNTIL(says.joins == 2);
+	ck_assert_int_eq(klamm_consumer_commit(consumer, &offset, 1, PATIENCE, &err), 0);
+	ck_assert_int_eq(says.committed, 5);
+	ck_assert_int_eq(says.commit_generation, 1);
+	struct klamm_committed asked = {.size = sizeof(asked), .topic = "t"};
+	ck_assert_int_eq(klamm_consumer_committed(consumer, &asked, 1, PATIENCE, &err), 0);
+	ck_assert_int_eq(heard.revoked, 0);
+}
+END_TEST
+
+/* The rebalance may be through, and what says so be slower than the answer to a commit. */
+START_TEST(commits_that_overtake_a_rebalance)
+{
+	static const int codes[] = {KLAMM_ERR_ILLEGAL_GENERATION,
+				    KLAMM_ERR_REBALANCE_IN_PROGRESS};
+	struct klamm_error err;
+	const struct klamm_offset offset = {"t", 0, -1, 5, NULL};
+	be_cooperative(NULL);
+	join_in();
+	says.hold_join = true;
+	ck_assert_int_eq(klamm_consumer_enforce_rebalance(consumer, NULL, &err), 0);
+	POLL_UNTIL(says.joins == 2);
+	says.commit.code = codes[_i];
+	says.commit.left = 3;
+	ck_assert_int_eq(klamm_consumer_commit(consumer, &offset, 1, PATIENCE, &err), 0);
+	ck_assert_int_eq(says.commits, 4);
+}
+END_TEST
+
+/* A static member is silent before it has joined again for what it gave up. Who comes back
+ * finds the generation as it was, and what was withheld in it. */
+START_TEST(a_round_that_a_silent_member_owes)
+{
+	KL_AUTO(kl_buf_free) struct kl_buf buf = {0};
+	be_cooperative("group.instance.id=i");
+	join_in();
+	other_joins(&buf, 0);
+	says.beat.code = KLAMM_ERR_REBALANCE_IN_PROGRESS;
+	says.beat.left = 1;
+	POLL_UNTIL(says.joins == 2);
+	int64_t until = script_ms() + PATIENCE;
+	while (says.syncs < 2 && script_ms() < until)
+		usleep(1000);
+	usleep(300000); /* no poll() for more than max.poll.interval.ms */
+	says.stays = 1;
+	POLL_UNTIL(says.syncs == 4);
+	ck_assert_int_eq(heard.lost, 1);
+	ck_assert_int_eq(says.generation, 3);
+	poll_once(50, NULL);
+	ck_assert_int_eq(says.joins, 4);
+}
+END_TEST
+
+/* The one that has to give something up does not come back to say that it has. */
+START_TEST(what_stays_withheld)
+{
+	KL_AUTO(kl_buf_free) struct kl_buf buf = {0};
+	other_joins(&buf, 3);
+	be_cooperative(NULL);
+	subscribe();
+	POLL_UNTIL(heard.assigned == 1);
+	ck_assert_int_eq(heard.count, 0);
+	POLL_UNTIL(says.joins == 2);
+	ck_assert(saw(says.reason, "partitions wait for owners since a rebalance"));
+	ck_assert_int_eq(heard.revoked + heard.lost, 0);
+}
+END_TEST
+
 /* --- options --- */
 
 START_TEST(opt_session_timeout_ms)
@@ -914,6 +1023,11 @@ UNIT_SUITE(member)
 	unit_add_case(s, "closing_in_the_middle_of_a_rebalance",
 		      closing_in_the_middle_of_a_rebalance, set_up, tear_down, 2);
 	unit_add_fixture(s, closing_while_others_are_waited_for, set_up, tear_down);
+	unit_add_fixture(s, commits_while_others_are_waited_for, set_up, tear_down);
+	unit_add_case(s, "commits_that_overtake_a_rebalance",
+		      commits_that_overtake_a_rebalance, set_up, tear_down, 2);
+	unit_add_fixture(s, a_round_that_a_silent_member_owes, set_up, tear_down);
+	unit_add_fixture(s, what_stays_withheld, set_up, tear_down);
 	unit_add_fixture(s, opt_session_timeout_ms, set_up, tear_down);
 	unit_add_case(s, "opt_heartbeat_interval_ms", opt_heartbeat_interval_ms, set_up,
 		      tear_down, 2);
