@@ -127,25 +127,54 @@ int klamm_broker_credential(struct klamm_broker *broker, const char *user,
 	return 0;
 }
 
+/* Does it say what is stored, rather than the password? */
+static bool is_stored(const char *value)
+{
+	return (strncmp(value, "SCRAM-", 6) == 0 ||
+		strncmp(value, "delegation-token=", 17) == 0) &&
+	       strstr(value, "=[") != NULL;
+}
+
+/* WHAT=[VALUE],WHAT=[VALUE], as Kafka's tools write it. why_out: what is wrong with it. */
+static int store_line(struct kl_dev_sasl *sasl, const char *user, char *value,
+		      const char **why_out)
+{
+	if (!is_stored(value))
+		return store(sasl, user, "password", value);
+	for (char *next = value, *what; (what = next) != NULL;) {
+		char *open = strstr(what, "=["), *close = strchr(what, ']');
+		if (open == NULL || close == NULL || close < open ||
+		    (close[1] != '\0' && close[1] != ',')) {
+			*why_out = "must be WHAT=[VALUE],WHAT=[VALUE]";
+			return 0;
+		}
+		next = close[1] == ',' ? close + 2 : NULL;
+		*open = *close = '\0';
+		int rc = store(sasl, user, what, open + 2);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
 static int read_users(struct kl_dev_sasl *sasl, const char *file, const char *data,
 		      size_t len, struct klamm_error *err)
 {
 	KL_AUTO(kl_properties_free) struct kl_properties r;
+	int rc = 0;
 	kl_properties_init(&r, data, len);
-	while (kl_properties_next(&r)) {
-		const char *user = kl_buf_text(&r.key),
-			   *password = kl_buf_text(&r.value);
-		const char *why = r.why;
-		if (why == NULL && (*user == '\0' || *password == '\0'))
+	while (rc == 0 && kl_properties_next(&r)) {
+		const char *user = kl_buf_text(&r.key), *why = r.why;
+		char *value = (char *)kl_buf_text(&r.value);
+		if (why == NULL && (*user == '\0' || *value == '\0'))
 			why = "must be NAME = PASSWORD";
+		if (why == NULL)
+			rc = store_line(sasl, user, value, &why);
 		if (why != NULL)
 			return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 					"%s: line %d: %s", file, (int)r.line, why);
-		if (store(sasl, user, "password", password) != 0)
-			return kl_error(err, KLAMM_ERR_NO_MEMORY, "%s: out of memory",
-					file);
 	}
-	if (kl_properties_failed(&r))
+	if (rc != 0 || kl_properties_failed(&r))
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "%s: out of memory", file);
 	return 0;
 }

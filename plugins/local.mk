@@ -12,6 +12,12 @@ EXTRA_DIST += \
 	%D%/common/number.h \
 	%D%/common/racks.h \
 	%D%/common/room.h \
+	%D%/common/scram.h \
+	%D%/common/scram_client.h \
+	%D%/common/scram_crypt.h \
+	%D%/common/scram_message.h \
+	%D%/common/scram_prepare.h \
+	%D%/common/scram_server.h \
 	%D%/common/sticky.h \
 	%D%/common/sticky_assign.h \
 	%D%/common/sticky_equal.h \
@@ -50,6 +56,8 @@ include plugins/partitioner_murmur2/local.mk
 include plugins/partitioner_random/local.mk
 include plugins/partitioner_roundrobin/local.mk
 include plugins/sasl_plain/local.mk
+include plugins/sasl_scram_sha_256/local.mk
+include plugins/sasl_scram_sha_512/local.mk
 include plugins/serializer_bytes/local.mk
 include plugins/serializer_double/local.mk
 include plugins/serializer_float/local.mk

@@ -238,6 +238,9 @@ static const struct {
 } meanings[] = {
 	{"PlainLoginModule", "username", "sasl.username"},
 	{"PlainLoginModule", "password", "sasl.password"},
+	{"ScramLoginModule", "username", "sasl.username"},
+	{"ScramLoginModule", "password", "sasl.password"},
+	{"ScramLoginModule", "tokenauth", "sasl.scram.tokenauth"},
 };
 
 /* Without its package: those of vendors and shaded jars are the same. */

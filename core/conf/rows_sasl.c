@@ -24,16 +24,36 @@ static const struct kl_conf_row rows[] = {
 	{
 		.option = {.name = "sasl.username", .type = KLAMM_OPTION_STRING,
 			   .aliases = "sasl_plain_username",
-			   .doc = "The user name for PLAIN."},
+			   .doc = "The user name for PLAIN and SCRAM; with "
+				  "sasl.scram.tokenauth the id of a delegation token."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_plain",
+		.reader = "sasl_plain sasl_scram_sha_256 sasl_scram_sha_512",
 	},
 	{
 		.option = {.name = "sasl.password", .type = KLAMM_OPTION_STRING,
 			   .flags = KLAMM_OPTION_SECRET, .aliases = "sasl_plain_password",
-			   .doc = "The password for PLAIN."},
+			   .doc = "The password for PLAIN and SCRAM; with "
+				  "sasl.scram.tokenauth the HMAC of a delegation "
+				  "token, as Kafka gives it out."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_plain",
+		.reader = "sasl_plain sasl_scram_sha_256 sasl_scram_sha_512",
+	},
+	{
+		.option = {.name = "sasl.scram.tokenauth", .type = KLAMM_OPTION_BOOL,
+			   .def = "false",
+			   .doc = "User name and password are those of a delegation "
+				  "token (KIP-48)."},
+		.roles = KLAMM_ROLE_ANY,
+		.reader = "sasl_scram_sha_256 sasl_scram_sha_512",
+	},
+	{
+		.option = {.name = "sasl.scram.saslprep", .type = KLAMM_OPTION_BOOL,
+			   .def = "false",
+			   .doc = "Prepare user name and password as RFC 4013 says. "
+				  "Kafka's own brokers do not, so with them this is "
+				  "wrong for all but ASCII."},
+		.roles = KLAMM_ROLE_ANY,
+		.reader = "sasl_scram_sha_256 sasl_scram_sha_512",
 	},
 	{
 		.option = {.name = "sasl.client.callback.handler.class",

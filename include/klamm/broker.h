@@ -61,11 +61,12 @@ struct klamm_broker_options {
 	 * Kafka does. */
 	int64_t retention_check_ms;
 	/* The mechanisms of SASL by which clients prove who they are, comma separated:
-	 * "PLAIN". Each is a plugin, looked for where clients look; copied. NULL = nobody is
-	 * asked. */
+	 * "PLAIN,SCRAM-SHA-512". Each is a plugin, looked for where clients look; copied.
+	 * NULL = nobody is asked. */
 	const char *sasl;
-	/* A file of them, a line NAME = PASSWORD each, read once; copied. NULL = none;
-	 * klamm_broker_credential() adds more. */
+	/* A file of them, a line NAME = PASSWORD each, or NAME = WHAT=[VALUE],WHAT=[VALUE] of
+	 * what klamm_broker_credential() takes, which adds more; read once; copied.
+	 * NULL = none. */
 	const char *users;
 	/* They have to prove it again after so many milliseconds at the latest (KIP-368); 0 =
 	 * never. Kafka's connections.max.reauth.ms. */
@@ -96,9 +97,14 @@ void klamm_broker_free(struct klamm_broker *broker);
 
 /* --- users --- */
 
-/* What is known of a user (both copied): what is "password", value the password. A later value
- * replaces an earlier one, NULL takes it away; connections that have used it go on.
- * INVALID_ARGUMENT: no name, or a broker without `sasl`. */
+/* What is known of a user (both copied). what and value are
+ *   "password": the password, good for every mechanism that takes one;
+ *   "SCRAM-SHA-256" or "SCRAM-SHA-512": what Kafka stores, which counts before the password:
+ *       salt=BASE64,stored_key=BASE64,server_key=BASE64,iterations=N;
+ *   "delegation-token", user being its id: owner=NAME,hmac=BASE64 and perhaps
+ *       expires=MS since 1970.
+ * A later value replaces an earlier one, NULL takes it away; connections that have used it go
+ * on. INVALID_ARGUMENT: no name, or a broker without `sasl`. */
 int klamm_broker_credential(struct klamm_broker *broker, const char *user, const char *what,
 			    const char *value, struct klamm_error *err);
 

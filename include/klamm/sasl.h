@@ -48,7 +48,9 @@ struct klamm_sasl_server {
 	void *arg;
 	/* Appends what is stored for a user. what: "password" (as it is), or "SCRAM-SHA-256"
 	 * and the like (Kafka's notation: salt=BASE64,stored_key=BASE64,server_key=BASE64,
-	 * iterations=N). AUTHENTICATION: no such user, or nothing of that sort. */
+	 * iterations=N), or "delegation-token", the user being its id (owner=NAME,
+	 * hmac=BASE64 and perhaps expires=MS since 1970). AUTHENTICATION: no such user, or
+	 * nothing of that sort. */
 	int (*credential)(const struct klamm_sasl_server *server, const char *user,
 			  const char *what, struct klamm_out *out);
 	/* Before DONE: who it is (copied), and how long that holds, -1 = for good. */

@@ -14,6 +14,7 @@ CLI_TESTS = \
 	%D%/records.test \
 	%D%/removed.test \
 	%D%/sasl.test \
+	%D%/scram.test \
 	%D%/topic.test \
 	%D%/transactions.test \
 	%D%/usage.test \

@@ -88,5 +88,8 @@ struct fuzz_plugin {
 };
 /* Loaded and opened once, as a client would; ends the program when that fails. */
 struct fuzz_plugin *fuzz_plugin(int32_t kind, const char *name, const char *role);
+/* With options of its own, which lookup knows by their keys. */
+struct fuzz_plugin *fuzz_plugin_with(int32_t kind, const char *name, const char *role,
+				     kl_lookup_fn lookup);
 
 #endif

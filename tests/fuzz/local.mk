@@ -10,6 +10,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz_record \
 	%D%/fuzz_request \
 	%D%/fuzz_response \
+	%D%/fuzz_scram \
 	%D%/fuzz_store \
 	%D%/fuzz_wire
 CFLAGS_OF_FUZZ = $(AM_CFLAGS) $(JSONC_CFLAGS)
@@ -65,6 +66,10 @@ fuzz: all $(FUZZ_TARGETS)
 %C%_fuzz_response_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_response_LDFLAGS = $(LDFLAGS_OF_FUZZ)
 %C%_fuzz_response_LDADD = $(LDADD_OF_FUZZ)
+%C%_fuzz_scram_SOURCES = %D%/fuzz_scram.c $(SOURCES_OF_FUZZ)
+%C%_fuzz_scram_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_scram_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_scram_LDADD = $(LDADD_OF_FUZZ) $(OPENSSL_LIBS)
 %C%_fuzz_store_SOURCES = %D%/fuzz_store.c $(SOURCES_OF_FUZZ)
 %C%_fuzz_store_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_store_LDFLAGS = $(LDFLAGS_OF_FUZZ)

@@ -146,6 +146,22 @@ START_TEST(keys_of_their_own_go_first)
 }
 END_TEST
 
+#define SCRAM "org.apache.kafka.common.security.scram.ScramLoginModule"
+
+START_TEST(knows_scram_and_its_tokens)
+{
+	set("sasl.jaas.config", SCRAM " required username=\"Id\" password=\"aG1hYw==\" "
+				      "tokenauth=\"TRUE\";");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.username"), "Id");
+	check_secret("aG1hYw==");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.scram.tokenauth"), "TRUE");
+	set("sasl.jaas.config", SCRAM " required username=alice password=hunter2;");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.scram.tokenauth"), "false");
+	set("sasl.jaas.config", PLAIN " required username=a password=b tokenauth=true;");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.scram.tokenauth"), "false");
+}
+END_TEST
+
 START_TEST(a_later_line_replaces_all_of_it)
 {
 	set("sasl.jaas.config", PLAIN " required username=alice password=one;");
@@ -231,6 +247,7 @@ UNIT_SUITE(jaas)
 	unit_add_loop(s, says_what_is_wrong_and_no_more, (int)kl_countof(bad));
 	unit_add(s, has_a_limit_of_options);
 	unit_add_fixture(s, gives_values_to_keys, conf_up, conf_down);
+	unit_add_fixture(s, knows_scram_and_its_tokens, conf_up, conf_down);
 	unit_add_fixture(s, keys_of_their_own_go_first, conf_up, conf_down);
 	unit_add_fixture(s, a_later_line_replaces_all_of_it, conf_up, conf_down);
 	unit_add_fixture(s, comes_in_files, conf_up, conf_down);

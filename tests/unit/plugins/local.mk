@@ -1,12 +1,12 @@
 check_PROGRAMS += %D%/test_plugins
 TESTS += %D%/test_plugins
 EXTRA_DIST += %D%/assignors.txt
-%C%_test_plugins_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_plugins_CFLAGS = $(UNIT_CFLAGS) $(IDN_CFLAGS)
 %C%_test_plugins_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DSHIPPED='"$(klamm_shared_plugins) $(klamm_builtin_plugins)"' \
 	-DBROKEN='"$(abs_builddir)/%D%/broken/.libs"' \
 	-DEXAMPLE='"$(abs_builddir)/%D%/example/.libs"'
-%C%_test_plugins_LDADD = $(UNIT_LIBS)
+%C%_test_plugins_LDADD = $(UNIT_LIBS) $(OPENSSL_LIBS) $(IDN_LIBS)
 %C%_test_plugins_SOURCES = \
 	%D%/loaded.c %D%/loaded.h \
 	%D%/test_assignor_cases.c \
@@ -15,6 +15,7 @@ EXTRA_DIST += %D%/assignors.txt
 	%D%/test_host.c \
 	%D%/test_partitioners.c \
 	%D%/test_sasl_plain.c \
+	%D%/test_sasl_scram.c \
 	%D%/test_serializers.c
 
 if SHARED_MODULES
