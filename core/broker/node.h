@@ -102,6 +102,9 @@ struct kl_node {
 	unsigned waiting_count, in_flight_count;
 	struct kl_hook send_hook;
 	int32_t next_correlation;
+	/* Requests without an answer (acks=0) that were put on the connection, and how many of
+	 * them the broker has read for sure: it answered one that came behind them. */
+	uint64_t silent_sent, silent_read;
 	struct kl_arena arena; /* the answer being handled */
 	struct klamm_error last_error; /* of the last failed attempt */
 	/* Of a node that is not the cluster's: told instead of the client. NULL = none is. */
@@ -126,6 +129,11 @@ static inline bool kl_node_is_ready(const struct kl_node *node)
 static inline bool kl_node_has_refused(const struct kl_node *node, int64_t since)
 {
 	return node->refused_at != KL_NEVER && node->refused_at >= since;
+}
+/* Is something under way that gets no answer, and that the broker may not have read? */
+static inline bool kl_node_has_unread(const struct kl_node *node)
+{
+	return node->silent_read < node->silent_sent;
 }
 /* "connecting", "waiting for an answer": for texts, with its stage; NULL: nothing. */
 const char *kl_node_doing(const struct kl_node *node, int32_t *stage_out);

@@ -105,6 +105,7 @@ void kl_node_transmit(struct kl_node *node, struct kl_request *request)
 	if (node->next_correlation < 0)
 		node->next_correlation = 0;
 	request->gone = false;
+	request->silent_before = node->silent_sent;
 	if (!encode(request, node, &err)) {
 		fail_request(node, request, &err);
 		return;
@@ -118,6 +119,7 @@ void kl_node_transmit(struct kl_node *node, struct kl_request *request)
 	request->expires = kl_min(kl_node_now(node) + timeout, request->deadline);
 	kl_list_push(&node->in_flight, &request->link);
 	node->in_flight_count++;
+	node->silent_sent += request->no_answer;
 	trace(node, request);
 	kl_conn_send(&node->conn, &request->out);
 }
@@ -300,6 +302,7 @@ void kl_node_on_frame(struct kl_conn *conn, struct kl_slab *slab, const uint8_t 
 	if (node->nodes->sasl == NULL)
 		kl_node_works(node);
 	node->in_flight_count--;
+	node->silent_read = request->silent_before;
 	int64_t latency = kl_node_now(node) - request->sent_at;
 	kl_net_answered(node->nodes->metrics, node->peer, n + sizeof(int32_t), latency,
 			kl_node_now(node));

@@ -44,6 +44,7 @@ struct kl_request {
 	int64_t expires; /* when in flight */
 	int64_t sent_at; /* put on the connection */
 	size_t size;     /* of its frame */
+	uint64_t silent_before; /* see struct kl_node */
 	bool gone;  /* whole in the kernel's hands */
 	bool ended; /* done() comes next */
 	struct kl_out out;

@@ -21,4 +21,5 @@ libklamm_la_SOURCES += \
 	%D%/txn.c %D%/txn.h \
 	%D%/txn_call.c \
 	%D%/txn_offsets.c \
-	%D%/txn_request.c
+	%D%/txn_request.c \
+	%D%/unread.c

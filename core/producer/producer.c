@@ -139,6 +139,7 @@ static void init_any_thread(struct klamm_producer *p)
 	kl_list_init(&p->results);
 	kl_list_init(&p->untold);
 	kl_list_init(&p->told);
+	kl_list_init(&p->questions);
 	kl_mutex_init(&p->key_serializer.mutex);
 	kl_mutex_init(&p->value_serializer.mutex);
 	atomic_init(&p->refs, 1);
@@ -422,12 +423,15 @@ int klamm_producer_flush(struct klamm_producer *p, int64_t timeout_ms, uint64_t 
 	if (rc != 0)
 		return rc;
 	int64_t since = p->os->now(p->os);
-	bool done = flush_until(p, kl_os_deadline_ms(p->os, timeout_ms));
+	int64_t deadline = kl_os_deadline_ms(p->os, timeout_ms);
+	bool done = flush_until(p, deadline);
+	if (done)
+		rc = kl_unread_wait(p, deadline, err);
 	kl_producer_count_time(p, KL_PRODUCER_FLUSH, since);
 	if (failed_out != NULL)
 		*failed_out = atomic_exchange(&p->failed, 0);
 	if (done)
-		return 0;
+		return rc;
 	uint64_t records;
 	klamm_producer_queue(p, &records, NULL);
 	return kl_error(err, KLAMM_ERR_TIMED_OUT, "%llu records have no outcome yet",
@@ -527,7 +531,10 @@ int klamm_producer_close(struct klamm_producer *p, int64_t timeout_ms,
 	/* A transaction that is open is over: its records are not sent any more. */
 	if (kl_producer_is_transactional(p))
 		rc = kl_txn_leave(p, deadline, err);
-	if (!flush_until(p, deadline) && rc == 0)
+	bool flushed = flush_until(p, deadline);
+	if (flushed && rc == 0)
+		rc = kl_unread_wait(p, deadline, err);
+	else if (rc == 0)
 		rc = kl_error(err, KLAMM_ERR_TIMED_OUT,
 			      "the producer was closed with records that have no "
 			      "acknowledgement");

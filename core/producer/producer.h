@@ -79,6 +79,7 @@ struct klamm_producer {
 	struct kl_list results; /* completed outcomes, not told yet */
 	struct kl_list untold;  /* of them, what is left for klamm_producer_deliveries() */
 	struct kl_list told;    /* what that showed last */
+	struct kl_list questions; /* of unread.c, oldest first */
 	bool telling;           /* somebody is at it: callbacks keep their order */
 	size_t outcome_bytes;   /* outcomes that nobody has seen yet */
 
@@ -103,6 +104,7 @@ struct klamm_producer {
 	_Atomic uint64_t flush_id;     /* open batches up to this id are due now */
 	bool told_of_old; /* that a leader is from before 0.11 */
 	bool may_be_unfit; /* a batch is there that its leader will never take */
+	uint64_t question_id; /* of the newest */
 	bool draining; /* what was not sent stays, to be taken back */
 	bool stopping;
 
@@ -223,6 +225,11 @@ void kl_topic_refresh(struct klamm_producer *p, struct klamm_topic *topic);
 int64_t kl_linger_round(struct klamm_producer *p);
 /* Seal the open batch, now or, when send() is at it, in the next round. */
 void kl_linger_seal(struct klamm_producer *p, struct kl_partition *part);
+
+/* --- unread.c: an application's thread --- */
+/* With acks=0: wait until brokers have read what was sent to them before this call, or are
+ * gone. TIMED_OUT: one has not answered. */
+int kl_unread_wait(struct klamm_producer *p, int64_t deadline, struct klamm_error *err);
 
 /* --- sender.c: the loop --- */
 int kl_sender_init(struct klamm_producer *p, struct klamm_error *err);

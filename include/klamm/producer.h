@@ -151,7 +151,9 @@ int klamm_producer_deliveries(struct klamm_producer *producer, int64_t timeout_m
 
 /* Wait until every record queued before this call has its outcome, running callbacks
  * meanwhile. *failed_out (may be NULL): how many of all records ended in an error since the
- * last flush. TIMED_OUT: some are still open. */
+ * last flush. TIMED_OUT: some are still open. With acks=0 a record's outcome says that it is
+ * on its way: then also wait until each broker has read what was sent to it, or is gone
+ * (TIMED_OUT: one does not answer, and err->node says which). */
 int klamm_producer_flush(struct klamm_producer *producer, int64_t timeout_ms,
 			 uint64_t *failed_out, struct klamm_error *err);
 
@@ -221,10 +223,11 @@ void klamm_producer_queue(const struct klamm_producer *producer, uint64_t *recor
 
 /* Flush for up to timeout_ms, fail what is left (CLOSED, with its outcome), run its
  * callbacks, and free the producer whatever happens. An open transaction is aborted
- * first. TIMED_OUT: something was left, records or a transaction without an end. Handles of
- * topics and futures stay valid until they are freed. Senders that wait in other threads come
- * back with CLOSED; nobody may begin a call any more. Inside a callback WOULD_BLOCK, and
- * nothing is freed; so in a forked child (FORKED). */
+ * first. TIMED_OUT: something was left, records or a transaction without an end, or with
+ * acks=0 what a broker may not have read. Handles of topics and futures stay valid until they
+ * are freed. Senders that wait in other threads come back with CLOSED; nobody may begin a call
+ * any more. Inside a callback WOULD_BLOCK, and nothing is freed; so in a forked child
+ * (FORKED). */
 int klamm_producer_close(struct klamm_producer *producer, int64_t timeout_ms,
 			 struct klamm_error *err);
 

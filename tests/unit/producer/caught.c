@@ -42,6 +42,8 @@ static size_t keep_batches(const struct kl_produce_request_partition *partition)
 static void keep(const struct kl_produce_request *request)
 {
 	size_t batches = 0;
+	if (request->topic_data_n == 0)
+		return; /* whether those before were read, with acks=0 */
 	now.acks = request->acks;
 	now.timeout_ms = request->timeout_ms;
 	now.requests++;

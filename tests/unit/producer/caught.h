@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A scripted peer that keeps the Produce requests it gets, to be looked at. */
+/* A scripted peer that keeps the Produce requests it gets with records, to be looked at. */
 #ifndef CAUGHT_H
 #define CAUGHT_H
 

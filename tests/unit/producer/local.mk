@@ -21,4 +21,5 @@ TESTS += %D%/test_producer
 	%D%/test_retry.c \
 	%D%/test_send.c \
 	%D%/test_split.c \
-	%D%/test_transactions.c
+	%D%/test_transactions.c \
+	%D%/test_unread.c
