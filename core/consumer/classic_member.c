@@ -103,6 +103,7 @@ static void begin_joining(struct kl_classic *k)
 	k->has_told = k->wish = false;
 	k->withheld_until = KL_NEVER;
 	k->joins_since = c->loop->now;
+	kl_membership_overlook(k->m); /* or one change would cost the group two rounds */
 	/* The members of a group find a new topic at different times: who looks before it
 	 * joins spares the group a round. */
 	if (k->m->pattern != NULL && k->m->listed && c->loop->now >= c->cluster.next_at)

@@ -232,11 +232,16 @@ void kl_membership_remember(struct kl_membership *m)
 	m->news = false;
 }
 
-void kl_membership_forget(struct kl_membership *m)
+void kl_membership_overlook(struct kl_membership *m)
 {
 	for (size_t i = 0; i < m->watched.n; i++)
 		m->watched.v[i].count = -1;
 	m->news = false;
+}
+
+void kl_membership_forget(struct kl_membership *m)
+{
+	kl_membership_overlook(m);
 	if (m->watched.n > m->topics.n) /* if memory is short, they cost a little */
 		kl_membership_watch(m, NULL, 0);
 }

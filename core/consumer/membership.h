@@ -191,6 +191,8 @@ void kl_membership_ask(struct kl_membership *m, enum kl_step step);
 bool kl_membership_watch(struct kl_membership *m, const char *const *topics, size_t count);
 /* What they have now is what is assigned; no earlier change matters. */
 void kl_membership_remember(struct kl_membership *m);
+/* Another assignment is on its way: until that is made no change is news. */
+void kl_membership_overlook(struct kl_membership *m);
 /* What was remembered is of no interest any more: somebody else leads. */
 void kl_membership_forget(struct kl_membership *m);
 /* Metadata of all that is watched is here, or will not come. */

@@ -3,6 +3,7 @@
  * becomes of its answers, error by error. */
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "core/consumer/assign.h"
@@ -20,6 +21,7 @@ static struct {
 	} join, sync, beat, leave, commit;
 	_Atomic bool ask_id;     /* KIP-394 */
 	_Atomic bool hold_join;  /* JoinGroup is not answered */
+	_Atomic int join_behind; /* the next one is, behind so many answers to Metadata */
 	_Atomic bool skip;       /* KIP-814 */
 	_Atomic bool other_type; /* KIP-559 */
 	_Atomic int stays;       /* so many that join find the generation as it is */
@@ -45,6 +47,26 @@ static void note(char *to, size_t size, struct kl_str from)
 	pthread_mutex_unlock(&saying);
 }
 #define NOTE(to, from) note(says.to, sizeof(says.to), (from))
+
+/* An answer that has to wait. */
+static struct {
+	int fd;
+	uint8_t *answer;
+	size_t len;
+} held;
+
+static void hold(const struct script_request *request, const void *body)
+{
+	held.fd = request->fd;
+	held.answer = script_encode(request, body, &held.len);
+}
+
+static void release(void)
+{
+	script_send(held.fd, held.answer, held.len);
+	free(held.answer);
+	held.answer = NULL;
+}
 
 static bool saw(const char *what, const char *text)
 {
@@ -102,7 +124,10 @@ static bool join(const struct script_request *request)
 		body->members[0].member_id = body->member_id;
 		body->members[0].metadata = asked->protocols[0].metadata;
 	}
-	script_answer(request, body);
+	if (says.join_behind > 0)
+		hold(request, body);
+	else
+		script_answer(request, body);
 	return true;
 }
 
@@ -186,13 +211,11 @@ static bool fetch_offsets(const struct script_request *request)
 }
 
 /* Without topics it asks for all: "t", "t2", one of the brokers' own, one that is no match. */
-static bool metadata(const struct script_request *request)
+static void list_all(const struct script_request *request)
 {
 	const struct kl_metadata_request *asked = request->body;
 	struct kl_str names[] = {KL_STR("t"), KL_STR("t2"), KL_STR("__t"), KL_STR("other")};
 	struct kl_metadata_request_topic topics[4];
-	if (asked->topics_n >= 0)
-		return false;
 	for (size_t i = 0; i < kl_countof(names); i++) {
 		kl_type_init(&kl_type_metadata_request_topic, &topics[i]);
 		topics[i].name = names[i];
@@ -205,6 +228,17 @@ static bool metadata(const struct script_request *request)
 	struct kl_metadata_response *body = script_metadata(&as);
 	body->topics[2].is_internal = true;
 	script_answer(request, body);
+}
+
+static bool metadata(const struct script_request *request)
+{
+	const struct kl_metadata_request *asked = request->body;
+	if (asked->topics_n < 0)
+		list_all(request);
+	else
+		script_answer(request, script_metadata(request));
+	if (held.answer != NULL && --says.join_behind == 0)
+		release();
 	return true;
 }
 
@@ -583,6 +617,22 @@ START_TEST(topics_may_grow)
 	POLL_UNTIL(heard.assigned == 2);
 	ck_assert_int_eq(heard.count, 5);
 	ck_assert(saw(says.reason, "cached metadata has changed"));
+}
+END_TEST
+
+/* What is heard of it once more before the group is assigned anew is the same news. */
+START_TEST(growth_takes_one_round)
+{
+	CONSUMER("enable.auto.commit=false", "metadata.max.age.ms=20", NULL);
+	join_in();
+	says.join_behind = 3;
+	script.partitions = 5;
+	POLL_UNTIL(heard.assigned >= 2);
+	ck_assert_int_eq(heard.count, 5);
+	int beats = says.beats;
+	POLL_UNTIL(says.beats >= beats + 3);
+	ck_assert_int_eq(says.joins, 2);
+	ck_assert_int_eq(heard.assigned, 2);
 }
 END_TEST
 
@@ -1014,6 +1064,7 @@ UNIT_SUITE(member)
 	unit_add_fixture(s, rebalances_may_be_enforced, set_up, tear_down);
 	unit_add_fixture(s, topics_may_change, set_up, tear_down);
 	unit_add_fixture(s, topics_may_grow, set_up, tear_down);
+	unit_add_fixture(s, growth_takes_one_round, set_up, tear_down);
 	unit_add_fixture(s, what_listeners_may_do, set_up, tear_down);
 	unit_add_fixture(s, what_is_revoked_is_committed_first, set_up, tear_down);
 	unit_add_fixture(s, one_subscribes_or_assigns, set_up, tear_down);
