@@ -256,6 +256,7 @@ void kl_cluster_unwant(struct kl_cluster *cluster, struct kl_topic_info *topic)
 	HASH_DEL(cluster->topics, topic);
 	kl_list_remove(&topic->wanted);
 	free(topic->partitions);
+	kl_replicas_free(&topic->replicas);
 	free(topic);
 }
 
@@ -361,6 +362,9 @@ static bool update_topic(struct kl_cluster *cluster,
 	topic->error = told->error_code;
 	topic->internal = told->is_internal;
 	if (told->error_code == 0 && !update_partitions(topic, told))
+		return false;
+	if (told->error_code == 0 && cluster->replicas_wanted &&
+	    !kl_replicas_read(&topic->replicas, told, topic->partition_count))
 		return false;
 	topic->answered = true;
 	kl_list_remove(&topic->wanted);
@@ -750,6 +754,7 @@ void kl_cluster_free(struct kl_cluster *cluster)
 	HASH_ITER(hh, cluster->topics, topic, next) {
 		HASH_DEL(cluster->topics, topic);
 		free(topic->partitions);
+		kl_replicas_free(&topic->replicas);
 		free(topic);
 	}
 	kl_timer_drop(loop, &cluster->timer);

@@ -10,6 +10,7 @@
 #include <klamm/error.h>
 
 #include "core/broker/node.h"
+#include "core/broker/replicas.h"
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
@@ -33,7 +34,8 @@ struct kl_topic_info {
 	int32_t partition_count;
 	struct kl_partition_info *partitions;
 	int32_t partition_cap;
-	void *user; /* the owner's */
+	struct kl_replicas replicas; /* with kl_cluster.replicas_wanted */
+	void *user;                  /* the owner's */
 	char name[];
 };
 
@@ -74,6 +76,7 @@ struct kl_cluster {
 	bool asking, asking_all;
 	bool lists, asking_list; /* of all topics that there are */
 	bool all_wanted;
+	bool replicas_wanted; /* set by the owner; from the next answer on */
 	bool brokers_known; /* some answer came since the last (re)bootstrap */
 	struct kl_list wanted;
 	struct kl_timer timer;

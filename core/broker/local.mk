@@ -5,6 +5,7 @@ libklamm_la_SOURCES += \
 	%D%/coordinator.c %D%/coordinator.h \
 	%D%/node.c %D%/node.h %D%/node_int.h \
 	%D%/node_connect.c %D%/node_old.c %D%/node_request.c \
+	%D%/replicas.c %D%/replicas.h \
 	%D%/request.h \
 	%D%/resolve.c %D%/resolve.h \
 	%D%/sasl_session.c %D%/sasl_session.h

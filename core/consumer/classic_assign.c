@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
+#include "core/consumer/assign_racks.h"
 #include "core/consumer/classic_member.h"
 #include "core/consumer/consumer.h"
 #include "core/consumer/pattern.h"
@@ -288,14 +289,16 @@ static bool prepare_tell(struct kl_classic *k)
 	return true;
 }
 
-static bool prepare_assign(struct kl_classic *k)
+/* What metadata knows of them. NULL: out of memory. */
+static struct klamm_assign_topic *list_topics(struct kl_classic *k)
 {
 	struct kl_classic_job *job = &k->job;
 	struct klamm_assign_topic *topics =
 		kl_arena_array(&job->arena, job->topic_count, sizeof(*topics));
-	if (topics == NULL)
-		return false;
-	for (size_t i = 0; i < job->topic_count; i++) {
+	struct kl_rack_texts texts = {.cluster = &kl_classic_consumer(k)->cluster,
+				      .arena = &job->arena};
+	bool ok = topics != NULL;
+	for (size_t i = 0; ok && i < job->topic_count; i++) {
 		const struct kl_topic_info *info =
 			kl_membership_topic(k->m, job->topics[i]);
 		topics[i].name = job->topics[i];
@@ -303,7 +306,19 @@ static bool prepare_assign(struct kl_classic *k)
 			continue;
 		topics[i].id = info->id;
 		topics[i].partition_count = kl_max(kl_membership_partitions(info), 0);
+		if (topics[i].partition_count > 0)
+			ok = kl_racks_of(&texts, info, &topics[i].racks);
 	}
+	kl_racks_end(&texts);
+	return ok ? topics : NULL;
+}
+
+static bool prepare_assign(struct kl_classic *k)
+{
+	struct kl_classic_job *job = &k->job;
+	struct klamm_assign_topic *topics = list_topics(k);
+	if (topics == NULL)
+		return false;
 	job->question = (struct kl_assign_question){
 		.members = k->joined,
 		.member_count = k->joined_count,

@@ -1,6 +1,7 @@
 libklamm_la_SOURCES += \
 	%D%/assign.c %D%/assign.h \
 	%D%/assign_bytes.c \
+	%D%/assign_racks.c %D%/assign_racks.h \
 	%D%/assign_topics.c \
 	%D%/batch.c \
 	%D%/classic.c %D%/classic.h \

@@ -7,6 +7,7 @@
 
 #include "core/base/bug.h"
 #include "core/base/error.h"
+#include "core/consumer/assign_racks.h"
 #include "core/consumer/consumer.h"
 #include "core/consumer/pattern.h"
 
@@ -223,11 +224,21 @@ int32_t kl_membership_partitions(const struct kl_topic_info *info)
 	return info->partition_count;
 }
 
+/* KIP-881: a leader that knows its own rack heeds those of the replicas. */
+static uint32_t racks_of(struct kl_membership *m, const struct kl_topic_info *info)
+{
+	struct klamm_consumer *c = kl_membership_consumer(m);
+	const char *rack = c->settings->client_rack;
+	return rack != NULL && rack[0] != '\0' ? kl_racks_print(&c->cluster, info) : 0;
+}
+
 void kl_membership_remember(struct kl_membership *m)
 {
 	for (size_t i = 0; i < m->watched.n; i++) {
-		int32_t count = kl_membership_partitions(m->watched.v[i].info);
-		m->watched.v[i].count = kl_max(count, 0);
+		struct kl_watched *watched = &m->watched.v[i];
+		int32_t count = kl_membership_partitions(watched->info);
+		watched->count = kl_max(count, 0);
+		watched->racks = racks_of(m, watched->info);
 	}
 	m->news = false;
 }
@@ -286,8 +297,10 @@ void kl_membership_on_topic(struct kl_membership *m, const struct kl_topic_info 
 	if (watched == NULL)
 		return;
 	tell_topic(m, watched);
-	if (watched->count >= 0 && kl_membership_partitions(info) != watched->count &&
-	    !KL_BUG(GROWTH_MISSED))
+	bool differs = watched->count >= 0 &&
+		       (kl_membership_partitions(info) != watched->count ||
+			racks_of(m, info) != watched->racks);
+	if (differs && !KL_BUG(GROWTH_MISSED))
 		m->news = true;
 	kl_membership_changed(m);
 }

@@ -86,6 +86,7 @@ extern const struct kl_member_ops kl_classic_ops, kl_modern_ops;
 struct kl_watched {
 	struct kl_topic_info *info; /* wanted; NULL = memory was short */
 	int32_t count;              /* partitions when it was assigned; -1 = not yet */
+	uint32_t racks;             /* likewise: kl_racks_print() */
 	int32_t told_error;         /* told to the application already */
 };
 

@@ -53,6 +53,9 @@ static void show_member(void *arg)
 	const struct made *made = arg;
 	made->m->self = made->self;
 	made->m->ops = made->ops;
+	/* Who leads a classic group tells the assignor of racks. */
+	kl_membership_consumer(made->m)->cluster.replicas_wanted =
+		made->ops == &kl_classic_ops;
 }
 
 static int make_member(struct klamm_consumer *c, struct klamm_error *err)

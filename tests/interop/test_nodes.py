@@ -1,4 +1,5 @@
 """klamm against three real brokers that are killed, restarted and stopped under it."""
+import contextlib
 import json
 import subprocess
 import threading
@@ -81,10 +82,11 @@ def follow(ctx):
 class Reader:
     """Everything of a topic, as it comes, with the lines of the log."""
 
-    def __init__(self, at, topic, *args):
+    def __init__(self, at, topic, *args, group=None):
         self.got, self.log = [], []
+        member = ["-g", group] if group is not None else []
         self.process = subprocess.Popen(
-            [klamm.PROGRAM, "-vv", "-b", at, *args, "consume", topic, "-o", "start",
+            [klamm.PROGRAM, "-vv", "-b", at, *args, "consume", topic, *member, "-o", "start",
              "-f", "%p %o %s\\n"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.threads = [
             threading.Thread(target=lambda: self.got.extend(self.process.stdout)),
@@ -140,6 +142,42 @@ def near(ctx):
     with Reader(ctx.at, "near", "-X", f"client.rack=rack{leader}") as reader:
         reader.until(lambda: len(reader.got) == 150, "from the leader")
         assert not reader.says("is read from broker"), "the leader sends its own rack away"
+
+
+@test("a group's members read what is in their rack, by each assignor that heeds it")
+def group_racks(ctx):
+    """KIP-881. Java's assignors give the same: tests/unit/plugins/assignors.txt has theirs."""
+    klamm.create_topic(ctx.at, "racks", 6, "-r", 1)
+    time.sleep(2)  # the nodes hear of it one after the other
+    described = json.loads(klamm.run("-b", ctx.at, "topic", "describe", "racks", "--json"))
+    near = {f"rack{node}": {p["partition"] for p in described["partitions"]
+                            if p["leader"] == node} for node in range(1, NODES + 1)}
+
+    def given(group):
+        listed = klamm.run("-b", ctx.at, "group", "list", "--json").splitlines()
+        if group not in {json.loads(line)["group"] for line in listed}:
+            return None
+        rows = klamm.run("-b", ctx.at, "group", "describe", group, "-m", "--json")
+        return {m["client_id"]: {p["partition"] for p in m["assignment"]}
+                for m in json.loads(rows.splitlines()[0])["members"]}
+
+    def is_right(found):
+        """Two each, and no more of them from elsewhere than there are none here."""
+        return found is not None and found.keys() == near.keys() and all(
+            len(has) == 2 and len(has & near[rack]) == min(2, len(near[rack]))
+            for rack, has in found.items())
+
+    for assignor in ("range", "cooperative_sticky"):
+        group = f"racks-{assignor}"
+        with contextlib.ExitStack() as stack:
+            for rack in near:
+                stack.enter_context(Reader(
+                    ctx.at, "racks", "-X", f"client.rack={rack}", "-X", f"client.id={rack}",
+                    "-X", f"partition.assignment.strategy={assignor}", group=group))
+            end = time.monotonic() + 60
+            while not is_right(found := given(group)):
+                assert time.monotonic() < end, f"{assignor}: {found}, near is {near}"
+                time.sleep(0.2)
 
 
 @test("a replica leads that lacks what was read: back to where the logs part")

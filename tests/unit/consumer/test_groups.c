@@ -307,6 +307,82 @@ START_TEST(topics_that_a_pattern_finds_later)
 }
 END_TEST
 
+/* --- racks (KIP-881) --- */
+
+/* Node 1 is in rack a, node 2 in b; each partition is on one of them. */
+static void set_up_racks(void)
+{
+	static const char *const config[] = {"group.initial.rebalance.delay.ms=0", NULL};
+	memset(members, 0, sizeof(members));
+	world_start((struct klamm_broker_options){
+		.nodes = 2, .replicas = 1, .racks = "a,b", .config = config});
+	world_create("t", PARTITIONS);
+}
+
+/* The node that leads each partition. */
+static void find_leaders(int32_t leaders[PARTITIONS])
+{
+	const char *name = "t";
+	struct klamm_topic_list *list;
+	struct klamm_admin *admin;
+	struct klamm_error err;
+	struct klamm_conf *conf = world_conf(NULL, NULL);
+	ck_assert_int_eq(klamm_admin_new(conf, NULL, &admin, &err), 0);
+	klamm_conf_free(conf);
+	ck_assert_int_eq(klamm_admin_describe_topics(admin, &name, 1, PATIENCE, &list, &err),
+			 0);
+	for (int i = 0; i < PARTITIONS; i++)
+		leaders[i] = list->topics[0]->partitions[i]->leader;
+	klamm_topic_list_free(list);
+	klamm_admin_free(admin);
+}
+
+static bool reads_node(const struct member *m, const int32_t leaders[PARTITIONS], int32_t node)
+{
+	const struct klamm_topic_partition *parts;
+	size_t n;
+	ck_assert_int_eq(klamm_consumer_assignment(m->consumer, &parts, &n, NULL), 0);
+	for (size_t i = 0; i < n; i++)
+		if (leaders[parts[i].partition] != node)
+			return false;
+	return n == PARTITIONS / 2;
+}
+
+/* Whoever leads the group: all that a member reads is in its rack. */
+START_TEST(partitions_stay_in_their_rack)
+{
+	int32_t leaders[PARTITIONS];
+	struct member *a = &members[0], *b = &members[1];
+	find_leaders(leaders);
+	static const char *const heeding[] = {"range", "sticky", "cooperative_sticky"};
+	join(a, heeding[_i], "client.rack=b");
+	settle(6, 0, 0);
+	join(b, heeding[_i], "client.rack=a");
+	settle(3, 3, 0);
+	ck_assert(reads_node(a, leaders, 2));
+	ck_assert(reads_node(b, leaders, 1));
+}
+END_TEST
+
+/* A leader that has a rack looks whether those of the replicas change; node 2's goes. */
+START_TEST(racks_that_change)
+{
+	struct klamm_error err;
+	join(&members[0], "range", _i == 0 ? "client.rack=b" : "client.rack=");
+	settle(6, 0, 0);
+	/* Committed offsets are at a node that stays. */
+	int rounds = members[0].assigned;
+	ck_assert_int_eq(klamm_broker_node_stop(world_broker, 2, false, &err), 0);
+	int64_t until = world_ms() + (_i == 0 ? PATIENCE : 500);
+	while (members[0].assigned == rounds && world_ms() < until) {
+		struct klamm_batch *batch;
+		klamm_consumer_poll(members[0].consumer, 5, &batch, &err);
+		klamm_batch_unref(batch);
+	}
+	ck_assert_int_eq(members[0].assigned > rounds, _i == 0);
+}
+END_TEST
+
 UNIT_SUITE(groups)
 {
 	Suite *s = suite_create("groups");
@@ -320,5 +396,8 @@ UNIT_SUITE(groups)
 		      tear_down, 4);
 	unit_add_fixture(s, one_of_two_that_are_called_alike, set_up, tear_down);
 	unit_add_fixture(s, topics_that_a_pattern_finds_later, set_up, tear_down);
+	unit_add_case(s, "partitions_stay_in_their_rack", partitions_stay_in_their_rack,
+		      set_up_racks, tear_down, 3);
+	unit_add_case(s, "racks_that_change", racks_that_change, set_up_racks, tear_down, 2);
 	return s;
 }
