@@ -18,6 +18,7 @@
 #include "broker/retention.h"
 #include "broker/sasl.h"
 #include "broker/sasl_settings.h"
+#include "broker/tls.h"
 #include "broker/txns.h"
 
 #define NODES_MAX 1000
@@ -212,6 +213,8 @@ static int take_options(struct klamm_broker *broker,
 	if (rc != 0)
 		return rc;
 	o->listen = o->advertise = o->sasl = o->users = o->racks = NULL;
+	o->tls_certificate = o->tls_key = o->tls_key_password = NULL;
+	o->tls_ca = o->tls_client_auth = NULL;
 	o->config = NULL;
 	if (o->data_dir != NULL && o->null)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
@@ -359,6 +362,8 @@ static void run_free(void *arg)
 	kl_dev_faults_free(broker);
 	kl_dev_calls_free(broker);
 	kl_dev_conns_bury(&broker->bury);
+	kl_tls_free(broker->tls);
+	broker->tls = NULL;
 }
 
 static struct klamm_broker *make(struct klamm_error *err)
@@ -418,12 +423,14 @@ static int make_loop(struct klamm_broker *broker, struct klamm_error *err)
 	return klamm_loop_start(broker->loop, err);
 }
 
-static int make_sasl(struct klamm_broker *broker, const struct klamm_broker_options *given,
-		     struct klamm_error *err)
+static int make_security(struct klamm_broker *broker,
+			 const struct klamm_broker_options *given, struct klamm_error *err)
 {
 	struct klamm_broker_options o = {0};
 	memcpy(&o, given, kl_min(given->size, sizeof(o)));
-	return kl_dev_sasl_new(broker, o.sasl, o.users, o.reauth_ms, o.config, err);
+	int rc = kl_dev_tls_new(broker, &o, err);
+	return rc == 0 ? kl_dev_sasl_new(broker, o.sasl, o.users, o.reauth_ms, o.config, err)
+		       : rc;
 }
 
 int klamm_broker_new(const struct klamm_broker_options *options,
@@ -436,7 +443,7 @@ int klamm_broker_new(const struct klamm_broker_options *options,
 	if (rc == 0)
 		rc = make_loop(broker, err);
 	if (rc == 0)
-		rc = make_sasl(broker, options, err);
+		rc = make_security(broker, options, err);
 	if (rc == 0)
 		rc = make_pools(broker, err);
 	if (rc == 0) {
@@ -498,6 +505,7 @@ void klamm_broker_free(struct klamm_broker *broker)
 	}
 	kl_dev_codecs_free(broker);
 	kl_dev_sasl_free(broker->sasl);
+	kl_tls_free(broker->tls); /* of one that never began */
 	if (broker->own_loop)
 		klamm_loop_free(broker->loop);
 	kl_dev_null_free(broker);

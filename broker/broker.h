@@ -59,6 +59,7 @@ struct klamm_broker {
 	struct kl_dev_topics topics;
 	struct kl_dev_null *null; /* NULL: records are kept */
 	struct kl_dev_sasl *sasl; /* NULL: clients are not asked who they are */
+	struct kl_tls *tls;       /* NULL: bytes go as they are */
 	int64_t next_producer_id, producer_id_limit; /* those below are spoken for */
 
 	struct kl_list idle_calls; /* for the next requests */

@@ -13,6 +13,8 @@
 #define CHOKE_UNTIL ((size_t)256 << 10)
 /* Kafka's connections.max.idle.ms. */
 #define IDLE_CLOSE (600 * (int64_t)KL_SECOND)
+/* A client that has not got through the TLS handshake by then. */
+#define HANDSHAKE_CLOSE (10 * (int64_t)KL_SECOND)
 /* A connection at rest for so long gives its receive buffer back. */
 #define IDLE_SHED (10 * (int64_t)KL_SECOND)
 
@@ -98,6 +100,8 @@ void kl_dev_conn_accept(struct kl_dev_node *node, struct kl_sock *sock,
 		return;
 	}
 	kl_list_push(&node->conns, &conn->link);
+	if (broker->tls != NULL)
+		kl_conn_secure(&conn->conn, broker->tls, NULL, NULL);
 }
 
 void kl_dev_conn_close(struct kl_dev_conn *conn, bool reset)
@@ -173,7 +177,8 @@ void kl_dev_conns_sweep(struct kl_dev_node *node)
 	kl_list_for_safe(conn, &node->conns, struct kl_dev_conn, link)
 	{
 		int64_t idle = now - conn->conn.last_used;
-		if (idle >= IDLE_CLOSE)
+		bool shakes = conn->conn.phase == KL_CONN_TLS; /* since it was accepted */
+		if (idle >= IDLE_CLOSE || (shakes && idle >= HANDSHAKE_CLOSE))
 			kl_dev_conn_close(conn, false);
 		else if (idle >= IDLE_SHED)
 			kl_conn_shed(&conn->conn);

@@ -98,6 +98,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/sync.c \
 	%D%/sync_group.c \
 	%D%/table.c \
+	%D%/tls.c %D%/tls.h \
 	%D%/topics.c %D%/topics.h \
 	%D%/truncate.c \
 	%D%/txn_log.c \

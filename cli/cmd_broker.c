@@ -11,7 +11,7 @@
 
 struct options {
 	const char *listen, *advertise, *ready_file, *data_dir, *sasl, *users;
-	const char *racks;
+	const char *racks, *tls_cert, *tls_key, *tls_ca, *tls_client_auth;
 	int64_t reauth;
 	int32_t nodes, partitions, replicas, message_max;
 	int64_t memory, retention_check;
@@ -59,6 +59,14 @@ static const struct cli_option rows[] = {
 	 "with --sasl: lines of NAME = PASSWORD, or what is stored instead"},
 	{0, "reauth-ms", "MS", CLI_INT64, AT(reauth), 1, INT64_MAX,
 	 "with --sasl: ask them again after this time"},
+	{0, "tls-cert", "FILE", CLI_TEXT, AT(tls_cert), 0, 0,
+	 "speak TLS with this certificate, in PEM"},
+	{0, "tls-key", "FILE", CLI_TEXT, AT(tls_key), 0, 0,
+	 "and this key (that in --tls-cert)"},
+	{0, "tls-ca", "FILE", CLI_TEXT, AT(tls_ca), 0, 0,
+	 "ask clients for certificates of these issuers"},
+	{0, "tls-client-auth", "WORD", CLI_TEXT, AT(tls_client_auth), 0, 0,
+	 "none, requested or required (required with --tls-ca)"},
 	{0, "null", NULL, CLI_FLAG, AT(null), 0, 0,
 	 "take and forget, serve made-up records"},
 	{0, "record-size", "BYTES", CLI_INT32, AT(record_size), 1, 1 << 20,
@@ -158,6 +166,10 @@ static int serve(struct klamm_loop *loop, const struct options *o)
 		.retention_check_ms = o->retention_check,
 		.config = config.v,
 		.racks = o->racks,
+		.tls_certificate = o->tls_cert,
+		.tls_key = o->tls_key,
+		.tls_ca = o->tls_ca,
+		.tls_client_auth = o->tls_client_auth,
 	};
 	struct klamm_broker *broker;
 	struct klamm_error err;

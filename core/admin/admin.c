@@ -221,6 +221,8 @@ static void make_cluster(void *arg)
 				    a->slabs, &ops, start->err);
 	a->cluster_made = start->rc == 0;
 	a->cluster.nodes.sasl = kl_role_instance(&a->sasl);
+	a->cluster.nodes.tls = a->tls;
+	a->tls = NULL; /* the cluster's, now */
 	a->cluster.nodes.metrics = &a->metrics;
 	if (start->rc == 0)
 		start->rc = kl_reporters_start(&a->reporters, start->err);
@@ -251,6 +253,9 @@ static int open_plugins(struct klamm_admin *a, struct klamm_error *err)
 		return rc;
 	a->host_made = true;
 	rc = kl_role_open_sasl(a->conf, a->settings, &a->host, &a->sasl, err);
+	if (rc == 0)
+		rc = kl_tls_open(a->settings, kl_conf_ssl_ctx(a->conf), a->os, &a->log,
+				 &a->tls, err);
 	return rc == 0 ? kl_reporters_open(&a->reporters, a->conf, a->settings, &a->host,
 					   &a->metrics, &a->gate, err)
 		       : rc;
@@ -325,6 +330,7 @@ void klamm_admin_free(struct klamm_admin *a)
 		kl_loop_call(a->loop, stop_in_loop, a);
 	kl_reporters_close(&a->reporters);
 	kl_role_close(&a->sasl);
+	kl_tls_free(a->tls);
 	if (a->host_made)
 		kl_host_free(&a->host);
 	if (a->own_loop)

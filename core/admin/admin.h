@@ -24,6 +24,7 @@ struct klamm_admin {
 	struct kl_log log;
 	struct kl_host host;        /* what plugins see */
 	struct kl_role_plugin sasl; /* none = no authentication */
+	struct kl_tls *tls;         /* until the cluster is made; NULL = none */
 	struct kl_metrics metrics;
 	struct kl_reporters reporters;
 	struct kl_slab_pool *slabs;

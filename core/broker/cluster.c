@@ -762,5 +762,6 @@ void kl_cluster_free(struct kl_cluster *cluster)
 	kl_loop_unpost(loop, &cluster->bury_task);
 	kl_request_free(&cluster->request);
 	kl_arena_free(&cluster->arena);
+	kl_tls_free(cluster->nodes.tls);
 	free(cluster->cluster_id);
 }

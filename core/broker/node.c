@@ -93,6 +93,10 @@ const char *kl_node_doing(const struct kl_node *node, int32_t *stage_out)
 		*stage_out = KLAMM_STAGE_DNS;
 		return "resolving its name";
 	case KL_NODE_CONNECTING:
+		if (node->conn.phase == KL_CONN_TLS) {
+			*stage_out = KLAMM_STAGE_TLS;
+			return "waiting for the end of the TLS handshake";
+		}
 		*stage_out = KLAMM_STAGE_TCP;
 		return "connecting";
 	case KL_NODE_VERSIONS:
@@ -209,6 +213,7 @@ void kl_node_free(struct kl_node *node, const struct klamm_error *why)
 	kl_request_free(&node->versions_request);
 	kl_request_free(&node->probe);
 	kl_auth_free(&node->auth);
+	kl_tls_ticket_free(&node->ticket);
 	kl_arena_free(&node->arena);
 	free(node->host);
 }

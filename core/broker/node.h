@@ -26,6 +26,7 @@ struct kl_nodes {
 	struct kl_log log;
 	struct kl_slab_pool *slabs; /* for received frames */
 	struct kl_instance *sasl;   /* the mechanism's plugin; NULL = none */
+	struct kl_tls *tls;         /* NULL = none; freed with the cluster */
 	struct kl_metrics *metrics; /* NULL = nobody counts */
 	/* Known once a broker told it, for KIP-1242. */
 	const char *cluster_id;
@@ -71,6 +72,7 @@ struct kl_node {
 	struct kl_addr addrs[KL_NODE_ADDRS];
 	unsigned addr_count, addr_at;
 	struct kl_conn conn;
+	struct kl_tls_ticket ticket;
 	struct kl_timer timer; /* whatever is due next */
 	int64_t setup_deadline;
 	int64_t retry_at;       /* no attempt before */

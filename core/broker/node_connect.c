@@ -192,13 +192,12 @@ static void explain_silence(const struct kl_node *node, struct klamm_error *err)
 {
 	bool nothing = node->state == KL_NODE_VERSIONS && !node->versions_answered &&
 		       !node->nodes->modern && err->code == KLAMM_ERR_DISCONNECTED;
+	const char *tls = node->nodes->tls == NULL ? "a listener that wants TLS, or " : "";
 	if (nothing && node->nodes->sasl != NULL)
 		kl_error_prefix(err, "it closes on ApiVersions: Kafka 0.9 with SASL does "
-				     "(klamm.broker.version), a listener that wants TLS, or "
-				     "no Kafka");
+				     "(klamm.broker.version), %sno Kafka", tls);
 	else if (nothing)
-		kl_error_prefix(err,
-				"it answers nothing: a listener that wants TLS, or no Kafka");
+		kl_error_prefix(err, "it answers nothing: %sno Kafka", tls);
 	/* ApiVersions is the one request that is answered to anybody. */
 	if (node->state == KL_NODE_READY && !node->served && node->nodes->sasl == NULL &&
 	    !kl_list_empty(&node->in_flight))
@@ -214,9 +213,16 @@ static void on_closed(struct kl_conn *conn, const struct klamm_error *why)
 		char addr[KL_ADDR_TEXT];
 		struct kl_os *os = kl_node_os(node);
 		os->addr_text(os, &node->addrs[node->addr_at - 1], addr);
-		kl_error_prefix(&err, "%s, address %s", node->where, addr);
+		if (err.stage == KLAMM_STAGE_TCP)
+			kl_error_prefix(&err, "%s, address %s", node->where, addr);
+		else
+			kl_error_prefix(&err, "%s", node->where);
 		err.node = node->id;
 		node->last_error = err;
+		if (kl_auth_is_refusal(&err)) {
+			kl_node_give_up(node, &err, true);
+			return;
+		}
 		kl_log(&node->nodes->log, KL_LOG_DEBUG, node->where, "%s", err.text);
 		try_next_address(node);
 		return;
@@ -271,6 +277,9 @@ static void try_next_address(struct kl_node *node)
 			rc = kl_error(&err, KLAMM_ERR_CONNECT, "cannot connect: %s",
 				      strerror(-rc));
 		if (rc == 0) {
+			if (node->nodes->tls != NULL)
+				kl_conn_secure(&node->conn, node->nodes->tls, node->host,
+					       &node->ticket);
 			node->state = KL_NODE_CONNECTING;
 			node->setup_deadline = kl_node_now(node) + kl_node_setup_timeout(node);
 			kl_node_set_timer(node);

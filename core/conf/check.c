@@ -176,6 +176,33 @@ static void check_idempotence(struct rules *r)
 	}
 }
 
+static bool is_given(const char *text)
+{
+	return text != NULL && *text != '\0';
+}
+
+/* One place for each thing, and both halves of a certificate. */
+static void check_tls(struct rules *r)
+{
+	const struct kl_settings *s = &r->s;
+	int trusted = is_given(s->ssl_truststore_location) +
+		      is_given(s->ssl_truststore_certificates) + is_given(s->ssl_ca_location);
+	int own = is_given(s->ssl_keystore_location) +
+		  is_given(s->ssl_keystore_certificate_chain) +
+		  is_given(s->ssl_certificate_location);
+	if (trusted > 1)
+		tell(r, true, "ssl.truststore.location",
+		     "ssl.truststore.location, ssl.truststore.certificates and "
+		     "ssl.ca.location: only one of them may be set");
+	if (own > 1)
+		tell(r, true, "ssl.keystore.location",
+		     "ssl.keystore.location, ssl.keystore.certificate.chain and "
+		     "ssl.certificate.location: only one of them may be set");
+	if (is_given(s->ssl_keystore_key) && is_given(s->ssl_key_location))
+		tell(r, true, "ssl.keystore.key",
+		     "ssl.keystore.key and ssl.key.location: only one of them may be set");
+}
+
 int klamm_conf_check(const struct klamm_conf *conf, int32_t roles,
 		     klamm_conf_issue_fn fn, void *arg, struct klamm_error *err)
 {
@@ -202,6 +229,7 @@ int klamm_conf_check(const struct klamm_conf *conf, int32_t roles,
 			check_protocol(&r, conf);
 			check_idempotence(&r);
 			check_rack(&r);
+			check_tls(&r);
 			check_orders(&r);
 		}
 		kl_arena_free(&arena);

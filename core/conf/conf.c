@@ -2,6 +2,8 @@
 /* The configuration object: one text per row of the table. */
 #include "core/conf/conf.h"
 
+#include <klamm/tls.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 
 #include "core/base/error.h"
@@ -73,6 +75,7 @@ void klamm_conf_free(struct klamm_conf *conf)
 		free(extra);
 	}
 	free(conf->profile);
+	SSL_CTX_free(conf->ssl_ctx);
 	kl_buf_free(&conf->profiles);
 	while (conf->plugins != NULL) {
 		struct kl_conf_plugin *plugin = conf->plugins;
@@ -210,7 +213,8 @@ int klamm_conf_copy(const struct klamm_conf *conf, struct klamm_conf **conf_out,
 	if (rc != 0)
 		return rc;
 	copy->log = conf->log;
-	if (copy_values(copy, conf) != 0 || copy_profile(copy, conf) != 0 ||
+	if (klamm_conf_ssl_ctx(copy, conf->ssl_ctx, NULL) != 0 ||
+	    copy_values(copy, conf) != 0 || copy_profile(copy, conf) != 0 ||
 	    copy_plugins(copy, conf->plugins) != 0) {
 		klamm_conf_free(copy);
 		return kl_error(err, KLAMM_ERR_NO_MEMORY,

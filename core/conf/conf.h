@@ -56,6 +56,9 @@ void kl_conf_plugin_keys(const struct klamm_conf *conf, const char *prefix,
 /* What klamm_conf_plugin() was given, the newest first; see core/plugin.h. */
 const struct kl_conf_plugin *kl_conf_plugins(const struct klamm_conf *conf);
 
+/* What klamm_conf_ssl_ctx() was given, or NULL. */
+struct ssl_ctx_st *kl_conf_ssl_ctx(const struct klamm_conf *conf);
+
 /* Never NULL; silent when klamm_conf_log() was not called. Belongs to conf. */
 const struct kl_log *kl_conf_log(const struct klamm_conf *conf);
 

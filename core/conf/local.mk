@@ -27,6 +27,7 @@ libklamm_la_SOURCES += \
 	%D%/rows_tls.c \
 	%D%/sample.c \
 	%D%/set.c \
+	%D%/ssl_ctx.c \
 	%D%/settings.c %D%/settings.h \
 	%D%/suggest.c \
 	%D%/table.c %D%/table.h \

@@ -26,6 +26,7 @@ struct klamm_conf {
 	struct kl_conf_extra *extras;
 	struct kl_conf_plugin *plugins; /* the newest first */
 	struct kl_log log;
+	struct ssl_ctx_st *ssl_ctx; /* the application's own; NULL = none */
 	char *profile;		 /* chosen; NULL = none */
 	bool profile_found;	 /* in a file that was loaded */
 	uint32_t files;		 /* that were loaded */

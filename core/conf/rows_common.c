@@ -226,8 +226,7 @@ static const struct kl_conf_row rows[] = {
 			   .range = "PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL",
 			   .doc = "How connections are protected and clients prove who "
 				  "they are."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
-		.also = "SASL_PLAINTEXT",
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "metric.reporters", .type = KLAMM_OPTION_LIST,

@@ -9,8 +9,9 @@ static const struct kl_conf_row rows[] = {
 		.option = {.name = "ssl.truststore.type", .type = KLAMM_OPTION_ENUM,
 			   .offset = AT(ssl_truststore_type), .def = "JKS",
 			   .range = "JKS|PKCS12|PEM",
-			   .doc = "The form of ssl.truststore.location."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .doc = "The form of ssl.truststore.location. JKS and PKCS12 are "
+				  "told apart by what is in the file, as in Java."},
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.truststore.location", .type = KLAMM_OPTION_STRING,
@@ -18,14 +19,14 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(ssl_truststore_location),
 			   .doc = "A file of certificates that brokers' certificates "
 				  "may be traced to."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.truststore.password", .type = KLAMM_OPTION_STRING,
 			   .flags = KLAMM_OPTION_SECRET,
 			   .offset = AT(ssl_truststore_password),
 			   .doc = "The password of that file."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.truststore.certificates",
@@ -33,14 +34,16 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(ssl_truststore_certificates),
 			   .aliases = "ssl.ca.pem",
 			   .doc = "The same certificates as PEM text, right here."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.keystore.type", .type = KLAMM_OPTION_ENUM,
 			   .offset = AT(ssl_keystore_type), .def = "JKS",
 			   .range = "JKS|PKCS12|PEM",
-			   .doc = "The form of ssl.keystore.location."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .doc = "The form of ssl.keystore.location. JKS and PKCS12 are "
+				  "told apart by what is in the file; a key in a real JKS "
+				  "is not read."},
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.keystore.location", .type = KLAMM_OPTION_STRING,
@@ -48,21 +51,21 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(ssl_keystore_location),
 			   .doc = "A file with this client's certificate and its "
 				  "private key."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.keystore.password", .type = KLAMM_OPTION_STRING,
 			   .flags = KLAMM_OPTION_SECRET,
 			   .offset = AT(ssl_keystore_password),
 			   .doc = "The password of that file."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.keystore.key", .type = KLAMM_OPTION_STRING,
 			   .flags = KLAMM_OPTION_SECRET, .offset = AT(ssl_keystore_key),
 			   .aliases = "ssl.key.pem",
 			   .doc = "The private key as PEM text (PKCS#8), right here."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.keystore.certificate.chain",
@@ -71,22 +74,24 @@ static const struct kl_conf_row rows[] = {
 			   .aliases = "ssl.certificate.pem",
 			   .doc = "This client's certificate and those that signed it, "
 				  "as PEM text."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.key.password", .type = KLAMM_OPTION_STRING,
 			   .flags = KLAMM_OPTION_SECRET, .offset = AT(ssl_key_password),
 			   .aliases = "ssl_password",
 			   .doc = "The password of the private key."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.ca.location", .type = KLAMM_OPTION_STRING,
 			   .flags = KLAMM_OPTION_PATH, .offset = AT(ssl_ca_location),
 			   .aliases = "ssl_cafile",
 			   .doc = "A PEM file of certificates that brokers' "
-				  "certificates may be traced to."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+				  "certificates may be traced to, or a folder of them as "
+				  "OpenSSL hashes it. Without this and the like, what the "
+				  "machine trusts."},
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.certificate.location",
@@ -95,28 +100,30 @@ static const struct kl_conf_row rows[] = {
 			   .aliases = "ssl_certfile",
 			   .doc = "A PEM file with this client's certificate and those "
 				  "that signed it."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.key.location", .type = KLAMM_OPTION_STRING,
 			   .flags = KLAMM_OPTION_PATH, .offset = AT(ssl_key_location),
 			   .aliases = "ssl_keyfile",
-			   .doc = "A PEM file with this client's private key."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .doc = "A PEM file with this client's private key, which may also "
+				  "stand in that of the certificate."},
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.crl.location", .type = KLAMM_OPTION_STRING,
 			   .flags = KLAMM_OPTION_PATH, .offset = AT(ssl_crl_location),
 			   .aliases = "ssl_crlfile",
-			   .doc = "A PEM file of revoked certificates."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .doc = "A PEM file of lists of revoked certificates; the issuer of "
+				  "the broker's certificate must have one there."},
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.check.hostname", .type = KLAMM_OPTION_BOOL,
-			   .def = "true",
+			   .offset = AT(ssl_check_hostname), .def = "true",
 			   .doc = "Whether a broker's certificate must carry its name, as "
 				  "kafka-python says it."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.endpoint.identification.algorithm",
@@ -124,29 +131,36 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(ssl_endpoint_identification_algorithm),
 			   .def = "https",
 			   .doc = "Whether a broker's certificate must carry the name "
-				  "it was reached by: \"https\", or empty for no check."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+				  "or address it was reached by: \"https\", or empty for no "
+				  "check."},
+		.roles = KLAMM_ROLE_ANY, .words = "none= HTTPS=https",
+		.check = kl_check_identification,
 	},
 	{
 		.option = {.name = "enable.ssl.certificate.verification",
-			   .type = KLAMM_OPTION_BOOL, .def = "true",
+			   .type = KLAMM_OPTION_BOOL,
+			   .offset = AT(enable_ssl_certificate_verification),
+			   .def = "true",
 			   .doc = "Whether a broker's certificate is checked at all, as "
-				  "librdkafka says it."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+				  "librdkafka says it. Without that anybody may pose as the "
+				  "broker."},
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.cipher.suites", .type = KLAMM_OPTION_LIST,
 			   .offset = AT(ssl_cipher_suites), .def = "",
 			   .aliases = "ssl_ciphers",
-			   .doc = "Ciphers that may be used; empty means OpenSSL's "
-				  "choice."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .doc = "Ciphers that may be used, by the names that Java has for "
+				  "them or in OpenSSL's notation (for TLS 1.2); empty means "
+				  "OpenSSL's choice."},
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.enabled.protocols", .type = KLAMM_OPTION_LIST,
 			   .offset = AT(ssl_enabled_protocols), .def = "TLSv1.2,TLSv1.3",
-			   .doc = "Versions of TLS that may be used."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .doc = "Versions of TLS that may be used. Older ones than TLSv1.2 "
+				  "are left out."},
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "ssl.protocol", .type = KLAMM_OPTION_STRING,

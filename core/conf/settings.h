@@ -155,6 +155,8 @@ struct kl_settings {
 	struct kl_strlist ssl_cipher_suites;
 	struct kl_strlist ssl_enabled_protocols;
 	const char *ssl_endpoint_identification_algorithm; /* "https", or "" = off */
+	bool ssl_check_hostname;
+	bool enable_ssl_certificate_verification;
 	const char *ssl_ca_location;
 	const char *ssl_certificate_location;
 	const char *ssl_key_location;
@@ -164,11 +166,11 @@ struct kl_settings {
 	const char *ssl_keystore_key;
 	const char *ssl_keystore_location;
 	const char *ssl_keystore_password;
-	const char *ssl_keystore_type;
+	int32_t ssl_keystore_type; /* as ssl_truststore_type */
 	const char *ssl_truststore_certificates;
 	const char *ssl_truststore_location;
 	const char *ssl_truststore_password;
-	const char *ssl_truststore_type;
+	int32_t ssl_truststore_type; /* JKS, PKCS12, PEM: enum kl_store_type */
 
 	/* --- klamm's own --- */
 	struct kl_strlist plugin_path;

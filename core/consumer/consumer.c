@@ -25,6 +25,8 @@ static int open_plugins(struct klamm_consumer *c, struct klamm_error *err)
 	if (rc == 0)
 		rc = kl_role_open_sasl(c->conf, s, &c->host, &c->sasl, err);
 	if (rc == 0)
+		rc = kl_tls_open(s, kl_conf_ssl_ctx(c->conf), c->os, &c->log, &c->tls, err);
+	if (rc == 0)
 		rc = kl_reporters_open(&c->reporters, c->conf, s, &c->host, &c->metrics,
 				       &c->gate, err);
 	return rc;
@@ -37,6 +39,7 @@ static void close_plugins(struct klamm_consumer *c)
 	kl_role_close(&c->key);
 	kl_role_close(&c->value);
 	kl_role_close(&c->sasl);
+	kl_tls_free(c->tls);
 }
 
 static void on_timer(struct kl_timer *timer)
@@ -73,6 +76,8 @@ static void start_in_loop(void *arg)
 				    &kl_fetcher_ops, &start->err);
 	c->cluster_made = start->rc == 0;
 	c->cluster.nodes.sasl = kl_role_instance(&c->sasl);
+	c->cluster.nodes.tls = c->tls;
+	c->tls = NULL; /* the cluster's, now */
 	if (start->rc == 0)
 		start->rc = kl_group_start(c, &start->err);
 	c->cluster.nodes.metrics = &c->metrics;

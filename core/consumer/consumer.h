@@ -173,6 +173,7 @@ struct klamm_consumer {
 	bool host_made, loop_made, cluster_made;
 	struct kl_role_plugin key, value; /* deserializers; none = bytes as they are */
 	struct kl_role_plugin sasl;       /* none = no authentication */
+	struct kl_tls *tls;               /* until the cluster is made; NULL = none */
 
 	struct kl_metrics metrics;
 	struct kl_reporters reporters;

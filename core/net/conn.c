@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "core/net/conn.h"
-
 #include <stdlib.h>
 
 #include "core/base/error.h"
+#include "core/net/conn_int.h"
 
 /* One sendmsg takes at most this many pieces (the kernel's own limit is 1024). */
 #define IOV_BATCH 256
@@ -62,12 +61,22 @@ void kl_out_free(struct kl_out *out)
 	*out = (struct kl_out){0};
 }
 
-static int watch_events(struct kl_conn *conn)
+int kl_conn_watch(struct kl_conn *conn)
 {
 	uint32_t events = conn->mute_in ? 0 : KL_IN;
-	if (conn->connecting || conn->want_out)
+	if (conn->phase == KL_CONN_CONNECTING || conn->want_out)
 		events |= KL_OUT;
+	if (conn->phase == KL_CONN_TLS && conn->tls.session == NULL)
+		events = 0; /* it waits for something else */
 	return kl_watch_set(conn->loop, &conn->watch, events);
+}
+
+void kl_conn_want_out(struct kl_conn *conn, bool want)
+{
+	if (conn->want_out == want)
+		return;
+	conn->want_out = want;
+	kl_conn_watch(conn);
 }
 
 void kl_conn_close(struct kl_conn *conn, bool reset)
@@ -75,6 +84,7 @@ void kl_conn_close(struct kl_conn *conn, bool reset)
 	if (!kl_conn_is_open(conn))
 		return;
 	struct kl_sock *sock = conn->watch.sock;
+	kl_conn_tls_end(conn, reset);
 	kl_watch_forget(conn->loop, &conn->watch);
 	conn->watch.sock = NULL;
 	if (reset)
@@ -89,6 +99,12 @@ void kl_conn_close(struct kl_conn *conn, bool reset)
 	conn->in = NULL;
 }
 
+void kl_conn_fail_with(struct kl_conn *conn, const struct klamm_error *err)
+{
+	kl_conn_close(conn, false);
+	conn->ops->closed(conn, err);
+}
+
 static void fail(struct kl_conn *conn, int code, const char *what, int rc)
 {
 	struct klamm_error err;
@@ -96,8 +112,7 @@ static void fail(struct kl_conn *conn, int code, const char *what, int rc)
 		kl_error(&err, code, "%s: %s", what, strerror(-rc));
 	else
 		kl_error(&err, code, "%s", what);
-	kl_conn_close(conn, false);
-	conn->ops->closed(conn, &err);
+	kl_conn_fail_with(conn, &err);
 }
 
 /* Fill iov from the queue; the number of pieces. */
@@ -114,8 +129,7 @@ static int gather(struct kl_conn *conn, struct iovec iov[IOV_BATCH])
 	return count;
 }
 
-/* n bytes have left: advance the queue and tell the owners of frames that are through. */
-static void advance(struct kl_conn *conn, size_t n)
+void kl_conn_advance(struct kl_conn *conn, size_t n)
 {
 	conn->out_bytes -= n;
 	while (n > 0) {
@@ -142,40 +156,42 @@ static void advance(struct kl_conn *conn, size_t n)
 	}
 }
 
+void kl_conn_send_failed(struct kl_conn *conn, int rc)
+{
+	/* The answer that explains the reset may wait in the socket: let the reader find
+	 * it. */
+	if (rc != -EPIPE && rc != -ECONNRESET)
+		fail(conn, KLAMM_ERR_DISCONNECTED, "sending failed", rc);
+	else if (conn->mute_in)
+		fail(conn, KLAMM_ERR_DISCONNECTED, "the peer closed the connection", 0);
+}
+
 static void flush(struct kl_conn *conn)
 {
-	if (!kl_conn_is_open(conn) || conn->connecting)
+	if (!kl_conn_is_open(conn) || conn->phase != KL_CONN_OPEN)
 		return;
+	if (conn->tls.session != NULL) {
+		kl_conn_tls_flush(conn);
+		return;
+	}
 	while (!kl_list_empty(&conn->outs)) {
 		struct iovec iov[IOV_BATCH];
 		int count = gather(conn, iov);
 		ssize_t n = conn->loop->os->sock_sendv(conn->watch.sock, iov, count);
 		if (n == -EAGAIN) {
-			if (!conn->want_out) {
-				conn->want_out = true;
-				watch_events(conn);
-			}
+			kl_conn_want_out(conn, true);
 			return;
 		}
 		if (n < 0) {
-			/* The answer that explains the reset may wait in the socket: let the
-			 * reader find it. */
-			if (n != -EPIPE && n != -ECONNRESET)
-				fail(conn, KLAMM_ERR_DISCONNECTED, "sending failed", (int)n);
-			else if (conn->mute_in)
-				fail(conn, KLAMM_ERR_DISCONNECTED,
-				     "the peer closed the connection", 0);
+			kl_conn_send_failed(conn, (int)n);
 			return;
 		}
 		conn->last_used = conn->loop->now;
-		advance(conn, (size_t)n);
+		kl_conn_advance(conn, (size_t)n);
 		if (!kl_conn_is_open(conn))
 			return;
 	}
-	if (conn->want_out) {
-		conn->want_out = false;
-		watch_events(conn);
-	}
+	kl_conn_want_out(conn, false);
 }
 
 static void flush_hook(struct kl_hook *hook)
@@ -199,9 +215,12 @@ static void explain_size(struct klamm_error *err, const uint8_t *p, int32_t size
 		kl_error(err, KLAMM_ERR_PROTOCOL,
 			 "the peer answered with HTTP: this is not a Kafka listener");
 	else if (p[0] == 0x15 && p[1] == 0x03)
-		kl_error(err, KLAMM_ERR_PROTOCOL,
+		kl_error(err, KLAMM_ERR_TLS,
 			 "the peer answered with a TLS alert: this listener wants TLS "
 			 "(security.protocol=SSL or SASL_SSL)");
+	else if (p[0] == 0x16 && p[1] == 0x03)
+		kl_error(err, KLAMM_ERR_TLS,
+			 "the peer speaks TLS, which this listener does not");
 	else if (size < 0)
 		kl_error(err, KLAMM_ERR_PROTOCOL,
 			 "the peer sent a frame of negative size %d: not a Kafka listener, "
@@ -289,19 +308,40 @@ static bool make_room(struct kl_conn *conn)
 	return true;
 }
 
-static void receive(struct kl_conn *conn)
+/* More of them where the rest would be left inside of TLS, and the socket silent about it:
+ * there it is the reads of the socket that are counted. */
+static bool may_read_on(struct kl_conn *conn, int round)
 {
-	for (int round = 0; round < READ_ROUNDS && !conn->mute_in; round++) {
+	return !conn->mute_in && (round < READ_ROUNDS || conn->tls.session != NULL);
+}
+
+static ssize_t read_some(struct kl_conn *conn, size_t room, struct klamm_error *err)
+{
+	uint8_t *p = conn->in->data + conn->in_end;
+	if (conn->tls.session != NULL)
+		return kl_tls_recv(conn->tls.session, p, room, err);
+	return conn->loop->os->sock_recv(conn->watch.sock, p, room);
+}
+
+void kl_conn_receive(struct kl_conn *conn)
+{
+	struct klamm_error err;
+	if (conn->tls.session != NULL)
+		kl_tls_allow_reads(conn->tls.session, READ_ROUNDS);
+	for (int round = 0; may_read_on(conn, round); round++) {
 		if (!make_room(conn)) {
 			fail(conn, KLAMM_ERR_NO_MEMORY,
 			     "no memory left for an answer (klamm.memory.max)", 0);
 			return;
 		}
 		size_t room = conn->in->cap - conn->in_end;
-		ssize_t n = conn->loop->os->sock_recv(conn->watch.sock,
-						      conn->in->data + conn->in_end, room);
+		ssize_t n = read_some(conn, room, &err);
 		if (n == -EAGAIN)
 			return;
+		if (n == -EPROTO && conn->tls.session != NULL) {
+			kl_conn_fail_with(conn, &err);
+			return;
+		}
 		if (n < 0) {
 			fail(conn, KLAMM_ERR_DISCONNECTED, "receiving failed", (int)n);
 			return;
@@ -317,7 +357,7 @@ static void receive(struct kl_conn *conn)
 		}
 		conn->in_end += (size_t)n;
 		conn->last_used = conn->loop->now;
-		if (!hand_on(conn) || (size_t)n < room)
+		if (!hand_on(conn) || ((size_t)n < room && conn->tls.session == NULL))
 			return;
 	}
 }
@@ -325,23 +365,37 @@ static void receive(struct kl_conn *conn)
 static void on_event(struct kl_watch *watch, uint32_t events)
 {
 	struct kl_conn *conn = kl_container(watch, struct kl_conn, watch);
-	if (conn->connecting) {
+	if (conn->phase == KL_CONN_CONNECTING) {
 		int rc = conn->loop->os->sock_connect_result(watch->sock);
 		if (rc < 0) {
 			fail(conn, KLAMM_ERR_CONNECT, "cannot connect", rc);
 			return;
 		}
-		conn->connecting = false;
 		conn->last_used = conn->loop->now;
-		watch_events(conn);
-		conn->ops->opened(conn);
-		if (!kl_conn_is_open(conn))
-			return;
+		if (conn->tls.context != NULL)
+			kl_conn_tls_begin(conn);
+		else
+			kl_conn_open(conn);
+	} else if (conn->phase == KL_CONN_TLS) {
+		kl_conn_tls_shake(conn);
 	}
+	if (!kl_conn_is_open(conn) || conn->phase != KL_CONN_OPEN)
+		return;
 	if ((events & KL_OUT) != 0)
 		flush(conn);
 	if ((events & (KL_IN | KL_HUP)) != 0 && kl_conn_is_open(conn))
-		receive(conn);
+		kl_conn_receive(conn);
+	/* TLS answers some things by itself. */
+	if (conn->tls.session != NULL && kl_tls_has_output(conn->tls.session))
+		kl_hook_add(conn->loop, &conn->flush);
+}
+
+void kl_conn_open(struct kl_conn *conn)
+{
+	conn->phase = KL_CONN_OPEN;
+	kl_conn_watch(conn);
+	if (!conn->accepted)
+		conn->ops->opened(conn);
 }
 
 int kl_conn_start(struct kl_conn *conn, struct klamm_loop *loop,
@@ -354,12 +408,14 @@ int kl_conn_start(struct kl_conn *conn, struct klamm_loop *loop,
 		.slabs = slabs,
 		.watch = {.sock = sock, .fn = on_event},
 		.flush = {.fn = flush_hook},
-		.connecting = connecting,
+		.phase = connecting ? KL_CONN_CONNECTING : KL_CONN_OPEN,
+		.accepted = !connecting,
 		.last_used = loop->now,
 	};
+	kl_list_init(&conn->tls.wait.link);
 	kl_list_init(&conn->outs);
 	kl_list_init(&conn->flush.link);
-	int rc = watch_events(conn);
+	int rc = kl_conn_watch(conn);
 	if (rc < 0) {
 		conn->watch.sock = NULL;
 		loop->os->sock_close(sock);
@@ -374,10 +430,12 @@ void kl_conn_mute(struct kl_conn *conn, bool mute)
 	if (!kl_conn_is_open(conn) || conn->mute_in == mute)
 		return;
 	conn->mute_in = mute;
-	watch_events(conn);
+	kl_conn_watch(conn);
 	/* Frames that are here already do not make the socket readable. */
-	if (!mute && conn->in != NULL)
-		hand_on(conn);
+	if (!mute && conn->in != NULL && !hand_on(conn))
+		return;
+	if (!mute && conn->tls.session != NULL && kl_tls_has_input(conn->tls.session))
+		kl_conn_receive(conn);
 }
 
 void kl_conn_shed(struct kl_conn *conn)

@@ -14,6 +14,7 @@
 #include "core/base/buf.h"
 #include "core/base/slab.h"
 #include "core/net/loop.h"
+#include "core/net/tls.h"
 
 struct kl_conn;
 
@@ -37,7 +38,7 @@ bool kl_out_set(struct kl_out *out, const struct kl_buf *head, const struct kl_r
 void kl_out_free(struct kl_out *out);
 
 struct kl_conn_ops {
-	/* The socket is connected. Not called for accepted ones. */
+	/* Frames may go and come. Not called for accepted ones. */
 	void (*opened)(struct kl_conn *conn);
 	/* The longest frame that may come now. */
 	size_t (*frame_max)(struct kl_conn *conn);
@@ -48,13 +49,28 @@ struct kl_conn_ops {
 	void (*closed)(struct kl_conn *conn, const struct klamm_error *err);
 };
 
+enum kl_conn_phase {
+	KL_CONN_CONNECTING,
+	KL_CONN_TLS, /* the handshake */
+	KL_CONN_OPEN,
+};
+
 struct kl_conn {
 	struct klamm_loop *loop;
 	const struct kl_conn_ops *ops;
 	struct kl_slab_pool *slabs;
 	struct kl_watch watch;
 	struct kl_hook flush;
-	bool connecting;
+	enum kl_conn_phase phase;
+	struct {
+		struct kl_tls *context; /* NULL = bytes go as they are */
+		struct kl_tls_session *session;
+		const char *host; /* NULL = this is the server's side */
+		struct kl_tls_ticket *ticket;
+		struct kl_tls_wait wait; /* for the context's files */
+		size_t plain; /* bytes of frames in what is encrypted and has not left */
+	} tls;
+	bool accepted;
 	bool want_out;
 	bool mute_in; /* do not read: back-pressure, throttling */
 	int64_t last_used; /* loop time of the last byte either way */
@@ -68,6 +84,9 @@ struct kl_conn {
 int kl_conn_start(struct kl_conn *conn, struct klamm_loop *loop,
 		  const struct kl_conn_ops *ops, struct kl_slab_pool *slabs,
 		  struct kl_sock *sock, bool connecting, struct klamm_error *err);
+/* Right after that: all bytes go through TLS. host and ticket as of kl_tls_session_new(). */
+void kl_conn_secure(struct kl_conn *conn, struct kl_tls *tls, const char *host,
+		    struct kl_tls_ticket *ticket);
 static inline bool kl_conn_is_open(const struct kl_conn *conn)
 {
 	return conn->watch.sock != NULL;

@@ -74,6 +74,8 @@ static int open_plugins(struct klamm_producer *p, struct klamm_error *err)
 	if (rc == 0)
 		rc = kl_role_open_sasl(p->conf, s, &p->host, &p->sasl, err);
 	if (rc == 0)
+		rc = kl_tls_open(s, kl_conf_ssl_ctx(p->conf), p->os, &p->log, &p->tls, err);
+	if (rc == 0)
 		rc = kl_reporters_open(&p->reporters, p->conf, s, &p->host, &p->metrics,
 				       &p->gate, err);
 	if (rc == 0)
@@ -96,6 +98,7 @@ static void close_plugins(struct klamm_producer *p)
 		kl_mutex_destroy(&roles[i]->mutex);
 	}
 	kl_role_close(&p->sasl);
+	kl_tls_free(p->tls);
 	if (p->host_made)
 		kl_host_free(&p->host);
 }
@@ -123,6 +126,8 @@ static void start_in_loop(void *arg)
 	if (start->rc == 0)
 		start->rc = kl_txn_init(p, &start->err);
 	p->cluster.nodes.sasl = kl_role_instance(&p->sasl);
+	p->cluster.nodes.tls = p->tls;
+	p->tls = NULL; /* the cluster's, now */
 	p->cluster.nodes.metrics = &p->metrics;
 	if (start->rc == 0)
 		start->rc = kl_reporters_start(&p->reporters, &start->err);

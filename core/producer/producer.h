@@ -37,6 +37,7 @@ struct klamm_producer {
 	struct kl_role_plugin key_serializer, value_serializer; /* none = bytes as they are */
 	struct kl_role_plugin partitioner;                      /* always there */
 	struct kl_role_plugin sasl;                             /* none = no authentication */
+	struct kl_tls *tls; /* until the cluster is made; NULL = none */
 	uint32_t partitioner_flags;
 	bool serializes;                /* one of them is there */
 	int64_t (*record_clock)(struct kl_os *os); /* of records without a timestamp */

@@ -77,6 +77,18 @@ struct klamm_broker_options {
 	/* broker.rack of the nodes, comma separated: "a,b" puts node 1 into a, node 2 into b,
 	 * node 3 into a again, and so on; copied. NULL = no node has one. */
 	const char *racks;
+	/* TLS on every listener: a file with the broker's certificate and those that signed
+	 * it, in PEM, or with the key as PKCS#12; read again when it changes; copied. NULL =
+	 * bytes go as they are. */
+	const char *tls_certificate;
+	const char *tls_key;          /* a PEM file; NULL = it is in tls_certificate; copied */
+	const char *tls_key_password; /* of the key or store; NULL = none; copied */
+	/* A file of certificates that those of clients may be traced to: PEM, PKCS#12 or JKS;
+	 * copied. NULL = clients are not asked for any. */
+	const char *tls_ca;
+	/* Kafka's ssl.client.auth: "none", "requested" or "required"; NULL = required with
+	 * tls_ca, none without. */
+	const char *tls_client_auth;
 };
 
 /* Returns when every node listens. INVALID_ARGUMENT: an option makes no sense, or what is in

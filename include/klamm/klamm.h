@@ -11,6 +11,7 @@
 #include <klamm/loop.h>
 #include <klamm/metrics.h>
 #include <klamm/producer.h>
+#include <klamm/tls.h>
 #include <klamm/types.h>
 
 #endif

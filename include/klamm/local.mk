@@ -16,4 +16,5 @@ pkginclude_HEADERS += \
 	%D%/producer.h \
 	%D%/sasl.h \
 	%D%/serializer.h \
+	%D%/tls.h \
 	%D%/types.h

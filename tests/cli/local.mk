@@ -15,6 +15,7 @@ CLI_TESTS = \
 	%D%/removed.test \
 	%D%/sasl.test \
 	%D%/scram.test \
+	%D%/tls.test \
 	%D%/topic.test \
 	%D%/transactions.test \
 	%D%/usage.test \

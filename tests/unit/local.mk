@@ -25,3 +25,4 @@ include tests/unit/proto/local.mk
 include tests/unit/reading/local.mk
 include tests/unit/record/local.mk
 include tests/unit/sim/local.mk
+include tests/unit/tls/local.mk

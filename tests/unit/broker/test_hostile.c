@@ -76,7 +76,7 @@ static const struct {
 	const char *text;
 } greetings[] = {
 	{"http", "HTTP/1.1 400 Bad Request\r\n\r\n", 28, false, KLAMM_ERR_PROTOCOL, "HTTP"},
-	{"tls", "\x15\x03\x03\x00\x02\x02\x28", 7, false, KLAMM_ERR_PROTOCOL, "TLS alert"},
+	{"tls", "\x15\x03\x03\x00\x02\x02\x28", 7, false, KLAMM_ERR_TLS, "TLS alert"},
 	{"negative", "\xff\xff\xff\xff", 4, true, KLAMM_ERR_PROTOCOL, "negative size -1"},
 	{"huge", "\x7f\xff\xff\xff", 4, true, KLAMM_ERR_FRAME_TOO_LARGE, "2147483647"},
 	{"ssh", "SSH-2.0-OpenSSH_9.2\r\n", 21, true, KLAMM_ERR_FRAME_TOO_LARGE, "frame of"},

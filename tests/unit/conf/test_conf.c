@@ -128,11 +128,15 @@ static const struct {
 	 "sasl.kerberos.service.name?"},
 	{"share_acquire_mode", "record_limit",
 	 "share_acquire_mode = record_limit is not supported by this version of klamm"},
-	{"security.protocol", "ssl",
-	 "security.protocol = ssl is not supported by this version of "
-	 "klamm"},
-	{"ssl.key.password", "hunter2",
-	 "ssl.key.password = [hidden] is not supported by this version of klamm"},
+	{"security.protocol", "tls",
+	 "security.protocol = tls: must be PLAINTEXT, SSL, SASL_PLAINTEXT or "
+	 "SASL_SSL"},
+	{"sasl.jaas.config", "hunter2",
+	 "sasl.jaas.config = [hidden]: must have required, requisite, sufficient or "
+	 "optional behind the login module, before character 8"},
+	{"ssl.endpoint.identification.algorithm", "ldap",
+	 "ssl.endpoint.identification.algorithm = ldap: must be https, or empty for no "
+	 "check"},
 };
 
 START_TEST(refuses_in_one_sentence)

@@ -60,7 +60,7 @@ START_TEST(tells_everything_in_one_pass_and_keeps_nothing)
 					     "batch.size = -1\n"
 					     "\n"
 					     "ssl.provider = BC\n"
-					     "ssl.key.password = hunter2\n"
+					     "sasl.jaas.config = hunter2\n"
 					     "client.id = \\uxyz\n"
 					     "linger_ms = 4\n"),
 			 KLAMM_ERR_CONFIG);
@@ -72,9 +72,9 @@ START_TEST(tells_everything_in_one_pass_and_keeps_nothing)
 		"N client.conf:5 [ssl.provider] ssl.provider: only means something to "
 		"a JVM; "
 		"ignored\n"
-		"E client.conf:6 [ssl.key.password] ssl.key.password = [hidden] is not "
-		"supported "
-		"by this version of klamm\n"
+		"E client.conf:6 [sasl.jaas.config] sasl.jaas.config = [hidden]: must "
+		"have required, requisite, sufficient or optional behind the login "
+		"module, before character 8\n"
 		"E client.conf:7 [client.id] \\u must be followed by four hexadecimal "
 		"digits\n"
 		"N client.conf:8 [linger_ms] linger_ms: set again; line 1 no longer "

@@ -246,7 +246,8 @@ static const struct {
 	const char *says;
 } strange[] = {
 	{"HTTP/1.1 400 Bad Request\r\n\r\n", 28, false, KLAMM_ERR_PROTOCOL, "HTTP"},
-	{"\x15\x03\x01\x00\x02\x02\x46", 7, false, KLAMM_ERR_PROTOCOL, "TLS"},
+	{"\x15\x03\x01\x00\x02\x02\x46", 7, false, KLAMM_ERR_TLS, "wants TLS"},
+	{"\x16\x03\x01\x02\x00\x01", 6, false, KLAMM_ERR_TLS, "speaks TLS"},
 	{"\xff\xff\xff\xfe", 4, false, KLAMM_ERR_PROTOCOL, "negative size -2"},
 	{"\x7f\xff\xff\xff", 4, false, KLAMM_ERR_FRAME_TOO_LARGE, "2147483647"},
 	{"\x00\x01\x86\xa1", 4, false, KLAMM_ERR_FRAME_TOO_LARGE, "100001"},
