@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	%D%/test_assignors.py \
 	%D%/test_broker.py \
 	%D%/test_broker_groups.py \
+	%D%/test_broker_sasl.py \
 	%D%/test_exactly_once.py \
 	%D%/test_groups.py \
 	%D%/test_kafka.py \
@@ -32,6 +33,7 @@ EXTRA_DIST += \
 	%D%/test_outside.py \
 	%D%/test_own_transactions.py \
 	%D%/test_sasl.py \
+	%D%/test_scram.py \
 	%D%/test_transactions.py \
 	%D%/trouble.py
 

@@ -57,6 +57,7 @@ def main():
     if args.what == "broker":
         import test_broker
         import test_broker_groups
+        import test_broker_sasl
         import test_exactly_once
         import test_own_transactions
         import test_transactions
@@ -77,10 +78,12 @@ def main():
                 good &= frame.run(context, args.patterns)
     elif args.what == "sasl":
         import test_sasl
+        import test_scram
         good = True
         for version in test_sasl.VERSIONS:
             print(f"# Kafka {version}")
             with Kafka(version, config=test_sasl.CONFIG, secure=True) as context:
+                context.full = args.full
                 good &= frame.run(context, args.patterns)
     else:
         import test_assignors

@@ -12,6 +12,7 @@ from records import Record
 HERE = os.path.dirname(os.path.abspath(__file__))
 HARNESS = os.path.join(HERE, "..", "kafka", "kafka")
 TIMEOUT_S = 60
+SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
 
 # Of a Java client, as it is.
 PROPERTIES = """security.protocol=SASL_PLAINTEXT
@@ -94,10 +95,10 @@ class Confluent:
         return offsets
 
     @staticmethod
-    def consume(at, topic):
+    def consume(at, topic, **options):
         consumer = confluent_kafka.Consumer({
             "bootstrap.servers": at, "group.id": "unused", "enable.auto.commit": False,
-            "check.crcs": True, "enable.partition.eof": True, "log_level": 3})
+            "check.crcs": True, "enable.partition.eof": True, "log_level": 3, **options})
         meta = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
         consumer.assign([confluent_kafka.TopicPartition(topic, p, 0) for p in meta.partitions])
         rows, open_parts = [], set(meta.partitions)
@@ -121,6 +122,19 @@ def properties(folder):
     path = os.path.join(folder, "client.properties")
     with open(path, "w", encoding="ascii") as file:
         file.write(PROPERTIES)
+    return path
+
+
+def scram(folder, mechanism, user="alice", password="alice-secret", more=""):
+    """The same for SCRAM, for anybody."""
+    path = os.path.join(folder, "scram.properties")
+    quoted = password.replace("\\", "\\\\").replace('"', '\\"').replace("\\", "\\\\")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("security.protocol=SASL_PLAINTEXT\n"
+                   f"sasl.mechanism={mechanism}\n"
+                   "sasl.jaas.config=org.apache.kafka.common.security.scram."
+                   "ScramLoginModule required \\\n"
+                   f'  username="{user}" password="{quoted}" {more};\n')
     return path
 
 
