@@ -73,6 +73,7 @@ def klamm_member(at, group, topic, options):
 
 def python_member(at, group, topic, options):
     import kafka
+    import peers
     from kafka.coordinator.assignors import range as ranges
     from kafka.coordinator.assignors import roundrobin
     assignors = {"RangeAssignor": ranges.RangePartitionAssignor,
@@ -91,6 +92,7 @@ def python_member(at, group, topic, options):
             say("has")
 
     consumer.subscribe([topic], listener=Listener())
+    peers.know(consumer, topic)
     while going_on:
         for part, rows in consumer.poll(200).items():
             for row in rows:

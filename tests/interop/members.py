@@ -64,6 +64,7 @@ class KafkaPython(Member):
         self.consumer = kafka.KafkaConsumer(
             topic, bootstrap_servers=at, group_id=group, enable_auto_commit=False,
             auto_offset_reset="earliest", heartbeat_interval_ms=300, **options)
+        peers.know(self.consumer, topic)
 
     def step(self):
         batches = self.consumer.poll(timeout_ms=100)

@@ -23,6 +23,14 @@ sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule require
 """
 
 
+def know(consumer, *topics):
+    """After subscribing with kafka-python and before polling: metadata of the topics. When
+    they come behind its first join it joins again, and forgets what it is assigned then if that
+    takes longer than a poll() (3.0.12)."""
+    for topic in topics:
+        consumer.partitions_for_topic(topic)
+
+
 class KafkaPython:
     name = "kafka-python"
     all_nulls = False  # it refuses to send some

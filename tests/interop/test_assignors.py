@@ -98,6 +98,7 @@ class KafkaPython(Member):
             client_id=self.client, auto_offset_reset="earliest", auto_commit_interval_ms=100,
             session_timeout_ms=10000, heartbeat_interval_ms=500,
             partition_assignment_strategy=[PYTHON[self.assignor]])
+        peers.know(consumer, *self.topics)
         while not self.stopping.is_set():
             for at, rows in consumer.poll(100).items():
                 self.read += [(at.topic, at.partition, row.offset) for row in rows]

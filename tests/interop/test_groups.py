@@ -14,6 +14,7 @@ import confluent_kafka
 import kafka
 
 import klamm
+import peers
 import records
 from frame import equal, parts, test
 
@@ -49,6 +50,7 @@ def members(ctx, group, topic, count, others=0, **options):
                                 client_id=f"member-{number}", auto_offset_reset="earliest",
                                 auto_commit_interval_ms=100, session_timeout_ms=10000,
                                 heartbeat_interval_ms=500, **options)
+        peers.know(c, topic)
         while not stop.is_set():
             c.poll(100)
         c.close()
