@@ -59,8 +59,6 @@ static const struct step table[KL_CLASSIC_STATES][KL_CLASSIC_EVENTS] = {
 		[S(JOINED)] = GO(SYNC, DO(BEAT) | DO(SEND_SYNC)),
 		[S(ELECTED)] = GO(ASSIGN, DO(BEAT) | DO(RUN_ASSIGNOR)),
 		[S(NAMED)] = STAY(JOIN, DO(SEND_JOIN)),
-		/* Its generation is good for a commit until the others have joined. */
-		[S(CLOSE)] = GO(PREPARE, DO(CANCEL)),
 		[S(OVERTAKEN)] = JOIN_AGAIN(DO(WAIT)),
 		[S(ELSEWHERE)] = JOIN_AGAIN(DO(LOOK) | DO(WAIT)),
 		[S(LATER)] = JOIN_AGAIN(DO(WAIT)),
@@ -191,7 +189,6 @@ const char *kl_classic_event_name(enum kl_classic_event event)
 		[S(LEAVE)] = "leaves",
 		[S(POLL)] = "polls",
 		[S(SILENT)] = "max.poll.interval.ms is over",
-		[S(CLOSE)] = "is about to leave",
 		[S(AGAIN)] = "another round is wanted",
 		[S(GAVE)] = "gave up",
 		[S(LOST)] = "lost",

@@ -36,7 +36,6 @@ enum kl_classic_event {
 	KL_CLASSIC_LEAVE,  /* unsubscribed or closed; it has nothing any more */
 	KL_CLASSIC_POLL,   /* poll() was called, in IDLE */
 	KL_CLASSIC_SILENT, /* poll() was not called for max.poll.interval.ms */
-	KL_CLASSIC_CLOSE,  /* it will leave, and commits before that */
 	KL_CLASSIC_AGAIN,  /* another round: topics have changed, or it was asked for */
 	/* --- its thread has done what it was asked to do --- */
 	KL_CLASSIC_GAVE,

@@ -178,8 +178,6 @@ static enum kl_classic_event translate(struct kl_classic *k, enum kl_member_even
 	switch (event) {
 	case KL_MEMBER_SUBSCRIBED:
 		return KL_CLASSIC_SUBSCRIBE;
-	case KL_MEMBER_CLOSES:
-		return KL_CLASSIC_CLOSE;
 	case KL_MEMBER_LEAVES:
 		return KL_CLASSIC_LEAVE;
 	case KL_MEMBER_POLLED:
@@ -290,8 +288,9 @@ static bool holds_connection(const struct kl_membership *m)
 static bool owns(const struct kl_membership *m)
 {
 	const struct kl_classic *k = m->self;
-	return m->generation >= 0 && kl_classic_beats(k->state) &&
-	       k->state != KL_CLASSIC_ASSIGN;
+	bool joins = k->state == KL_CLASSIC_JOIN; /* and others may not have yet */
+	return m->generation >= 0 && k->state != KL_CLASSIC_ASSIGN &&
+	       (joins || kl_classic_beats(k->state));
 }
 
 /* Whoever had to give something up joins anew by that. One that was killed before it could,

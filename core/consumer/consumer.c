@@ -395,7 +395,6 @@ int klamm_consumer_close_with(struct klamm_consumer *c,
 				"the size of the options of closing is %zu, not %zu",
 				options->size, sizeof(*options));
 	int64_t deadline = kl_os_deadline_ms(c->os, options->timeout_ms);
-	kl_rebalance_close(c);
 	rc = kl_commit_last(c, deadline, err);
 	kl_rebalance_leave(c, (enum klamm_membership_end)options->membership,
 			   "the consumer is being closed", deadline);

@@ -31,7 +31,7 @@ void kl_membership_changed(struct kl_membership *m)
 const char *kl_member_event_name(enum kl_member_event event)
 {
 	static const char *const names[] = {
-		[KL_MEMBER_SUBSCRIBED] = "subscribed", [KL_MEMBER_CLOSES] = "closes",
+		[KL_MEMBER_SUBSCRIBED] = "subscribed",
 		[KL_MEMBER_LEAVES] = "leaves",	       [KL_MEMBER_POLLED] = "polls",
 		[KL_MEMBER_SILENT] = "is silent",      [KL_MEMBER_REJOINS] = "rejoins",
 		[KL_MEMBER_NEWS] = "has news",	       [KL_MEMBER_TOOK] = "took",

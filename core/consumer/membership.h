@@ -35,7 +35,6 @@ enum kl_step {
 
 enum kl_member_event {
 	KL_MEMBER_SUBSCRIBED, /* for the first time, or to other topics than before */
-	KL_MEMBER_CLOSES,     /* it will leave, when its positions are committed */
 	KL_MEMBER_LEAVES,     /* unsubscribed or closed: it has nothing any more; see .end */
 	KL_MEMBER_POLLED,     /* as kl_membership_await_poll() has asked for */
 	KL_MEMBER_SILENT,     /* no poll() for max.poll.interval.ms */
@@ -220,8 +219,6 @@ static inline bool kl_rebalance_is_due(const struct kl_membership *m)
 {
 	return atomic_load(&m->due) || atomic_load(&m->awaits_poll) || atomic_load(&m->dead);
 }
-/* Before the last commit: no rebalance is to hold that up. */
-void kl_rebalance_close(struct klamm_consumer *c);
 /* Give up everything and leave, as .end and .reason say, which takes until the deadline at
  * most. */
 void kl_rebalance_leave(struct klamm_consumer *c, enum klamm_membership_end end,

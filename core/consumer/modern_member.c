@@ -231,8 +231,7 @@ static void on(struct kl_membership *m, enum kl_member_event event)
 		       "assign anew: the coordinator does so when it sees a reason",
 		       c->group.id);
 		break;
-	case KL_MEMBER_NEWS:   /* the coordinator sees that, too */
-	case KL_MEMBER_CLOSES: /* no rebalance holds its commits up */
+	case KL_MEMBER_NEWS: /* the coordinator sees that, too */
 		break;
 	case KL_MEMBER_GAVE:
 		if (k->machine.reconciling)

@@ -294,17 +294,6 @@ int kl_rebalance(struct klamm_consumer *c, int64_t deadline, struct klamm_error 
 
 /* --- leaving --- */
 
-static void close_in_loop(void *arg)
-{
-	kl_membership_on(arg, KL_MEMBER_CLOSES);
-}
-
-void kl_rebalance_close(struct klamm_consumer *c)
-{
-	if (membership(c)->subscribed)
-		kl_loop_call(c->loop, close_in_loop, membership(c));
-}
-
 struct leave {
 	struct kl_membership *m;
 	enum klamm_membership_end end;

@@ -204,7 +204,6 @@ int klamm_consumer_unsubscribe(struct klamm_consumer *c, int64_t timeout_ms,
 	if (!c->group.membership.subscribed)
 		return klamm_consumer_assign(c, NULL, 0, err);
 	int64_t deadline = kl_group_deadline(c, timeout_ms);
-	kl_rebalance_close(c);
 	rc = kl_commit_last(c, deadline, err);
 	kl_rebalance_leave(c, KLAMM_MEMBERSHIP_DEFAULT,
 			   "the consumer unsubscribed from all topics", deadline);

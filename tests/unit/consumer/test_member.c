@@ -21,7 +21,8 @@ static struct {
 	} join, sync, beat, leave, commit;
 	_Atomic bool ask_id;     /* KIP-394 */
 	_Atomic bool hold_join;  /* JoinGroup is not answered */
-	_Atomic int join_behind; /* the next one is, behind so many answers to Metadata */
+	/* The next one is, behind so many answers to Metadata or OffsetCommit. */
+	_Atomic int join_behind;
 	_Atomic bool skip;       /* KIP-814 */
 	_Atomic bool other_type; /* KIP-559 */
 	_Atomic int stays;       /* so many that join find the generation as it is */
@@ -61,8 +62,11 @@ static void hold(const struct script_request *request, const void *body)
 	held.answer = script_encode(request, body, &held.len);
 }
 
-static void release(void)
+/* Another one has been answered. */
+static void let_go(void)
 {
+	if (held.answer == NULL || --says.join_behind > 0)
+		return;
 	script_send(held.fd, held.answer, held.len);
 	free(held.answer);
 	held.answer = NULL;
@@ -176,6 +180,7 @@ static bool commit(const struct script_request *request)
 			says.committed = asked->topics[0].partitions[i].committed_offset;
 	}
 	script_answer(request, body);
+	let_go();
 	return true;
 }
 
@@ -237,8 +242,7 @@ static bool metadata(const struct script_request *request)
 		list_all(request);
 	else
 		script_answer(request, script_metadata(request));
-	if (held.answer != NULL && --says.join_behind == 0)
-		release();
+	let_go();
 	return true;
 }
 
@@ -891,6 +895,27 @@ START_TEST(commits_that_overtake_a_rebalance)
 }
 END_TEST
 
+/* Nor does closing lose what was read meanwhile: it goes to the next generation. */
+START_TEST(closing_is_overtaken_by_a_rebalance)
+{
+	struct klamm_error err;
+	be_cooperative("enable.auto.commit=true");
+	join_in();
+	ck_assert_int_eq(klamm_consumer_seek(consumer, "t", 2, 77, &err), 0);
+	says.join_behind = 1;
+	ck_assert_int_eq(klamm_consumer_enforce_rebalance(consumer, NULL, &err), 0);
+	POLL_UNTIL(says.joins == 2);
+	says.commit.code = KLAMM_ERR_ILLEGAL_GENERATION;
+	says.commit.left = 1;
+	ck_assert_msg(klamm_consumer_close(consumer, PATIENCE, &err) == 0, "%s", err.text);
+	consumer = NULL;
+	ck_assert_int_eq(says.committed, 77);
+	ck_assert_int_eq(says.commit_generation, 2);
+	ck_assert_int_eq(says.leaves, 1);
+	ck_assert_int_eq(heard.lost, 0);
+}
+END_TEST
+
 /* A static member is silent before it has joined again for what it gave up. Who comes back
  * finds the generation as it was, and what was withheld in it. */
 START_TEST(a_round_that_a_silent_member_owes)
@@ -1077,6 +1102,7 @@ UNIT_SUITE(member)
 	unit_add_fixture(s, commits_while_others_are_waited_for, set_up, tear_down);
 	unit_add_case(s, "commits_that_overtake_a_rebalance",
 		      commits_that_overtake_a_rebalance, set_up, tear_down, 2);
+	unit_add_fixture(s, closing_is_overtaken_by_a_rebalance, set_up, tear_down);
 	unit_add_fixture(s, a_round_that_a_silent_member_owes, set_up, tear_down);
 	unit_add_fixture(s, what_stays_withheld, set_up, tear_down);
 	unit_add_fixture(s, opt_session_timeout_ms, set_up, tear_down);
