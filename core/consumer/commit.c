@@ -326,8 +326,9 @@ static bool passes(struct klamm_consumer *c, int code)
 			return true; /* the new one is on its way */
 		/* fall through */
 	case KLAMM_ERR_UNKNOWN_MEMBER_ID:
-	case KLAMM_ERR_STALE_MEMBER_EPOCH:
 		return m->generation >= 0 && m->generation != g->sent_generation;
+	case KLAMM_ERR_STALE_MEMBER_EPOCH: /* the next heartbeat tells the new one */
+		return m->ops->owns(m);
 	default:
 		return false;
 	}

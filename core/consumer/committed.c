@@ -97,6 +97,18 @@ static bool put_old_topics(struct kl_group *g, struct kl_offset_fetch_request *b
 	return true;
 }
 
+/* KIP-848: what a member is told has to be from after others have let go. */
+static void sign(struct kl_group *g, int version, struct kl_offset_fetch_request_group *group)
+{
+	const struct kl_membership *m = &g->membership;
+	g->fetch_generation = -1;
+	if (version < 9 || !m->subscribed || m->ops != &kl_modern_ops || !m->ops->owns(m))
+		return;
+	g->fetch_generation = m->generation;
+	group->member_id = kl_str(m->id);
+	group->member_epoch = m->generation;
+}
+
 static const void *make_body(struct kl_request *request, int version)
 {
 	struct kl_group *g = kl_container(request, struct kl_group, fetch_request);
@@ -117,6 +129,7 @@ static const void *make_body(struct kl_request *request, int version)
 		body->require_stable = c->settings->isolation_level == KL_READ_COMMITTED;
 	if (version >= 8) { /* KIP-709 */
 		group->group_id = kl_str(g->id);
+		sign(g, version, group);
 		group->topics = topics;
 		group->topics_n = n;
 		body->groups = group;
@@ -236,13 +249,28 @@ find_group(const struct kl_group *g, const struct kl_offset_fetch_response *body
 	return NULL;
 }
 
+/* A member has another epoch by now, or is one no more: its heartbeats tell it, and it asks
+ * again as whoever it is then. */
+static bool is_about_member(const struct klamm_consumer *c, int code)
+{
+	return c->group.fetch_generation >= 0 &&
+	       (code == KLAMM_ERR_STALE_MEMBER_EPOCH || code == KLAMM_ERR_UNKNOWN_MEMBER_ID);
+}
+
 static void on_group_error(struct klamm_consumer *c, int code)
 {
+	struct kl_membership *m = &c->group.membership;
 	struct klamm_error err;
 	kl_group_error(c, code, "reading its offsets", &err);
 	if (kl_group_is_elsewhere(code))
 		kl_coordinator_lost(&c->group.coordinator, &err);
-	on_failure(c, &err);
+	if (!is_about_member(c, code) || c->stopping) {
+		on_failure(c, &err);
+		return;
+	}
+	if (m->subscribed)
+		m->ops->commit_answered(m, code, c->group.fetch_generation);
+	put_back(c, &err);
 }
 
 static void on_body(struct klamm_consumer *c, const struct kl_response *response)

@@ -89,6 +89,7 @@ struct kl_group {
 
 	struct kl_list asks;   /* struct kl_committed, not sent yet */
 	struct kl_list asking; /* with the request */
+	int32_t fetch_generation; /* of the member that asks; -1 = it asks as nobody */
 	struct kl_request fetch_request;
 	bool fetching;
 	struct kl_arena fetch_arena;

@@ -63,8 +63,8 @@ struct kl_member_ops {
 	/* The client closes: timers and requests end, nothing is sent any more. */
 	void (*stop)(struct kl_membership *m);
 	void (*on)(struct kl_membership *m, enum kl_member_event event);
-	/* A commit was answered with a code that may be about the member, which it was sent
-	 * for as this generation. */
+	/* A commit, or a question for committed offsets, was answered with a code that may be
+	 * about the member, which it was sent for as this generation. */
 	void (*commit_answered)(struct kl_membership *m, int code, int32_t generation);
 	/* No coordinator can be found. */
 	void (*failed)(struct kl_membership *m, const struct klamm_error *err);

@@ -7,6 +7,7 @@
 #include "tests/client/world.h"
 
 #define MEMBERS 3
+enum { OFFSET_COMMIT = 8, OFFSET_FETCH = 9 };
 
 static struct member {
 	struct klamm_consumer *consumer;
@@ -399,7 +400,14 @@ static int commit(const struct klamm_offset *offset, struct klamm_error *err)
 	return klamm_consumer_commit(members[0].consumer, offset, 1, 5000, err);
 }
 
-/* A commit of the epoch before, which the member has left meanwhile. */
+static void answer_with(int api, int code, int64_t count)
+{
+	world_fault((struct klamm_broker_fault){.api = api, .partition = -1,
+						.action = KLAMM_BROKER_ERROR, .error = code,
+						.count = count});
+}
+
+/* A commit of the epoch before: it is made again, as soon as the member knows the next. */
 START_TEST(stale_commits)
 {
 	struct klamm_error err;
@@ -408,13 +416,34 @@ START_TEST(stale_commits)
 	settle(4, -1, -1);
 	struct klamm_offset offset = {.topic = "orders", .offset = 5, .leader_epoch = -1};
 	ck_assert_int_eq(commit(&offset, &err), 0);
-	/* Still its epoch, as far as it knows: there is no use in trying again. */
-	world_fault((struct klamm_broker_fault){.api = 8, .partition = -1,
-						.action = KLAMM_BROKER_ERROR,
-						.error = KLAMM_ERR_STALE_MEMBER_EPOCH,
-						.count = 1});
-	ck_assert_int_eq(commit(&offset, &err), KLAMM_ERR_STALE_MEMBER_EPOCH);
+	answer_with(OFFSET_COMMIT, KLAMM_ERR_STALE_MEMBER_EPOCH, 2);
 	ck_assert_int_eq(commit(&offset, &err), 0);
+	answer_with(OFFSET_COMMIT, KLAMM_ERR_STALE_MEMBER_EPOCH, -1);
+	ck_assert_int_eq(klamm_consumer_commit(members[0].consumer, &offset, 1, 300, &err),
+			 KLAMM_ERR_TIMED_OUT);
+	ck_assert_ptr_nonnull(strstr(err.text, "STALE_MEMBER_EPOCH"));
+}
+END_TEST
+
+/* A member says who it is when it asks for offsets: with another epoch it asks again. */
+START_TEST(stale_questions)
+{
+	static const int codes[] = {KLAMM_ERR_STALE_MEMBER_EPOCH,
+				    KLAMM_ERR_UNKNOWN_MEMBER_ID};
+	struct klamm_error err;
+	struct klamm_committed entry = {.size = sizeof(entry), .topic = "orders"};
+	MAKE(0, "enable.auto.commit=false");
+	answer_with(OFFSET_FETCH, codes[_i], 2); /* where its partitions begin */
+	subscribe(0, "orders");
+	settle(4, -1, -1);
+	struct klamm_offset offset = {.topic = "orders", .offset = 5, .leader_epoch = -1};
+	ck_assert_int_eq(commit(&offset, &err), 0);
+	answer_with(OFFSET_FETCH, codes[_i], 2);
+	ck_assert_msg(klamm_consumer_committed(members[0].consumer, &entry, 1, 5000, &err) ==
+			      0, "%s", err.text);
+	ck_assert_int_eq(entry.offset, 5);
+	poll_one(0);
+	ck_assert_int_eq(members[0].err.code, 0);
 }
 END_TEST
 
@@ -548,6 +577,7 @@ UNIT_SUITE(modern_member)
 	unit_add_fixture(s, static_members_come_back, set_up, tear_down);
 	unit_add_fixture(s, who_does_not_poll_leaves, set_up, tear_down);
 	unit_add_fixture(s, stale_commits, set_up, tear_down);
+	unit_add_case(s, "stale_questions", stale_questions, set_up, tear_down, 2);
 	unit_add_fixture(s, topics_may_come, set_up, tear_down);
 	unit_add_fixture(s, coordinators_move, three_up, tear_down);
 	unit_add_fixture(s, a_broker_without_it, set_up, tear_down);
