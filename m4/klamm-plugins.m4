@@ -18,6 +18,7 @@ KLAMM_PLUGIN([partitioner_fnv1a_random], [shared], [true])
 KLAMM_PLUGIN([partitioner_murmur2], [shared], [true])
 KLAMM_PLUGIN([partitioner_random], [shared], [true])
 KLAMM_PLUGIN([partitioner_roundrobin], [shared], [true])
+KLAMM_PLUGIN([sasl_aws_msk_iam], [shared], [test "$have_curl" = yes])
 KLAMM_PLUGIN([sasl_plain], [shared], [true])
 KLAMM_PLUGIN([sasl_scram_sha_256], [shared], [true])
 KLAMM_PLUGIN([sasl_scram_sha_512], [shared], [true])
@@ -32,6 +33,8 @@ KLAMM_PLUGIN([serializer_double], [shared], [true])
 KLAMM_PLUGIN([serializer_uuid], [shared], [true])
 dnl Those that use plugins/common/http.h.
 AM_CONDITIONAL([BUILTIN_HTTP],
+  [AS_CASE(["$klamm_builtin_plugins "], [*" sasl_oauthbearer "*|*" sasl_aws_msk_iam "*], [true], [false])])
+AM_CONDITIONAL([BUILTIN_AWS],
   [AS_CASE(["$klamm_builtin_plugins "], [*" sasl_oauthbearer "*|*" sasl_aws_msk_iam "*], [true], [false])])
 dnl --disable-shared leaves libtool unable to make any module, the tests' own too.
 AM_CONDITIONAL([SHARED_MODULES], [test "$enable_shared" != no])

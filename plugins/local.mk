@@ -2,7 +2,22 @@
 # here and in m4/klamm-plugins.m4.
 EXTRA_DIST += \
 	%D%/common/assign.h \
+	%D%/common/aws/answers.c \
+	%D%/common/aws/aws.c \
+	%D%/common/aws/aws.h \
+	%D%/common/aws/aws_int.h \
+	%D%/common/aws/chain.c \
+	%D%/common/aws/credentials.h \
+	%D%/common/aws/metadata.c \
+	%D%/common/aws/profile.c \
+	%D%/common/aws/profile.h \
+	%D%/common/aws/region.c \
+	%D%/common/aws/region.h \
+	%D%/common/aws/sigv4.c \
+	%D%/common/aws/sigv4.h \
+	%D%/common/aws/sts.c \
 	%D%/common/charset.h \
+	%D%/common/flat_json.h \
 	%D%/common/http.c \
 	%D%/common/http.h \
 	%D%/common/http_error.c \
@@ -23,6 +38,7 @@ EXTRA_DIST += \
 	%D%/common/sticky_equal.h \
 	%D%/common/sticky_general.h \
 	%D%/common/sticky_heap.h \
+	%D%/common/text.h \
 	%D%/common/utf8.h
 
 # For plugins that ask web servers: their sources, and what they are linked with.
@@ -32,11 +48,26 @@ http_sources = \
 	plugins/common/http_memory.c
 HTTP_LIBS = $(CURL_LIBS) $(OPENSSL_LIBS)
 
+# For those that are somebody to Amazon's services; with http_sources.
+aws_sources = \
+	plugins/common/aws/answers.c \
+	plugins/common/aws/aws.c plugins/common/aws/aws.h plugins/common/aws/aws_int.h \
+	plugins/common/aws/chain.c \
+	plugins/common/aws/credentials.h \
+	plugins/common/aws/metadata.c \
+	plugins/common/aws/profile.c plugins/common/aws/profile.h \
+	plugins/common/aws/region.c plugins/common/aws/region.h \
+	plugins/common/aws/sigv4.c plugins/common/aws/sigv4.h \
+	plugins/common/aws/sts.c
+
 # Once in the library, whichever of them are built in.
 if BUILTIN_HTTP
 libklamm_la_SOURCES += $(http_sources)
 libklamm_la_LIBADD += $(CURL_LIBS)
 AM_CPPFLAGS += $(CURL_CFLAGS)
+endif
+if BUILTIN_AWS
+libklamm_la_SOURCES += $(aws_sources)
 endif
 
 include plugins/assignor_cooperative_sticky/local.mk
@@ -55,6 +86,7 @@ include plugins/partitioner_fnv1a_random/local.mk
 include plugins/partitioner_murmur2/local.mk
 include plugins/partitioner_random/local.mk
 include plugins/partitioner_roundrobin/local.mk
+include plugins/sasl_aws_msk_iam/local.mk
 include plugins/sasl_plain/local.mk
 include plugins/sasl_scram_sha_256/local.mk
 include plugins/sasl_scram_sha_512/local.mk

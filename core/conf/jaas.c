@@ -241,6 +241,16 @@ static const struct {
 	{"ScramLoginModule", "username", "sasl.username"},
 	{"ScramLoginModule", "password", "sasl.password"},
 	{"ScramLoginModule", "tokenauth", "sasl.scram.tokenauth"},
+	{"IAMLoginModule", "awsProfileName", "sasl.aws_msk_iam.profile"},
+	{"IAMLoginModule", "awsRoleArn", "sasl.aws_msk_iam.role.arn"},
+	{"IAMLoginModule", "awsRoleSessionName", "sasl.aws_msk_iam.role.session.name"},
+	{"IAMLoginModule", "awsRoleExternalId", "sasl.aws_msk_iam.role.external.id"},
+	{"IAMLoginModule", "awsRoleAccessKeyId", "sasl.aws_msk_iam.access.key.id"},
+	{"IAMLoginModule", "awsRoleSecretAccessKey", "sasl.aws_msk_iam.secret.access.key"},
+	{"IAMLoginModule", "awsRoleSessionToken", "sasl.aws_msk_iam.session.token"},
+	{"IAMLoginModule", "awsStsRegion", "sasl.aws_msk_iam.sts.region"},
+	{"IAMLoginModule", "awsShouldUseFips", "sasl.aws_msk_iam.sts.fips"},
+	{"IAMLoginModule", "awsAddDefaultProviders", "sasl.aws_msk_iam.default.providers"},
 };
 
 /* Without its package: those of vendors and shaded jars are the same. */

@@ -20,6 +20,7 @@ libklamm_la_SOURCES += \
 	%D%/rows_consumer.c \
 	%D%/rows_klamm.c \
 	%D%/rows_librdkafka.c \
+	%D%/rows_aws.c \
 	%D%/rows_oauth.c \
 	%D%/rows_others.c \
 	%D%/rows_producer.c \

@@ -10,7 +10,8 @@ static const struct kl_conf_row rows[] = {
 			   .offset = AT(sasl_mechanism), .def = "GSSAPI",
 			   .aliases = "sasl.mechanisms",
 			   .doc = "How this client proves who it is: PLAIN, "
-				  "SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI, OAUTHBEARER."},
+				  "SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI, OAUTHBEARER, "
+				  "AWS_MSK_IAM."},
 		.roles = KLAMM_ROLE_ANY,
 	},
 	{

@@ -3,7 +3,7 @@
 
 static const struct kl_conf_rows *const groups[] = {
 	&kl_conf_common_rows, &kl_conf_producer_rows, &kl_conf_consumer_rows,
-	&kl_conf_tls_rows,    &kl_conf_sasl_rows,     &kl_conf_oauth_rows,
+	&kl_conf_tls_rows,    &kl_conf_sasl_rows,     &kl_conf_oauth_rows, &kl_conf_aws_rows,
 	&kl_conf_klamm_rows,  &kl_conf_others_rows,   &kl_conf_librdkafka_rows,
 };
 

@@ -69,7 +69,7 @@ struct kl_conf_rows {
 };
 extern const struct kl_conf_rows kl_conf_common_rows, kl_conf_producer_rows,
 	kl_conf_consumer_rows, kl_conf_tls_rows, kl_conf_sasl_rows, kl_conf_oauth_rows,
-	kl_conf_klamm_rows, kl_conf_others_rows, kl_conf_librdkafka_rows;
+	kl_conf_aws_rows, kl_conf_klamm_rows, kl_conf_others_rows, kl_conf_librdkafka_rows;
 
 /* Rows by number, in the order of the table; the count never changes. */
 size_t kl_conf_row_count(void);

@@ -10,6 +10,7 @@ UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 UNIT_LIBS = tests/unit/libunit.la libklamm.la $(CHECK_LIBS)
 
 include tests/unit/admin/local.mk
+include tests/unit/aws/local.mk
 include tests/unit/base/local.mk
 include tests/unit/broker/local.mk
 include tests/unit/net/local.mk
