@@ -232,9 +232,10 @@ void kl_jaas_free(struct kl_jaas *jaas)
 
 /* --- what modules mean --- */
 
-/* Options that stand for nothing here are passed over, as Java's modules do. */
+/* Options that stand for nothing here are passed over, as Java's modules do; one with a
+ * switch counts when that is "true". */
 static const struct {
-	const char *module, *option, *key;
+	const char *module, *option, *key, *where;
 } meanings[] = {
 	{"PlainLoginModule", "username", "sasl.username"},
 	{"PlainLoginModule", "password", "sasl.password"},
@@ -251,6 +252,10 @@ static const struct {
 	{"IAMLoginModule", "awsStsRegion", "sasl.aws_msk_iam.sts.region"},
 	{"IAMLoginModule", "awsShouldUseFips", "sasl.aws_msk_iam.sts.fips"},
 	{"IAMLoginModule", "awsAddDefaultProviders", "sasl.aws_msk_iam.default.providers"},
+	{"Krb5LoginModule", "principal", "sasl.kerberos.principal"},
+	{"Krb5LoginModule", "serviceName", "sasl.kerberos.service.name"},
+	{"Krb5LoginModule", "keyTab", "sasl.kerberos.keytab", "useKeyTab"},
+	{"Krb5LoginModule", "ticketCache", "sasl.kerberos.ccache", "useTicketCache"},
 };
 
 /* Without its package: those of vendors and shaded jars are the same. */
@@ -269,11 +274,18 @@ static const char *find_option(const struct kl_jaas *jaas, const char *name)
 	return value;
 }
 
+static bool is_switched_on(const struct kl_jaas *jaas, const char *name)
+{
+	const char *value = name != NULL ? find_option(jaas, name) : "true";
+	return value != NULL && strcasecmp(value, "true") == 0;
+}
+
 const char *kl_jaas_value(const struct kl_jaas *jaas, const char *key)
 {
 	for (size_t i = 0; i < kl_countof(meanings); i++)
 		if (strcmp(meanings[i].module, class_of(jaas)) == 0 &&
-		    strcmp(meanings[i].key, key) == 0)
+		    strcmp(meanings[i].key, key) == 0 &&
+		    is_switched_on(jaas, meanings[i].where))
 			return find_option(jaas, meanings[i].option);
 	return NULL;
 }

@@ -137,36 +137,50 @@ static const struct kl_conf_row rows[] = {
 		.option = {.name = "sasl.kerberos.service.name",
 			   .type = KLAMM_OPTION_STRING,
 			   .aliases = "sasl_kerberos_service_name",
-			   .doc = "The first part of the brokers' Kerberos principal, "
-				  "most often kafka."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .doc = "The first part of the brokers' Kerberos principal; "
+				  "kafka when it is not set."},
+		.roles = KLAMM_ROLE_ANY,
 		.reader = "sasl_gssapi",
 	},
 	{
 		.option = {.name = "sasl.kerberos.name", .type = KLAMM_OPTION_STRING,
-			   .doc = "The brokers' whole principal, as kafka-python gives it."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .aliases = "sasl_kerberos_name",
+			   .doc = "The brokers' whole principal, kafka/HOST@REALM, or "
+				  "kafka@HOST as kafka-python has it; for a cluster "
+				  "whose brokers share one."},
+		.roles = KLAMM_ROLE_ANY,
 		.reader = "sasl_gssapi",
 	},
 	{
 		.option = {.name = "sasl.kerberos.domain.name",
 			   .type = KLAMM_OPTION_STRING,
+			   .aliases = "sasl_kerberos_domain_name",
 			   .doc = "The host part of the brokers' principal, when it is "
 				  "not the name they were reached by."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 		.reader = "sasl_gssapi",
 	},
 	{
 		.option = {.name = "sasl.kerberos.principal", .type = KLAMM_OPTION_STRING,
-			   .doc = "This client's own principal."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .doc = "This client's own principal; the first one in the "
+				  "keytab, or that of the cache, when it is not set."},
+		.roles = KLAMM_ROLE_ANY,
 		.reader = "sasl_gssapi",
 	},
 	{
 		.option = {.name = "sasl.kerberos.keytab", .type = KLAMM_OPTION_STRING,
 			   .flags = KLAMM_OPTION_PATH,
-			   .doc = "The file with the keys of that principal."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .doc = "The file with the keys of that principal; its tickets "
+				  "are kept in memory. Not set: the user's own tickets "
+				  "are used."},
+		.roles = KLAMM_ROLE_ANY,
+		.reader = "sasl_gssapi",
+	},
+	{
+		.option = {.name = "sasl.kerberos.ccache", .type = KLAMM_OPTION_STRING,
+			   .doc = "The cache with the user's tickets (FILE:/path, "
+				  "KEYRING:..., KCM:); not set: the default one."},
+		.roles = KLAMM_ROLE_ANY,
 		.reader = "sasl_gssapi",
 	},
 	{
@@ -181,21 +195,22 @@ static const struct kl_conf_row rows[] = {
 			   .type = KLAMM_OPTION_DOUBLE, .def = "0.8",
 			   .doc = "The part of a ticket's life after which it is "
 				  "renewed."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 		.reader = "sasl_gssapi",
 	},
 	{
 		.option = {.name = "sasl.kerberos.ticket.renew.jitter",
 			   .type = KLAMM_OPTION_DOUBLE, .def = "0.05",
 			   .doc = "How much chance is added to that moment."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 		.reader = "sasl_gssapi",
 	},
 	{
 		.option = {.name = "sasl.kerberos.min.time.before.relogin",
-			   .type = KLAMM_OPTION_LONG, .def = "60000",
-			   .doc = "The shortest time between two logins."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "ms",
+			   .type = KLAMM_OPTION_LONG, .def = "60000", .range = "0..",
+			   .doc = "The shortest time between two logins while there is "
+				  "a ticket."},
+		.roles = KLAMM_ROLE_ANY, .unit = "ms",
 		.reader = "sasl_gssapi",
 	},
 };

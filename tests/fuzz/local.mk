@@ -6,6 +6,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz_codec \
 	%D%/fuzz_config \
 	%D%/fuzz_fault \
+	%D%/fuzz_gssapi \
 	%D%/fuzz_json \
 	%D%/fuzz_record \
 	%D%/fuzz_request \
@@ -49,6 +50,12 @@ fuzz: all $(FUZZ_TARGETS)
 %C%_fuzz_fault_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_fault_LDFLAGS = $(LDFLAGS_OF_FUZZ)
 %C%_fuzz_fault_LDADD = libklamm-broker.la $(LDADD_OF_FUZZ)
+%C%_fuzz_gssapi_SOURCES = %D%/fuzz_gssapi.c $(SOURCES_OF_FUZZ) \
+	plugins/sasl_gssapi/layer.c plugins/sasl_gssapi/layer.h \
+	plugins/sasl_gssapi/short_name.c plugins/sasl_gssapi/short_name.h
+%C%_fuzz_gssapi_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_gssapi_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_gssapi_LDADD = $(LDADD_OF_FUZZ)
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(SOURCES_OF_FUZZ)
 %C%_fuzz_json_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_json_LDFLAGS = $(LDFLAGS_OF_FUZZ)

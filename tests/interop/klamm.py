@@ -40,11 +40,11 @@ def consume(at, topic, *args):
 
 
 @contextlib.contextmanager
-def broker(*args):
-    """A `klamm broker` on a free port: yields HOST:PORT."""
+def broker(*args, log=None):
+    """A `klamm broker` on a free port: yields HOST:PORT. log: a file for what it says."""
     with tempfile.TemporaryDirectory() as folder:
         ready = os.path.join(folder, "ready")
-        with open(os.path.join(folder, "log"), "w+b") as log:
+        with open(log or os.path.join(folder, "log"), "w+b") as log:
             process = subprocess.Popen(
                 [PROGRAM, "broker", "--listen", "127.0.0.1:0", "--ready-file", ready, *args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	%D%/crashes.py \
 	%D%/feed.py \
 	%D%/frame.py \
+	%D%/kerberos.py \
 	%D%/klamm.py \
 	%D%/library.py \
 	%D%/main.py \
@@ -22,7 +23,9 @@ EXTRA_DIST += \
 	%D%/test_broker_sasl.py \
 	%D%/test_exactly_once.py \
 	%D%/test_groups.py \
+	%D%/test_gssapi.py \
 	%D%/test_kafka.py \
+	%D%/test_kerberos.py \
 	%D%/test_likeness.py \
 	%D%/test_members.py \
 	%D%/test_modern_members.py \

@@ -14,9 +14,10 @@ class Kafka:
         self.version = version
         self.nodes = nodes
         self.at = self.sasl = self.oauth = None  # HOST:PORT of listeners
+        self.secrets = self.krb5_conf = None  # a folder, a file
         self.options = ["--nodes", nodes]
         if secure:
-            self.options.append("--secure")
+            self.options.append("--secure" if secure is True else secure)
         for pair in config:
             self.options += ["--config", pair]
         self.cluster = f"klamm-{os.getpid()}"
@@ -32,6 +33,10 @@ class Kafka:
                 self.sasl = value
             elif key == "KAFKA_OAUTH":
                 self.oauth = value
+            elif key == "KAFKA_SECRETS":
+                self.secrets = value
+            elif key == "KRB5_CONFIG":
+                self.krb5_conf = value
         return self
 
     def __exit__(self, *_):
@@ -43,8 +48,8 @@ class Kafka:
 
 def main():
     parser = argparse.ArgumentParser(prog="run")
-    parser.add_argument("what", choices=("kafka", "nodes", "old", "sasl", "broker",
-                                         "crashes"))
+    parser.add_argument("what", choices=("kafka", "nodes", "old", "sasl", "gssapi",
+                                         "kerberos", "broker", "crashes"))
     parser.add_argument("patterns", nargs="*")
     parser.add_argument("--version", default="4.4.0")
     parser.add_argument("--kills", type=int, default=50)
@@ -63,6 +68,17 @@ def main():
         import test_transactions
         with test_broker.Context() as context:
             good = frame.run(context, args.patterns)
+    elif args.what == "kerberos":
+        import test_kerberos
+        with test_kerberos.Context() as context:
+            good = frame.run(context, args.patterns)
+    elif args.what == "gssapi":
+        import test_gssapi
+        good = True
+        for version in test_gssapi.VERSIONS:
+            print(f"# Kafka {version}")
+            with Kafka(version, config=test_gssapi.CONFIG, secure="--krb") as context:
+                good &= frame.run(context, args.patterns)
     elif args.what == "nodes":
         import test_nodes
         import test_nodes_once

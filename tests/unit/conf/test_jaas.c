@@ -177,6 +177,30 @@ START_TEST(a_later_line_replaces_all_of_it)
 }
 END_TEST
 
+#define KRB5 "com.sun.security.auth.module.Krb5LoginModule required "
+
+/* Sun's module has switches for where it looks. */
+START_TEST(knows_kerberos)
+{
+	set("sasl.jaas.config",
+	    KRB5 "useKeyTab=true storeKey=true keyTab=\"/etc/alice.keytab\" "
+		 "principal=\"alice@R\" serviceName=broker;");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.kerberos.keytab"),
+			 "/etc/alice.keytab");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.kerberos.principal"), "alice@R");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.kerberos.service.name"), "broker");
+	ck_assert(!kl_conf_is_set(conf, "sasl.kerberos.ccache"));
+	set("sasl.jaas.config",
+	    KRB5 "useTicketCache=TRUE ticketCache=\"/tmp/cc\" useKeyTab=false "
+		 "keyTab=\"/etc/alice.keytab\";");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.kerberos.ccache"), "/tmp/cc");
+	ck_assert(!kl_conf_is_set(conf, "sasl.kerberos.keytab"));
+	ck_assert(!kl_conf_is_set(conf, "sasl.kerberos.principal"));
+	set("sasl.jaas.config", KRB5 "keyTab=\"/etc/alice.keytab\";");
+	ck_assert(!kl_conf_is_set(conf, "sasl.kerberos.keytab"));
+}
+END_TEST
+
 static void write_secret(const char *file, const char *line)
 {
 	FILE *f = fopen(file, "w");
@@ -228,8 +252,8 @@ START_TEST(is_checked_when_it_is_set)
 		 "character 14"},
 		{"hunter2 required;",
 		 "sasl.jaas.config = [hidden]: must begin with the class of a login module"},
-		{"com.sun.security.auth.module.Krb5LoginModule required;",
-		 "sasl.jaas.config = [hidden]: the login module Krb5LoginModule is not "
+		{"com.sun.security.auth.module.LdapLoginModule required;",
+		 "sasl.jaas.config = [hidden]: the login module LdapLoginModule is not "
 		 "supported by this version of klamm"},
 	};
 	ck_assert_int_eq(
@@ -250,6 +274,7 @@ UNIT_SUITE(jaas)
 	unit_add_fixture(s, knows_scram_and_its_tokens, conf_up, conf_down);
 	unit_add_fixture(s, keys_of_their_own_go_first, conf_up, conf_down);
 	unit_add_fixture(s, a_later_line_replaces_all_of_it, conf_up, conf_down);
+	unit_add_fixture(s, knows_kerberos, conf_up, conf_down);
 	unit_add_fixture(s, comes_in_files, conf_up, conf_down);
 	unit_add_case(s, "is_checked_when_it_is_set", is_checked_when_it_is_set,
 		      conf_up, conf_down, 3);

@@ -18,6 +18,14 @@ EXTRA_DIST += %D%/assignors.txt
 	%D%/test_sasl_scram.c \
 	%D%/test_serializers.c
 
+if HAVE_KRB5
+%C%_test_plugins_SOURCES += %D%/test_sasl_gssapi.c \
+	plugins/sasl_gssapi/layer.c plugins/sasl_gssapi/layer.h \
+	plugins/sasl_gssapi/short_name.c plugins/sasl_gssapi/short_name.h
+%C%_test_plugins_CFLAGS += $(KRB5_CFLAGS)
+%C%_test_plugins_LDADD += $(KRB5_LIBS)
+endif
+
 if SHARED_MODULES
 %C%_test_plugins_SOURCES += %D%/test_loader.c
 
