@@ -7,6 +7,7 @@
 #include "broker/coordinators.h"
 #include "broker/groups.h"
 #include "broker/offsets.h"
+#include "core/base/bug.h"
 
 /* Who commits as a member must know epochs. */
 #define KNOWS_EPOCHS 9
@@ -215,6 +216,8 @@ static int check_commit(struct kl_dev_group *group, const struct kl_dev_committe
 	    who->instance_id.len < 0)
 		return 0;
 	const struct kl_dev_modern_member *member = kl_dev_modern_find(group, who->member_id);
+	if (KL_BUG(STALE_EPOCH))
+		return 0;
 	if (member == NULL)
 		return KLAMM_ERR_UNKNOWN_MEMBER_ID;
 	if (!who->in_transaction && who->version < KNOWS_EPOCHS)
@@ -228,7 +231,7 @@ static int check_commit_part(const struct kl_dev_group *group,
 			     const struct klamm_uuid *topic, int32_t index)
 {
 	const struct kl_dev_modern_member *member = kl_dev_modern_find(group, who->member_id);
-	if (member == NULL || who->generation == member->epoch)
+	if (member == NULL || who->generation == member->epoch || KL_BUG(STALE_EPOCH))
 		return 0;
 	const struct kl_dev_part *part = kl_dev_parts_find(&member->has, topic, index);
 	if (part == NULL)

@@ -3,6 +3,7 @@
 #include "broker/batch_make.h"
 #include "broker/groups.h"
 #include "broker/modern.h"
+#include "core/base/bug.h"
 
 void kl_dev_modern_alive(struct kl_dev_modern_member *member)
 {
@@ -45,7 +46,8 @@ static int remove_member(struct kl_dev_modern_member *member)
 		if (kl_dev_modern_regex(group, pattern) != NULL &&
 		    kl_dev_modern_regex_uses(group, pattern, member) == 0)
 			kl_dev_modern_put_no_regex(&log, pattern);
-		kl_dev_modern_put_epoch(&log, group->modern->epoch + 1, hash);
+		kl_dev_modern_put_epoch(&log, group->modern->epoch + !KL_BUG(GROUP_EPOCH_KEPT),
+					hash);
 		rc = kl_dev_group_append(broker, home, &batch, -1, -1);
 	}
 	kl_dev_batch_free(&batch);
@@ -72,8 +74,9 @@ static void put_out(struct kl_dev_modern_member *member, struct kl_timer *timer,
 
 void kl_dev_modern_on_session(struct kl_timer *timer)
 {
-	put_out(kl_container(timer, struct kl_dev_modern_member, session), timer,
-		"was not heard of, and is put out");
+	if (!KL_BUG(SILENT_STAYS))
+		put_out(kl_container(timer, struct kl_dev_modern_member, session), timer,
+			"was not heard of, and is put out");
 }
 
 void kl_dev_modern_on_rebalance(struct kl_timer *timer)

@@ -83,6 +83,30 @@ enum kl_bug {
 	KL_BUG_GENERATION_KEPT,
 	/* or members that are silent. */
 	KL_BUG_DEAD_STAYS,
+	/* A member forgets that another round is wanted when it has given up, */
+	KL_BUG_ROUND_FORGOTTEN,
+	/* or where it is in what it keeps, */
+	KL_BUG_POSITION_FORGOTTEN,
+	/* or joins without a word of what it has. */
+	KL_BUG_OWNED_UNTOLD,
+	/* KIP-848: no heartbeat goes out while a member gives up and takes; */
+	KL_BUG_SILENT_REBALANCE,
+	/* one says that it has given up, before that; */
+	KL_BUG_EARLY_ACK,
+	/* who was put out comes back with its old epoch, */
+	KL_BUG_EPOCH_KEPT,
+	/* or, as a static member, does not release its name; */
+	KL_BUG_NAME_NOT_GIVEN_BACK,
+	/* what was told in a lost answer is not asked for again. */
+	KL_BUG_ANSWER_NOT_MISSED,
+	/* The coordinator takes commits of any epoch, */
+	KL_BUG_STALE_EPOCH,
+	/* gives away what another one has, */
+	KL_BUG_HELD_GIVEN,
+	/* keeps its epoch when a member goes, */
+	KL_BUG_GROUP_EPOCH_KEPT,
+	/* or members that are silent. */
+	KL_BUG_SILENT_STAYS,
 	KL_BUG_COUNT,
 };
 extern enum kl_bug kl_bug_planted;

@@ -3,6 +3,7 @@
  * one thing at a time, and what nobody wants any more is dropped when it is done. */
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "core/base/error.h"
 #include "core/consumer/assign_racks.h"
 #include "core/consumer/classic_member.h"
@@ -281,7 +282,7 @@ static bool prepare_tell(struct kl_classic *k)
 		.topics = topics,
 		.topic_count = k->m->topics.n,
 		.owned = owned,
-		.owned_count = n,
+		.owned_count = KL_BUG(OWNED_UNTOLD) ? 0 : n,
 		.generation = k->m->generation,
 		.rack = c->settings->client_rack,
 	};

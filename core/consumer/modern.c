@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/consumer/modern.h"
 
+#include "core/base/bug.h"
+
 /* --- the table --- */
 
 struct cell {
@@ -162,7 +164,8 @@ void kl_modern_free(struct kl_modern *member)
 /* A new life: the coordinator is told everything, and told at once. */
 static void begin(struct kl_modern *member)
 {
-	member->epoch = KL_MODERN_JOINS;
+	if (!KL_BUG(EPOCH_KEPT))
+		member->epoch = KL_MODERN_JOINS;
 	member->told = (struct kl_modern_told){0};
 	member->polled = member->late = false;
 	member->outdated = member->in_flight;
@@ -182,7 +185,7 @@ static void enter(struct kl_modern *member, enum kl_modern_state state)
 	else if (state == KL_MODERN_LEAVING)
 		member->epoch = member->is_static ? KL_MODERN_LEAVES_STATIC
 						  : KL_MODERN_LEAVES;
-	else if (state == KL_MODERN_FENCED)
+	else if (state == KL_MODERN_FENCED && !KL_BUG(EPOCH_KEPT))
 		member->epoch = KL_MODERN_JOINS;
 }
 
@@ -275,6 +278,8 @@ unsigned kl_modern_reconciled(struct kl_modern *member, bool done)
 
 int64_t kl_modern_due(const struct kl_modern *member)
 {
+	if (KL_BUG(SILENT_REBALANCE) && member->state == KL_MODERN_RECONCILING)
+		return KL_NEVER;
 	switch (member->state) {
 	case KL_MODERN_UNSUBSCRIBED:
 	case KL_MODERN_FENCED:
@@ -344,7 +349,8 @@ static unsigned new_target(struct kl_modern *member)
 /* It will have to be told everything: then the coordinator tells everything, too. */
 static unsigned lost_answer(struct kl_modern *member, int64_t again_at)
 {
-	member->told = (struct kl_modern_told){0};
+	if (!KL_BUG(ANSWER_NOT_MISSED))
+		member->told = (struct kl_modern_told){0};
 	member->heartbeat_at = again_at;
 	member->failures++;
 	return HEARTBEAT;

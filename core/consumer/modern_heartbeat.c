@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "core/base/bug.h"
 #include "core/base/error.h"
 
 /* --- the request --- */
@@ -75,7 +76,9 @@ kl_modern_body(struct kl_modern *member, const struct kl_modern_facts *facts,
 		body->rebalance_timeout_ms = facts->rebalance_timeout_ms;
 	if (!told->assignor)
 		body->server_assignor = kl_str(facts->assignor);
-	if (told->owned != member->owned_version && !put_owned(&member->owned, arena, body))
+	bool early = KL_BUG(EARLY_ACK) && member->reconciling;
+	if ((told->owned != member->owned_version || early) &&
+	    !put_owned(early ? &member->next : &member->owned, arena, body))
 		return NULL;
 	if (told->subscription != facts->subscription &&
 	    !put_subscription(member, facts, arena, body))
@@ -210,7 +213,8 @@ unsigned kl_modern_failed(struct kl_modern *member, const struct kl_modern_facts
 	case FENCED:
 		return kl_modern_on(member, KL_MODERN_ON_FENCED);
 	case TAKEN:
-		if (member->state != KL_MODERN_JOINING || gives_back(member))
+		if (member->state != KL_MODERN_JOINING || gives_back(member) ||
+		    KL_BUG(NAME_NOT_GIVEN_BACK))
 			break;
 		member->epoch = KL_MODERN_LEAVES_STATIC;
 		return KL_MODERN_HEARTBEAT;

@@ -250,6 +250,8 @@ static void take_in_loop(void *arg)
 	struct klamm_consumer *c = assign->c;
 	struct kl_cpart *part, *tmp, *own;
 	c->group.membership.stamp++;
+	for (part = c->assigned; KL_BUG(POSITION_FORGOTTEN) && part; part = part->hh.next)
+		kl_fetcher_reset(c, part);
 	HASH_ITER(hh, assign->next, part, tmp) {
 		HASH_DEL(assign->next, part);
 		HASH_FIND(hh, c->assigned, &part->key, sizeof(part->key), own);

@@ -45,6 +45,18 @@ const char *const bug_names[KL_BUG_COUNT + 1] = {
 	[KL_BUG_STALE_COMMIT] = "stale_commit",
 	[KL_BUG_GENERATION_KEPT] = "generation_kept",
 	[KL_BUG_DEAD_STAYS] = "dead_stays",
+	[KL_BUG_ROUND_FORGOTTEN] = "round_forgotten",
+	[KL_BUG_POSITION_FORGOTTEN] = "position_forgotten",
+	[KL_BUG_OWNED_UNTOLD] = "owned_untold",
+	[KL_BUG_SILENT_REBALANCE] = "silent_rebalance",
+	[KL_BUG_EARLY_ACK] = "early_ack",
+	[KL_BUG_EPOCH_KEPT] = "epoch_kept",
+	[KL_BUG_NAME_NOT_GIVEN_BACK] = "name_not_given_back",
+	[KL_BUG_ANSWER_NOT_MISSED] = "answer_not_missed",
+	[KL_BUG_STALE_EPOCH] = "stale_epoch",
+	[KL_BUG_HELD_GIVEN] = "held_given",
+	[KL_BUG_GROUP_EPOCH_KEPT] = "group_epoch_kept",
+	[KL_BUG_SILENT_STAYS] = "silent_stays",
 };
 
 enum kl_bug bug_find(const char *name)
@@ -84,6 +96,18 @@ static const char *const scenarios[KL_BUG_COUNT] = {
 	[KL_BUG_STALE_COMMIT] = "group-range:pause",
 	[KL_BUG_GENERATION_KEPT] = "group-range:join",
 	[KL_BUG_DEAD_STAYS] = "group-range:crash",
+	[KL_BUG_ROUND_FORGOTTEN] = "group-cooperative:join",
+	[KL_BUG_POSITION_FORGOTTEN] = "group-cooperative:join",
+	[KL_BUG_OWNED_UNTOLD] = "group-cooperative:join",
+	[KL_BUG_SILENT_REBALANCE] = "group-remote-uniform:nap",
+	[KL_BUG_EARLY_ACK] = "group-remote-uniform:nap",
+	[KL_BUG_EPOCH_KEPT] = "group-remote-uniform:pause",
+	[KL_BUG_NAME_NOT_GIVEN_BACK] = "group-remote-uniform:errors",
+	[KL_BUG_ANSWER_NOT_MISSED] = "group-remote-uniform:net",
+	[KL_BUG_STALE_EPOCH] = "group-remote-uniform:pause",
+	[KL_BUG_HELD_GIVEN] = "group-remote-uniform:join",
+	[KL_BUG_GROUP_EPOCH_KEPT] = "group-remote-range:join",
+	[KL_BUG_SILENT_STAYS] = "group-remote-range:crash",
 };
 
 const char *bug_shows_in(enum kl_bug bug)
