@@ -276,6 +276,10 @@ unsigned kl_modern_reconciled(struct kl_modern *member, bool done)
 
 /* --- heartbeats: when, and what follows --- */
 
+/* A heartbeat that was given up may reach the coordinator late. If it is behind its successor,
+ * the target that changes by it goes to nobody, and is told again only to who asks. */
+#define STRAGGLERS (10 * (int64_t)KL_SECOND)
+
 int64_t kl_modern_due(const struct kl_modern *member)
 {
 	if (KL_BUG(SILENT_REBALANCE) && member->state == KL_MODERN_RECONCILING)
@@ -302,6 +306,9 @@ unsigned kl_modern_sent(struct kl_modern *member, int64_t now)
 	if (member->state == KL_MODERN_LEAVING)
 		return take(member, member->late ? KL_MODERN_ON_SENT_LATE
 						 : KL_MODERN_ON_SENT);
+	if (member->straggles && !KL_BUG(STRAGGLER_FORGOTTEN))
+		member->full_until = now + STRAGGLERS;
+	member->straggles = false;
 	member->in_flight = true;
 	member->heartbeat_at = now + member->interval;
 	return take(member, kl_modern_set_equal(&member->owned, &member->target)
@@ -382,6 +389,8 @@ unsigned kl_modern_answered(struct kl_modern *member, int64_t now,
 	if (kl_modern_is_outdated(member))
 		return HEARTBEAT;
 	member->failures = 0;
+	if (now < member->full_until)
+		member->told = (struct kl_modern_told){0};
 	if (answer->member_epoch < 0)
 		return gave_back(member);
 	if (interval != member->interval)

@@ -101,6 +101,8 @@ struct kl_modern {
 	unsigned failures;    /* in a row */
 	bool in_flight;
 	bool outdated; /* the one in flight is of an earlier life */
+	bool straggles;    /* one got no answer: it may be handled behind the next ones */
+	int64_t full_until; /* so until then each one tells, and asks for, everything */
 };
 
 /* uuid: random. */

@@ -191,6 +191,7 @@ unsigned kl_modern_failed(struct kl_modern *member, const struct kl_modern_facts
 			  int64_t again_at, struct klamm_error *err)
 {
 	const char *advice;
+	member->straggles |= is_own(err->code);
 	if (kl_modern_is_outdated(member)) {
 		member->in_flight = false;
 		return KL_MODERN_HEARTBEAT;

@@ -386,6 +386,28 @@ START_TEST(says_everything_after_an_error)
 }
 END_TEST
 
+/* What it sent in vain may be handled behind what it sent then. */
+START_TEST(asks_for_everything_for_a_while)
+{
+	struct klamm_error err = {.code = KLAMM_ERR_TIMED_OUT};
+	settle("1:0");
+	kl_modern_sent(&m, NOW);
+	kl_modern_failed(&m, &facts, LATER, &err);
+	for (int64_t now = LATER; now < LATER + 15 * KL_SECOND; now += 5 * KL_SECOND) {
+		const struct kl_consumer_group_heartbeat_request *body = sends();
+		ck_assert_int_eq(body->topic_partitions_n, 1);
+		ck_assert_int_eq(body->subscribed_topic_names_n, 2);
+		ck_assert_int_eq(body->rebalance_timeout_ms, 300000);
+		kl_modern_sent(&m, now);
+		kl_modern_answered(&m, now, answer(1, NULL));
+	}
+	const struct kl_consumer_group_heartbeat_request *body = sends();
+	ck_assert_int_eq(body->topic_partitions_n, -1);
+	ck_assert_int_eq(body->subscribed_topic_names_n, -1);
+	ck_assert_int_eq(body->rebalance_timeout_ms, -1);
+}
+END_TEST
+
 START_TEST(follows_the_interval)
 {
 	settle("1:0");
@@ -743,6 +765,7 @@ UNIT_SUITE(modern)
 	unit_add_fixture(s, acknowledges_equal_partitions_of_a_new_target, up, down);
 	unit_add_fixture(s, acknowledges_that_it_has_nothing, up, down);
 	unit_add_fixture(s, says_everything_after_an_error, up, down);
+	unit_add_fixture(s, asks_for_everything_for_a_while, up, down);
 	unit_add_fixture(s, follows_the_interval, up, down);
 	unit_add_fixture(s, topics_without_names_wait, up, down);
 	unit_add_fixture(s, a_newer_target_comes_after, up, down);
