@@ -97,8 +97,10 @@ enum kl_bug {
 	KL_BUG_EPOCH_KEPT,
 	/* or, as a static member, does not release its name; */
 	KL_BUG_NAME_NOT_GIVEN_BACK,
-	/* what was told in a lost answer is not asked for again. */
+	/* what was told in a lost answer is not asked for again, */
 	KL_BUG_ANSWER_NOT_MISSED,
+	/* or not when that came late. */
+	KL_BUG_STRAGGLER_FORGOTTEN,
 	/* The coordinator takes commits of any epoch, */
 	KL_BUG_STALE_EPOCH,
 	/* gives away what another one has, */

@@ -5,9 +5,6 @@
 #include <stdlib.h>
 
 #define LIMIT (INT64_C(2000) * KL_SECOND)
-/* With no trouble, an owner waits for records no longer than this: what a fetch waits, and
- * answers on a quiet network. */
-#define BOUND (5 * (int64_t)KL_SECOND)
 
 const char *const groups_topics[GROUPS_TOPICS] = {"red", "blue"};
 
@@ -61,6 +58,8 @@ struct klamm_conf *groups_conf(struct groups *g, struct scenario_log *log,
 		"request.timeout.ms", g->request_timeout,
 		"retry.backoff.ms", "50",
 		"reconnect.backoff.ms", "20",
+		"socket.connection.setup.timeout.ms", "1000",
+		"socket.connection.setup.timeout.max.ms", "2000",
 		"metadata.max.age.ms", g->max_age,
 		NULL,
 	};
@@ -130,12 +129,11 @@ static void draw(struct groups *g)
 	g->fetch_wait = pick(g, "50", "500");
 	g->max_age = pick(g, "2000", "5000");
 	bool chance = groups_below(g, 4) == 0;
+	g->has_lull = !g->run->calm && groups_is_rough(g) && groups_below(g, 2) == 0;
 	g->faulty = !g->run->calm && (groups_is(g, "net") || (groups_is(g, "all") && chance));
 }
 
-/* So long a partition may wait for an owner: a member that is gone has its session, and one
- * that is asked to come again has max.poll.interval.ms. */
-static int64_t owner_bound(const struct groups *g)
+int64_t groups_owner_bound(const struct groups *g)
 {
 	return (atoi(g->session_timeout) + atoi(g->max_poll) + 5000) * (int64_t)KL_MS;
 }
@@ -145,11 +143,13 @@ static void check(struct groups *g)
 	struct owners_counts c = owners_count(g->owners);
 	kl_buf_printf(&g->run->note,
 		      "%u strikes, %u lives, %llu handed out, %llu again, %llu assigned, "
-		      "%llu revoked, waits %lld ms, polls %lld ms, closes %lld ms",
+		      "%llu revoked, waits %lld ms, polls %lld ms, commits %lld ms, closes "
+		      "%lld ms",
 		      g->strikes, g->lives, (unsigned long long)c.handed,
 		      (unsigned long long)c.again, (unsigned long long)c.assigned,
 		      (unsigned long long)c.revoked, (long long)(c.longest_wait / KL_MS),
 		      (long long)(g->longest_poll / KL_MS),
+		      (long long)(g->longest_commit / KL_MS),
 		      (long long)(g->longest_close / KL_MS));
 }
 
@@ -163,8 +163,8 @@ static void groups_run(struct scenario_run *run, const struct groups_rule *rule)
 	g.auditor_log = (struct scenario_log){g.sim, "auditor"};
 	draw(&g);
 	g.owners = owners_new(GROUPS_PARTS, &(struct owners_rules){
-						    .bound = BOUND,
-						    .owner_bound = owner_bound(&g),
+						    .bound = GROUPS_BOUND,
+						    .owner_bound = groups_owner_bound(&g),
 						    .undone = groups_is_rough(&g),
 					    });
 	kl_sim_spawn(g.broker_node, "broker", broker_main, &g);

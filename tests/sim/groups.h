@@ -47,6 +47,7 @@ struct groups_slot {
 	struct klamm_consumer *consumer;
 	int64_t ended_at;  /* the one before, in order or not */
 	int64_t nap_until; /* its application does something else */
+	int64_t paused_us; /* so long the machine stood still, in all */
 };
 
 struct groups {
@@ -65,6 +66,7 @@ struct groups {
 	int32_t parts[GROUPS_TOPICS];
 	enum groups_commits commits;
 	bool is_static, faulty; /* faulty: connections break by themselves */
+	bool has_lull;          /* the trouble pauses once, and all has to work */
 	int64_t storm_us, gap_us;
 	const char *session_timeout, *heartbeat, *max_poll, *request_timeout, *auto_interval,
 		*fetch_wait, *max_age;
@@ -77,10 +79,17 @@ struct groups {
 	bool finish;    /* members are to leave for good, */
 	bool finished;  /* have left, */
 	bool audited;   /* and what they committed was looked at */
-	int64_t longest_poll, longest_close;
+	int64_t longest_poll, longest_commit, longest_close;
 };
 
+/* With no trouble, an owner waits for records no longer than this: what a fetch waits, and
+ * answers on a quiet network. */
+#define GROUPS_BOUND (5 * (int64_t)KL_SECOND)
+
 /* --- groups.c --- */
+/* So long a partition may wait for an owner: a member that is gone has its session, and one
+ * that is asked to come again has max.poll.interval.ms. */
+int64_t groups_owner_bound(const struct groups *g);
 extern const char *const groups_topics[GROUPS_TOPICS];
 uint64_t groups_below(struct groups *g, uint64_t n);
 /* Through all topics; and the topic of one. */
@@ -101,6 +110,8 @@ void groups_slot_start(struct groups_slot *slot);
 void groups_trouble_main(void *arg);
 /* Does it happen that requests come late, members are put out for no fault of theirs? */
 bool groups_is_rough(const struct groups *g);
+/* When faults have ended, all works again within so long. */
+int64_t groups_recovery(const struct groups *g);
 
 /* --- groups_audit.c: who looks from outside --- */
 void groups_watcher_main(void *arg);

@@ -13,6 +13,24 @@
 /* Its last words can be under way for so long. */
 #define LEFT (2 * (int64_t)KL_SECOND)
 
+/* --- how long calls take --- */
+
+static int64_t now(const struct groups_slot *slot)
+{
+	return kl_sim_now(slot->g->sim) - slot->paused_us;
+}
+
+/* It is to return by its deadline, whatever goes wrong. */
+static void check_call(struct groups_slot *slot, const char *call, int64_t begin,
+		       int64_t limit_ms, int64_t *longest)
+{
+	int64_t took = now(slot) - begin;
+	*longest = kl_max(*longest, took);
+	if (took > limit_ms * (int64_t)KL_MS + SLACK)
+		scenario_complain(slot->g->run, "%s: %s takes %lld ms of %lld\n", slot->name,
+				  call, (long long)(took / KL_MS), (long long)limit_ms);
+}
+
 /* --- what it hears --- */
 
 static size_t numbers(const struct klamm_topic_partition *partitions, size_t count,
@@ -63,10 +81,12 @@ static void commit(struct groups_slot *slot, const char *topic, int32_t partitio
 {
 	struct klamm_offset offset = {topic, partition, -1, next, NULL};
 	struct klamm_error err;
+	int64_t begin = now(slot);
 	int rc = slot->g->commits == GROUPS_SYNC
 			 ? klamm_consumer_commit(slot->consumer, &offset, 1, COMMIT_MS, &err)
 			 : klamm_consumer_commit_async(slot->consumer, &offset, 1, on_commit,
 						       slot, &err);
+	check_call(slot, "commit", begin, COMMIT_MS, &slot->g->longest_commit);
 	if (rc == 0 && slot->g->commits == GROUPS_SYNC)
 		on_commit(slot, &offset, 1, NULL);
 }
@@ -108,9 +128,9 @@ static void poll_once(struct groups_slot *slot)
 	struct groups *g = slot->g;
 	struct klamm_batch *batch = NULL;
 	struct klamm_error err;
-	int64_t begin = kl_sim_now(g->sim);
+	int64_t begin = now(slot);
 	int rc = klamm_consumer_poll(slot->consumer, POLL_MS, &batch, &err);
-	g->longest_poll = kl_max(g->longest_poll, kl_sim_now(g->sim) - begin);
+	check_call(slot, "poll", begin, POLL_MS, &g->longest_poll);
 	if (batch != NULL)
 		use(slot, batch);
 	klamm_batch_unref(batch);
@@ -169,15 +189,11 @@ static void close_member(struct groups_slot *slot)
 {
 	struct groups *g = slot->g;
 	struct klamm_error err;
-	int64_t begin = kl_sim_now(g->sim);
+	int64_t begin = now(slot);
 	int rc = klamm_consumer_close(slot->consumer, CLOSE_MS, &err);
-	int64_t took = kl_sim_now(g->sim) - begin;
-	g->longest_close = kl_max(g->longest_close, took);
+	check_call(slot, "close", begin, CLOSE_MS, &g->longest_close);
 	if (rc != 0 && g->finish)
 		scenario_complain(g->run, "%s: close: %s\n", slot->name, err.text);
-	if (took > CLOSE_MS * (int64_t)KL_MS + SLACK)
-		scenario_complain(g->run, "%s: close takes %lld ms of %d\n", slot->name,
-				  (long long)(took / KL_MS), CLOSE_MS);
 	owners_left(g->owners, slot->member);
 	slot->is_member = false;
 	slot->ended_at = kl_sim_now(g->sim);

@@ -102,6 +102,7 @@ static void strike_pause(struct trouble *t)
 	kl_sim_pause(slot->node, true);
 	kl_sim_sleep(g->sim, time);
 	kl_sim_pause(slot->node, false);
+	slot->paused_us += time;
 }
 
 /* The application is elsewhere, and does not poll. */
@@ -331,13 +332,42 @@ static void strike(struct trouble *t)
 	t->g->strikes++;
 }
 
+/* --- lulls: all has to work while things are as the trouble has left them --- */
+
+/* What is under way has to time out: a request on a connection that is dead, and another one
+ * of which that was the condition. Then clients back off, from throttling as well, and an
+ * application may be in a commit. */
+int64_t groups_recovery(const struct groups *g)
+{
+	return (2 * atoi(g->request_timeout) + 6000) * (int64_t)KL_MS;
+}
+
+static void hush(struct trouble *t)
+{
+	struct groups *g = t->g;
+	kl_sim_calm(g->sim);
+	klamm_broker_fault_remove(g->broker, 0);
+	if (groups_is_rough(g))
+		owners_hinder(g->owners, kl_sim_now(g->sim) + groups_recovery(g));
+}
+
+static void lull(struct trouble *t)
+{
+	struct groups *g = t->g;
+	struct kl_sim_faults faults = *kl_sim_faults(g->sim);
+	int64_t time = groups_recovery(g) + groups_owner_bound(g) + KL_SECOND;
+	hush(t);
+	kl_sim_sleep(g->sim, time);
+	*kl_sim_faults(g->sim) = faults;
+	g->storm_end += time;
+}
+
 /* --- until it is over --- */
 
 static void end(struct trouble *t)
 {
 	struct groups *g = t->g;
-	kl_sim_calm(g->sim);
-	klamm_broker_fault_remove(g->broker, 0);
+	hush(t);
 	for (int32_t node = 1; node <= GROUPS_NODES; node++)
 		if (t->stopped[node])
 			klamm_broker_node_start(g->broker, node, NULL);
@@ -354,14 +384,21 @@ void groups_trouble_main(void *arg)
 	struct groups *g = arg;
 	struct trouble t = {.g = g, .running = GROUPS_NODES};
 	scenario_await(g->sim, &g->listening);
+	int64_t lull_at = g->has_lull ? kl_sim_now(g->sim) + g->storm_us / 2 : KL_NEVER;
 	if (g->faulty)
 		kl_sim_faults_draw(g->sim, false, kl_sim_faults(g->sim));
 	while (kl_sim_now(g->sim) < g->storm_end) {
-		if (groups_is_rough(g))
+		if (groups_is_rough(g)) {
 			owners_excuse_all(g->owners, g->storm_end + GRACE);
+			owners_hinder(g->owners, KL_NEVER);
+		}
 		if (!g->run->calm)
 			strike(&t);
 		kl_sim_sleep(g->sim, (int64_t)below(&t, 2 * (uint64_t)g->gap_us));
+		if (kl_sim_now(g->sim) >= lull_at) {
+			lull(&t);
+			lull_at = KL_NEVER;
+		}
 	}
 	end(&t);
 }

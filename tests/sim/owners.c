@@ -41,7 +41,7 @@ struct owners {
 	unsigned partition_count;
 	struct member *members;
 	unsigned member_count;
-	int64_t now, disturbed, excused; /* until */
+	int64_t now, disturbed, excused, hindered; /* until */
 	struct owners_counts counts;
 	struct kl_buf early;
 	unsigned told;
@@ -218,7 +218,11 @@ void owners_disturb(struct owners *o, int64_t until)
 void owners_excuse_all(struct owners *o, int64_t until)
 {
 	o->excused = kl_max(o->excused, until);
-	owners_disturb(o, until);
+}
+
+void owners_hinder(struct owners *o, int64_t until)
+{
+	o->hindered = until;
 }
 
 /* --- records and offsets --- */
@@ -318,13 +322,13 @@ static void watch_owned(struct owners *o, unsigned partition, const struct membe
 	const struct own *own = &m->own[partition];
 	int64_t next = own->next != UNKNOWN ? own->next : kl_max(p->stored, INT64_C(0));
 	p->orphan_since = KL_NEVER;
-	if (is_excused(o, m) || m->naps >= o->now || next >= end) {
+	if (m->excused >= o->now || m->naps >= o->now || next >= end) {
 		p->waits_since = KL_NEVER;
 		return;
 	}
 	if (p->waits_since == KL_NEVER)
 		p->waits_since = o->now;
-	int64_t waited = o->now - p->waits_since;
+	int64_t waited = o->now - kl_max(p->waits_since, o->hindered);
 	o->counts.longest_wait = kl_max(o->counts.longest_wait, waited);
 	if (waited <= o->rules.bound || p->complained)
 		return;
@@ -341,7 +345,8 @@ static void watch_orphan(struct owners *o, unsigned partition)
 	p->waits_since = KL_NEVER;
 	if (p->orphan_since == KL_NEVER)
 		p->orphan_since = o->now;
-	int64_t waited = o->now - kl_max(p->orphan_since, o->disturbed);
+	int64_t since = kl_max(o->disturbed, o->hindered);
+	int64_t waited = o->now - kl_max(p->orphan_since, since);
 	if (waited <= o->rules.owner_bound || p->complained)
 		return;
 	p->complained = true;

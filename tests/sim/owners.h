@@ -48,8 +48,11 @@ void owners_excuse(struct owners *o, unsigned member, int64_t until);
 void owners_nap(struct owners *o, unsigned member, int64_t until);
 /* Until then partitions may be without an owner: the group waits for one that is gone. */
 void owners_disturb(struct owners *o, int64_t until);
-/* Both, for everybody, also those to come. */
+/* Everybody may be put out so, also those to come. */
 void owners_excuse_all(struct owners *o, int64_t until);
+/* Until then nothing works as it should: no wait counts. A later call takes the place of an
+ * earlier one, KL_NEVER: until the next one. */
+void owners_hinder(struct owners *o, int64_t until);
 /* poll() handed it this record. */
 void owners_handed(struct owners *o, unsigned member, unsigned partition, int64_t offset);
 /* The coordinator acknowledged this offset. */
