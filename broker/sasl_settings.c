@@ -10,7 +10,11 @@
 
 bool kl_dev_sasl_owns_setting(const char *text)
 {
-	return strncmp(text, "sasl.", 5) == 0;
+	static const char *const starts[] = {"sasl.", "enable.sasl.", "https."};
+	for (size_t i = 0; i < kl_countof(starts); i++)
+		if (strncmp(text, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return false;
 }
 
 static void free_setting(struct kl_dev_sasl_setting *setting)

@@ -243,6 +243,18 @@ static int host_secret_read(const struct klamm_host *api, const char *key, char 
 	return 0;
 }
 
+static int host_token(const struct klamm_host *api, struct klamm_out *value,
+		      struct klamm_out *extensions, int64_t *expires_ms_out,
+		      struct klamm_error *err)
+{
+	const struct kl_host *host = instance_of(api)->host;
+	if (host->token == NULL)
+		return kl_error(err, KLAMM_ERR_UNSUPPORTED, "the application has no token");
+	if (value == NULL)
+		return 0;
+	return host->token(host->token_arg, value, extensions, expires_ms_out, err);
+}
+
 /* --- the host itself --- */
 
 int kl_host_init(struct kl_host *host, struct kl_os *os, const struct kl_log *log,
@@ -308,6 +320,7 @@ void kl_host_join(struct kl_host *host, struct kl_instance *instance, const char
 		.secret_wipe = host_secret_wipe,
 		.wipe = host_wipe,
 		.on_reload = host_on_reload,
+		.token = host_token,
 	};
 	kl_mutex_lock(&host->mutex);
 	kl_list_push(&host->instances, &instance->link);

@@ -33,6 +33,10 @@ struct kl_host {
 	/* Reads a secret's file again; NULL: the instance's lookup is all there is. */
 	kl_secret_fn secret;
 	void *secret_arg;
+	/* As struct klamm_host's token(); NULL: there is none. */
+	int (*token)(void *arg, struct klamm_out *value, struct klamm_out *extensions,
+		     int64_t *expires_ms_out, struct klamm_error *err);
+	void *token_arg;
 	atomic_bool closing;
 	struct kl_mutex mutex; /* guards all below and the instances' last members */
 	struct kl_cond returned;

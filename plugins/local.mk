@@ -88,6 +88,7 @@ include plugins/partitioner_random/local.mk
 include plugins/partitioner_roundrobin/local.mk
 include plugins/sasl_aws_msk_iam/local.mk
 include plugins/sasl_gssapi/local.mk
+include plugins/sasl_oauthbearer/local.mk
 include plugins/sasl_plain/local.mk
 include plugins/sasl_scram_sha_256/local.mk
 include plugins/sasl_scram_sha_512/local.mk

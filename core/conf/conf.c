@@ -213,6 +213,8 @@ int klamm_conf_copy(const struct klamm_conf *conf, struct klamm_conf **conf_out,
 	if (rc != 0)
 		return rc;
 	copy->log = conf->log;
+	copy->token = conf->token;
+	copy->token_arg = conf->token_arg;
 	if (klamm_conf_ssl_ctx(copy, conf->ssl_ctx, NULL) != 0 ||
 	    copy_values(copy, conf) != 0 || copy_profile(copy, conf) != 0 ||
 	    copy_plugins(copy, conf->plugins) != 0) {
@@ -339,12 +341,12 @@ static int read_from_jaas(const char *text, const char *key, char **text_out,
 	if (!kl_jaas_parse(text, &jaas, &why))
 		return kl_error(err, KLAMM_ERR_CONFIG, "%s: %s", KL_JAAS_KEY,
 				kl_buf_text(&why));
-	const char *value = kl_jaas_value(&jaas, key);
-	if (value == NULL)
+	KL_AUTO(kl_wipe_buf) struct kl_buf value = {0};
+	if (!kl_jaas_value(&jaas, key, &value))
 		return kl_error(err, KLAMM_ERR_CONFIG,
 				"%.100s is not set, and %s does not say it", key,
 				KL_JAAS_KEY);
-	*text_out = strdup(value);
+	*text_out = value.failed ? NULL : strdup(kl_buf_text(&value));
 	if (*text_out == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for %.100s", key);
 	return 0;

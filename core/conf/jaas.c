@@ -233,7 +233,7 @@ void kl_jaas_free(struct kl_jaas *jaas)
 /* --- what modules mean --- */
 
 /* Options that stand for nothing here are passed over, as Java's modules do; one with a
- * switch counts when that is "true". */
+ * switch counts when that is "true". One that ends with a star is all that begin so. */
 static const struct {
 	const char *module, *option, *key, *where;
 } meanings[] = {
@@ -256,6 +256,15 @@ static const struct {
 	{"Krb5LoginModule", "serviceName", "sasl.kerberos.service.name"},
 	{"Krb5LoginModule", "keyTab", "sasl.kerberos.keytab", "useKeyTab"},
 	{"Krb5LoginModule", "ticketCache", "sasl.kerberos.ccache", "useTicketCache"},
+	{"OAuthBearerLoginModule", "clientId",
+	 "sasl.oauthbearer.client.credentials.client.id"},
+	{"OAuthBearerLoginModule", "clientSecret",
+	 "sasl.oauthbearer.client.credentials.client.secret"},
+	{"OAuthBearerLoginModule", "scope", "sasl.oauthbearer.scope"},
+	{"OAuthBearerLoginModule", "ssl.truststore.location", "https.ca.location"},
+	{"OAuthBearerLoginModule", "ssl.truststore.certificates", "https.ca.pem"},
+	{"OAuthBearerLoginModule", "extension_*", "sasl.oauthbearer.config"},
+	{"OAuthBearerLoginModule", "unsecuredLogin*", "sasl.oauthbearer.config"},
 };
 
 /* Without its package: those of vendors and shaded jars are the same. */
@@ -280,14 +289,65 @@ static bool is_switched_on(const struct kl_jaas *jaas, const char *name)
 	return value != NULL && strcasecmp(value, "true") == 0;
 }
 
-const char *kl_jaas_value(const struct kl_jaas *jaas, const char *key)
+/* Room for n more at once, as growing leaves copies behind. */
+static void put_text(struct kl_buf *out, const char *text)
 {
-	for (size_t i = 0; i < kl_countof(meanings); i++)
-		if (strcmp(meanings[i].module, class_of(jaas)) == 0 &&
-		    strcmp(meanings[i].key, key) == 0 &&
-		    is_switched_on(jaas, meanings[i].where))
-			return find_option(jaas, meanings[i].option);
-	return NULL;
+	kl_buf_reserve(out, strlen(text) + 1);
+	kl_buf_put(out, text, strlen(text));
+}
+
+static void put_escaped(struct kl_buf *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (strchr(" \t\r\n\\", *text) != NULL)
+			kl_buf_put(out, "\\", 1);
+		kl_buf_put(out, text, 1);
+	}
+}
+
+static bool put_all(const struct kl_jaas *jaas, const char *start, size_t n,
+		    struct kl_buf *out)
+{
+	bool any = false;
+	size_t need = 1;
+	for (size_t i = 0; i < jaas->count; i++)
+		need += 2 * (strlen(jaas->options[i].name) +
+			     strlen(jaas->options[i].value)) + 2;
+	kl_buf_reserve(out, need);
+	for (size_t i = 0; i < jaas->count; i++) {
+		const struct kl_jaas_option *option = &jaas->options[i];
+		if (strncmp(option->name, start, n) != 0)
+			continue;
+		if (out->len > 0)
+			kl_buf_put(out, " ", 1);
+		put_escaped(out, option->name);
+		kl_buf_put(out, "=", 1);
+		put_escaped(out, option->value);
+		any = true;
+	}
+	return any;
+}
+
+bool kl_jaas_value(const struct kl_jaas *jaas, const char *key, struct kl_buf *out)
+{
+	bool any = false;
+	for (size_t i = 0; i < kl_countof(meanings); i++) {
+		const char *option = meanings[i].option;
+		size_t n = strlen(option);
+		if (strcmp(meanings[i].module, class_of(jaas)) != 0 ||
+		    strcmp(meanings[i].key, key) != 0 ||
+		    !is_switched_on(jaas, meanings[i].where))
+			continue;
+		if (option[n - 1] == '*') {
+			any |= put_all(jaas, option, n - 1, out);
+			continue;
+		}
+		const char *value = find_option(jaas, option);
+		if (value != NULL)
+			put_text(out, value);
+		any |= value != NULL;
+	}
+	return any;
 }
 
 static bool is_known(const struct kl_jaas *jaas, struct kl_buf *why)
@@ -337,10 +397,10 @@ int kl_jaas_derive(struct klamm_conf *conf)
 	if (conf->derived == NULL || !kl_jaas_parse(text, &jaas, &why))
 		return KLAMM_ERR_NO_MEMORY; /* it was checked when it was set */
 	for (size_t i = 0; i < kl_conf_row_count(); i++) {
-		const char *value = kl_jaas_value(&jaas, kl_conf_row(i)->option.name);
-		if (value == NULL)
+		KL_AUTO(kl_wipe_buf) struct kl_buf value = {0};
+		if (!kl_jaas_value(&jaas, kl_conf_row(i)->option.name, &value))
 			continue;
-		conf->derived[i] = strdup(value);
+		conf->derived[i] = value.failed ? NULL : strdup(kl_buf_text(&value));
 		if (conf->derived[i] == NULL)
 			return KLAMM_ERR_NO_MEMORY;
 	}

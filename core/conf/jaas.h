@@ -32,8 +32,11 @@ struct kl_jaas {
 bool kl_jaas_parse(const char *text, struct kl_jaas *jaas_out, struct kl_buf *why);
 void kl_jaas_free(struct kl_jaas *jaas);
 
-/* What the module says about a key of klamm's ("sasl.username"); NULL: nothing. */
-const char *kl_jaas_value(const struct kl_jaas *jaas, const char *key);
+/* What the module says about a key of klamm's ("sasl.username"), appended to out, which is
+ * to be wiped; out->failed: out of memory. false: nothing. Options that are not known one by
+ * one stand in one key, "NAME=VALUE NAME=VALUE", with a backslash before blanks and
+ * backslashes. */
+bool kl_jaas_value(const struct kl_jaas *jaas, const char *key, struct kl_buf *out);
 
 /* Bring conf->derived up to date. NO_MEMORY. */
 int kl_jaas_derive(struct klamm_conf *conf);

@@ -32,4 +32,5 @@ libklamm_la_SOURCES += \
 	%D%/settings.c %D%/settings.h \
 	%D%/suggest.c \
 	%D%/table.c %D%/table.h \
+	%D%/token.c \
 	%D%/value.c

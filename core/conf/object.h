@@ -25,6 +25,8 @@ struct klamm_conf {
 	char **derived; /* likewise, what sasl.jaas.config says; NULL = nothing */
 	struct kl_conf_extra *extras;
 	struct kl_conf_plugin *plugins; /* the newest first */
+	klamm_token_fn token; /* the application's; NULL = none */
+	void *token_arg;
 	struct kl_log log;
 	struct ssl_ctx_st *ssl_ctx; /* the application's own; NULL = none */
 	char *profile;		 /* chosen; NULL = none */

@@ -20,6 +20,7 @@ int kl_conf_host(struct klamm_conf *conf, const struct kl_settings *settings, st
 		return rc;
 	host->secret = read_secret;
 	host->secret_arg = conf;
+	kl_conf_host_token(conf, host);
 	host->quota.max = (size_t)settings->klamm_memory_max;
 	return 0;
 }

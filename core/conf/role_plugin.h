@@ -19,6 +19,9 @@ int kl_conf_host(struct klamm_conf *conf, const struct kl_settings *settings, st
 		 const struct kl_log *log, struct klamm_loop *loop, struct kl_host *host_out,
 		 struct klamm_error *err);
 
+/* Have the application's tokens reach them. */
+void kl_conf_host_token(struct klamm_conf *conf, struct kl_host *host);
+
 /* Find by name, where this configuration says to look. */
 int kl_conf_load_plugin(const struct klamm_conf *conf, const struct kl_settings *settings,
 			int32_t kind, const char *name, struct kl_plugin **plugin_out,

@@ -76,30 +76,31 @@ static const struct kl_conf_row rows[] = {
 	},
 	{
 		.option = {.name = "sasl.login.connect.timeout.ms",
-			   .type = KLAMM_OPTION_INT,
+			   .type = KLAMM_OPTION_INT, .range = "0..",
 			   .doc = "How long connecting to the token server may take."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "ms",
+		.roles = KLAMM_ROLE_ANY, .unit = "ms",
 		.reader = "sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.login.read.timeout.ms", .type = KLAMM_OPTION_INT,
+			   .range = "0..",
 			   .doc = "How long the token server's answer may take."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "ms",
+		.roles = KLAMM_ROLE_ANY, .unit = "ms",
 		.reader = "sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.login.retry.backoff.ms",
-			   .type = KLAMM_OPTION_LONG, .def = "100",
+			   .type = KLAMM_OPTION_LONG, .def = "100", .range = "0..",
 			   .doc = "The pause before the token server is asked again; it "
 				  "doubles each time."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "ms",
+		.roles = KLAMM_ROLE_ANY, .unit = "ms",
 		.reader = "sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.login.retry.backoff.max.ms",
-			   .type = KLAMM_OPTION_LONG, .def = "10000",
-			   .doc = "The longest such pause."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "ms",
+			   .type = KLAMM_OPTION_LONG, .def = "10000", .range = "0..",
+			   .doc = "How long one attempt to get a token goes on so."},
+		.roles = KLAMM_ROLE_ANY, .unit = "ms",
 		.reader = "sasl_oauthbearer",
 	},
 	{
@@ -107,7 +108,7 @@ static const struct kl_conf_row rows[] = {
 			   .type = KLAMM_OPTION_DOUBLE, .def = "0.8", .range = "0.5..1.0",
 			   .doc = "The part of a token's life after which a new one is "
 				  "fetched."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 		.reader = "sasl_oauthbearer",
 	},
 	{
@@ -115,14 +116,14 @@ static const struct kl_conf_row rows[] = {
 			   .type = KLAMM_OPTION_DOUBLE, .def = "0.05",
 			   .range = "0.0..0.25",
 			   .doc = "How much chance is added to that moment."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 		.reader = "sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.login.refresh.min.period.seconds",
 			   .type = KLAMM_OPTION_INT, .def = "60", .range = "0..900",
 			   .doc = "The shortest time between two fetches of a token."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "seconds",
+		.roles = KLAMM_ROLE_ANY, .unit = "seconds",
 		.reader = "sasl_oauthbearer",
 	},
 	{
@@ -130,7 +131,7 @@ static const struct kl_conf_row rows[] = {
 			   .type = KLAMM_OPTION_INT, .def = "300", .range = "0..3600",
 			   .doc = "How long before its end a token is replaced at the "
 				  "latest."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "seconds",
+		.roles = KLAMM_ROLE_ANY, .unit = "seconds",
 		.reader = "sasl_oauthbearer",
 	},
 	{

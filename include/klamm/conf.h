@@ -99,6 +99,23 @@ int klamm_conf_plugin(struct klamm_conf *conf, int32_t kind,
 		      const struct klamm_plugin_head *descriptor, void *user,
 		      struct klamm_error *err);
 
+/* Tokens of the application's own, for sasl.mechanism OAUTHBEARER, in place of what the keys
+ * sasl.oauthbearer... would get. fn is called on a thread of klamm whenever a client needs
+ * one: before its first connection, and again when klamm_token_set()'s time is nearly over
+ * (sasl.login.refresh...). It may block, for as long as the client may wait; it must not call
+ * the client. It fills token with klamm_token_set(), or returns an error (CONNECT and
+ * TIMED_OUT are tried again) and says why in err. arg is borrowed for the life of every
+ * client made from this configuration; NULL as fn: none. */
+struct klamm_token;
+typedef int (*klamm_token_fn)(void *arg, struct klamm_token *token, struct klamm_error *err);
+void klamm_conf_token(struct klamm_conf *conf, klamm_token_fn fn, void *arg);
+/* value: what stands behind "Bearer", copied. expires_ms: when it ends, in milliseconds since
+ * 1970; 0 = it is a JWT and says so itself, -1 = never. NO_MEMORY, INVALID_ARGUMENT. */
+int klamm_token_set(struct klamm_token *token, const char *value, int64_t expires_ms);
+/* A SASL extension that goes with it (RFC 7628 3.1): letters, and printable ASCII. Copied.
+ * NO_MEMORY, INVALID_ARGUMENT. */
+int klamm_token_extension(struct klamm_token *token, const char *name, const char *value);
+
 /* Log lines of every client made from this configuration. level: 0 error,
  * 1 warning, 2 info, 3 debug, 4 trace (requests), and KLAMM_LOG_TRAFFIC or-ed to it
  * for the messages themselves. fn may be called from any thread of klamm, must not

@@ -158,6 +158,15 @@ struct klamm_host {
 	/* fn runs on the blocking pool whenever the application asks its client to read
 	 * files again (passwords, tickets, certificates). One per instance; NULL ends it. */
 	void (*on_reload)(const struct klamm_host *host, void (*fn)(void *arg), void *arg);
+
+	/* The application's token (klamm_conf_token()), appended to value, its SASL
+	 * extensions to extensions ("name=value\x01" each, checked), and when it ends in
+	 * *expires_ms_out: milliseconds since 1970, 0 = it says so itself, -1 = never.
+	 * Blocks as long as the application's function does; its error is handed on.
+	 * UNSUPPORTED: the application gives none. value NULL: that question alone. */
+	int (*token)(const struct klamm_host *host, struct klamm_out *value,
+		     struct klamm_out *extensions, int64_t *expires_ms_out,
+		     struct klamm_error *err);
 };
 
 #ifdef __cplusplus

@@ -8,14 +8,14 @@
 
 #include "plugins/common/http_int.h"
 
-#define CONNECT_MS  10000
-#define WAIT_MS     30000
-#define ANSWER_MAX  ((size_t)1 << 20)
-#define HEAD_MAX    ((size_t)64 << 10)
+#define CONNECT_MS 10000
+#define WAIT_MS    30000
+#define ANSWER_MAX ((size_t)1 << 20)
+#define HEAD_MAX   ((size_t)64 << 10)
 /* How soon a cancelled request ends, at the latest. */
-#define LOOK_MS     50
+#define LOOK_MS 50
 /* The longest value of a header: a token is one. */
-#define HEADER_MAX  ((size_t)256 << 10)
+#define HEADER_MAX ((size_t)256 << 10)
 
 /* --- memory that is wiped --- */
 
@@ -72,7 +72,8 @@ static int read_url(const char *text, char *where, size_t size)
 	if (url == NULL)
 		return KLAMM_ERR_NO_MEMORY;
 	char *scheme = NULL, *name = NULL, *port = NULL;
-	bool good = curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER) == CURLUE_OK;
+	bool good = curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER) ==
+		    CURLUE_OK;
 	if (good) {
 		scheme = part_of(url, CURLUPART_SCHEME);
 		name = part_of(url, CURLUPART_HOST);
@@ -150,7 +151,8 @@ static int make_headers(struct kl_http_talk *talk, struct curl_slist **list,
 	int rc = 0;
 	for (size_t i = 0; i < request->header_count && rc == 0; i++)
 		rc = add_header(talk, list, &request->headers[i], err);
-	if (rc == 0 && request->body.data != NULL) { /* no asking first whether it may come */
+	if (rc == 0 &&
+	    request->body.data != NULL) { /* no asking first whether it may come */
 		struct curl_slist *grown = curl_slist_append(*list, "Expect:");
 		rc = grown != NULL ? 0 : KLAMM_ERR_NO_MEMORY;
 		*list = grown != NULL ? grown : *list;
@@ -189,8 +191,8 @@ static size_t on_header(char *p, size_t one, size_t n, void *arg)
 	struct kl_http_answer *answer = talk->answer;
 	if (n > 5 && memcmp(p, "HTTP/", 5) == 0)
 		answer->head_len = 0;
-	return take(talk, &answer->head, &answer->head_len, &answer->head_cap, HEAD_MAX, p,
-		    n);
+	return take(talk, &answer->head, &answer->head_len, &answer->head_cap, HEAD_MAX,
+		    p, n);
 }
 
 bool kl_http_value(const struct kl_http_answer *answer, const char *name, char *to,
@@ -292,7 +294,8 @@ static bool set_up(struct kl_http_talk *talk, struct curl_slist *headers)
 	long connect = (long)((talk->connect_end_us - talk->begun_us) / 1000);
 	char agent[64];
 	snprintf(agent, sizeof(agent), "klamm/%s", talk->host->version);
-#define SET(option, value) (curl_easy_setopt(easy, CURLOPT_##option, (value)) == CURLE_OK)
+#define SET(option, value)                                                             \
+	(curl_easy_setopt(easy, CURLOPT_##option, (value)) == CURLE_OK)
 	return SET(URL, request->url) && SET(PROTOCOLS_STR, "http,https") &&
 	       SET(PROXY, request->proxy != NULL ? request->proxy : "") &&
 	       SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(NOSIGNAL, 1L) &&
@@ -300,8 +303,10 @@ static bool set_up(struct kl_http_talk *talk, struct curl_slist *headers)
 	       SET(ERRORBUFFER, talk->said) && SET(HTTPHEADER, headers) &&
 	       SET(WRITEFUNCTION, on_body) && SET(WRITEDATA, talk) &&
 	       SET(HEADERFUNCTION, on_header) && SET(HEADERDATA, talk) &&
-	       /* A look-up of names that is under way cannot be hurried: leave it behind. */
-	       SET(QUICK_EXIT, 1L) && set_method(easy, request) && set_tls(easy, talk) &&
+	       /* A look-up of names that is under way cannot be hurried: leave it
+		  behind. */
+	       SET(QUICK_EXIT, 1L) &&
+	       set_method(easy, request) && set_tls(easy, talk) &&
 	       set_redirects(easy, talk);
 #undef SET
 }
@@ -324,14 +329,16 @@ static int look(struct kl_http_talk *talk, struct klamm_error *err)
 			talk->heard_us = now;
 		return 0;
 	}
-	if (request->silence_ms > 0 && now - talk->heard_us >= request->silence_ms * 1000)
+	if (request->silence_ms > 0 &&
+	    now - talk->heard_us >= request->silence_ms * 1000)
 		return kl_http_timed_out(talk, "the limit for reading", err);
 	return 0;
 }
 
 static int finish(struct kl_http_talk *talk, CURLcode code, struct klamm_error *err)
 {
-	size_t max = talk->request->answer_max != 0 ? talk->request->answer_max : ANSWER_MAX;
+	size_t max =
+		talk->request->answer_max != 0 ? talk->request->answer_max : ANSWER_MAX;
 	if (talk->why == KLAMM_ERR_LIMIT)
 		return kl_http_fail(talk, err, talk->why, KLAMM_STAGE_API,
 				    "the answer is longer than %zu bytes", max);
@@ -343,7 +350,8 @@ static int finish(struct kl_http_talk *talk, CURLcode code, struct klamm_error *
 	curl_easy_getinfo(talk->easy, CURLINFO_RESPONSE_CODE, &status);
 	talk->answer->status = (int)status;
 	struct kl_http_answer *answer = talk->answer;
-	if (append(talk->host, &answer->body, &answer->len, &answer->body_cap, "", 0) != 0)
+	if (append(talk->host, &answer->body, &answer->len, &answer->body_cap, "", 0) !=
+	    0)
 		return kl_http_explain(talk, CURLE_OUT_OF_MEMORY, err);
 	return 0;
 }
@@ -366,7 +374,8 @@ static int run(struct kl_http_talk *talk, CURLM *multi, struct klamm_error *err)
 		return rc;
 	int left;
 	CURLMsg *message = curl_multi_info_read(multi, &left);
-	return finish(talk, message != NULL ? message->data.result : CURLE_FAILED_INIT, err);
+	return finish(talk, message != NULL ? message->data.result : CURLE_FAILED_INIT,
+		      err);
 }
 
 static int64_t or_default(int64_t ms, int64_t otherwise)
@@ -384,7 +393,8 @@ static void set_limits(struct kl_http_talk *talk)
 	int64_t connect = or_default(request->connect_ms, CONNECT_MS);
 	talk->begun_us = talk->host->now_us(talk->host);
 	talk->end_us = talk->begun_us + wait * 1000;
-	talk->connect_end_us = talk->begun_us + (connect < wait ? connect : wait + 1) * 1000;
+	talk->connect_end_us =
+		talk->begun_us + (connect < wait ? connect : wait + 1) * 1000;
 }
 
 static int exchange(struct kl_http_talk *talk, struct klamm_error *err)
@@ -396,9 +406,10 @@ static int exchange(struct kl_http_talk *talk, struct klamm_error *err)
 	if (rc == 0 && (multi == NULL || talk->easy == NULL))
 		rc = kl_http_explain(talk, CURLE_OUT_OF_MEMORY, err);
 	if (rc == 0 && !set_up(talk, headers))
-		rc = kl_http_fail(talk, err, KLAMM_ERR_UNSUPPORTED, KLAMM_STAGE_LOCAL,
-				  "libcurl %s is too old or built without what is needed",
-				  curl_version_info(CURLVERSION_NOW)->version);
+		rc = kl_http_fail(
+			talk, err, KLAMM_ERR_UNSUPPORTED, KLAMM_STAGE_LOCAL,
+			"libcurl %s is too old or built without what is needed",
+			curl_version_info(CURLVERSION_NOW)->version);
 	if (rc == 0)
 		rc = run(talk, multi, err);
 	if (multi != NULL && talk->easy != NULL)
@@ -429,16 +440,19 @@ int kl_http(const struct klamm_host *host, const struct kl_http_request *request
 	    struct kl_http_answer *answer_out, struct klamm_error *err)
 {
 	*answer_out = (struct kl_http_answer){0};
-	struct kl_http_talk talk = {.host = host, .request = request, .answer = answer_out};
+	struct kl_http_talk talk = {
+		.host = host, .request = request, .answer = answer_out};
 	if (!kl_http_ready())
-		return klamm_fail(err, KLAMM_ERR_SYSTEM, "libcurl cannot be initialised");
+		return klamm_fail(err, KLAMM_ERR_SYSTEM,
+				  "libcurl cannot be initialised");
 	int rc = read_url(request->url, talk.where, sizeof(talk.where));
 	if (rc == KLAMM_ERR_NO_MEMORY)
 		return kl_http_explain(&talk, CURLE_OUT_OF_MEMORY, err);
 	if (rc != 0)
-		return kl_http_fail(&talk, err, rc, KLAMM_STAGE_CONFIG,
-				    "it must be http:// or https:// with a host, and have no "
-				    "user or password in it");
+		return kl_http_fail(
+			&talk, err, rc, KLAMM_STAGE_CONFIG,
+			"it must be http:// or https:// with a host, and have no "
+			"user or password in it");
 	set_limits(&talk);
 	rc = exchange_quietly(&talk, err);
 	if (rc != 0)

@@ -36,8 +36,8 @@ struct kl_http_request {
 	const struct klamm_call *call;
 
 	size_t answer_max; /* bytes of the body; 0 = 1 MiB */
-	/* How many redirections a GET follows, within its scheme; none by default. Headers
-	 * go along, Authorization to the same host only. */
+	/* How many redirections a GET follows, within its scheme; none by default.
+	 * Headers go along, Authorization to the same host only. */
 	int redirects;
 
 	/* What certificates are traced to: a PEM file, or PEM text, instead of the
@@ -48,10 +48,10 @@ struct kl_http_request {
 
 /* What came back. Zeroed, or filled by kl_http(); ends with kl_http_free(). */
 struct kl_http_answer {
-	int status;  /* 200, 404, ... */
-	char *body;  /* with a NUL behind it; never NULL after success */
+	int status; /* 200, 404, ... */
+	char *body; /* with a NUL behind it; never NULL after success */
 	size_t len;
-	char *head;  /* the header lines, or NULL */
+	char *head; /* the header lines, or NULL */
 	size_t head_len;
 	size_t body_cap, head_cap; /* allocated */
 };

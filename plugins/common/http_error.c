@@ -46,21 +46,24 @@ static int stage_of(struct kl_http_talk *talk, const char **doing_out)
 	return KLAMM_STAGE_API;
 }
 
-int kl_http_timed_out(struct kl_http_talk *talk, const char *limit, struct klamm_error *err)
+int kl_http_timed_out(struct kl_http_talk *talk, const char *limit,
+		      struct klamm_error *err)
 {
 	const char *doing;
 	int stage = stage_of(talk, &doing);
 	int64_t ms = (talk->host->now_us(talk->host) - talk->begun_us) / 1000;
 	return kl_http_fail(talk, err, KLAMM_ERR_TIMED_OUT, stage,
-			    "no end after %lld ms while %s (%s)", (long long)ms, doing, limit);
+			    "no end after %lld ms while %s (%s)", (long long)ms, doing,
+			    limit);
 }
 
 static int closed(struct kl_http_talk *talk, struct klamm_error *err)
 {
-	return kl_http_fail(talk, err, KLAMM_ERR_DISCONNECTED, KLAMM_STAGE_API,
-			    talk->answer->head_len > 0
-				    ? "the connection was closed in the middle of the answer"
-				    : "the connection was closed without an answer");
+	return kl_http_fail(
+		talk, err, KLAMM_ERR_DISCONNECTED, KLAMM_STAGE_API,
+		talk->answer->head_len > 0
+			? "the connection was closed in the middle of the answer"
+			: "the connection was closed without an answer");
 }
 
 static int not_connected(struct kl_http_talk *talk, struct klamm_error *err)
@@ -74,7 +77,8 @@ static int not_connected(struct kl_http_talk *talk, struct klamm_error *err)
 
 int kl_http_explain(struct kl_http_talk *talk, CURLcode code, struct klamm_error *err)
 {
-	const char *said = talk->said[0] != '\0' ? talk->said : curl_easy_strerror(code);
+	const char *said =
+		talk->said[0] != '\0' ? talk->said : curl_easy_strerror(code);
 	switch (code) {
 	case CURLE_OUT_OF_MEMORY:
 		return kl_http_fail(talk, err, KLAMM_ERR_NO_MEMORY, KLAMM_STAGE_LOCAL,
@@ -92,8 +96,8 @@ int kl_http_explain(struct kl_http_talk *talk, CURLcode code, struct klamm_error
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
 	case CURLE_SSL_CIPHER:
-		return kl_http_fail(talk, err, KLAMM_ERR_TLS, KLAMM_STAGE_TLS, "TLS: %s",
-				    said);
+		return kl_http_fail(talk, err, KLAMM_ERR_TLS, KLAMM_STAGE_TLS,
+				    "TLS: %s", said);
 	case CURLE_SSL_CACERT_BADFILE:
 		return kl_http_fail(talk, err, KLAMM_ERR_CONFIG, KLAMM_STAGE_CONFIG,
 				    "the CA certificates cannot be read: %s", said);
@@ -104,15 +108,17 @@ int kl_http_explain(struct kl_http_talk *talk, CURLcode code, struct klamm_error
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
 		return closed(talk, err);
-	case CURLE_UNSUPPORTED_PROTOCOL: /* of a redirection: the URL's own was checked */
-		return kl_http_fail(talk, err, KLAMM_ERR_PROTOCOL, KLAMM_STAGE_API,
-				    talk->answer->head_len > 0
-					    ? "the answer sends to another scheme, which is "
-					      "not followed"
-					    : "what answers does not speak HTTP/1.1");
+	case CURLE_UNSUPPORTED_PROTOCOL: /* of a redirection: the URL's own was checked
+					  */
+		return kl_http_fail(
+			talk, err, KLAMM_ERR_PROTOCOL, KLAMM_STAGE_API,
+			talk->answer->head_len > 0
+				? "the answer sends to another scheme, which is "
+				  "not followed"
+				: "what answers does not speak HTTP/1.1");
 	default:
-		return kl_http_fail(talk, err, KLAMM_ERR_PROTOCOL, KLAMM_STAGE_API, "%s",
-				    said);
+		return kl_http_fail(talk, err, KLAMM_ERR_PROTOCOL, KLAMM_STAGE_API,
+				    "%s", said);
 	}
 }
 
@@ -130,12 +136,12 @@ static const char *name_of(int status)
 		int status;
 		const char *name;
 	} names[] = {
-		{400, "bad request"},	    {401, "not authenticated"},
-		{403, "forbidden"},	    {404, "not found"},
+		{400, "bad request"},        {401, "not authenticated"},
+		{403, "forbidden"},          {404, "not found"},
 		{405, "method not allowed"}, {408, "timed out"},
-		{413, "too large"},	    {429, "too many requests"},
-		{500, "internal error"},    {502, "bad gateway"},
-		{503, "unavailable"},	    {504, "gateway timed out"},
+		{413, "too large"},          {429, "too many requests"},
+		{500, "internal error"},     {502, "bad gateway"},
+		{503, "unavailable"},        {504, "gateway timed out"},
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (names[i].status == status)
@@ -165,8 +171,8 @@ static void excerpt(const struct kl_http_answer *answer, char to[static SAID_MAX
 	to[n] = '\0';
 }
 
-int kl_http_check(const struct kl_http_request *request, const struct kl_http_answer *answer,
-		  struct klamm_error *err)
+int kl_http_check(const struct kl_http_request *request,
+		  const struct kl_http_answer *answer, struct klamm_error *err)
 {
 	if (answer->status >= 200 && answer->status < 300)
 		return 0;
@@ -175,8 +181,9 @@ int kl_http_check(const struct kl_http_request *request, const struct kl_http_an
 	kl_http_where(request->url, talk.where, sizeof(talk.where));
 	excerpt(answer, said);
 	return kl_http_fail(&talk, err,
-			    kl_http_is_passing(answer->status) ? KLAMM_ERR_CONNECT
-							       : KLAMM_ERR_AUTHENTICATION,
+			    kl_http_is_passing(answer->status)
+				    ? KLAMM_ERR_CONNECT
+				    : KLAMM_ERR_AUTHENTICATION,
 			    KLAMM_STAGE_API, "HTTP status %d (%s)%s%s", answer->status,
 			    name_of(answer->status), said[0] != '\0' ? ": " : "", said);
 }

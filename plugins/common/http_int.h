@@ -18,12 +18,12 @@ struct kl_http_talk {
 	const struct kl_http_request *request;
 	struct kl_http_answer *answer;
 	CURL *easy;
-	char where[KL_HTTP_WHERE]; /* "https://host:port" */
+	char where[KL_HTTP_WHERE];  /* "https://host:port" */
 	char said[CURL_ERROR_SIZE]; /* libcurl's own words */
 	int64_t begun_us, heard_us; /* heard_us: the last byte; 0 = not connected yet */
 	int64_t end_us, connect_end_us;
 	bool in_tls; /* TCP is through */
-	int why; /* an error of ours that made libcurl stop, or 0 */
+	int why;     /* an error of ours that made libcurl stop, or 0 */
 };
 
 /* What a code of libcurl means for this exchange. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* libcurl's memory, wiped when it is freed: requests and answers hold secrets, and libcurl
- * copies them. Takes effect if nobody in the process has initialised libcurl before; the
- * application's own use of libcurl works over it as ever. */
+/* libcurl's memory, wiped when it is freed: requests and answers hold secrets, and
+ * libcurl copies them. Takes effect if nobody in the process has initialised libcurl
+ * before; the application's own use of libcurl works over it as ever. */
 #include <curl/curl.h>
 #include <malloc.h>
 #include <pthread.h>

@@ -11,6 +11,7 @@ static const struct {
 	const char *plugin, *key, *value;
 } needs[] = {
 	{"metrics_jsonl", "metrics.jsonl.file", "%s/metrics.jsonl"},
+	{"sasl_oauthbearer", "enable.sasl.oauthbearer.unsecure.jwt", "true"},
 };
 
 static void see(void *arg, const struct kit_check *check, const struct kit_verdict *verdict)

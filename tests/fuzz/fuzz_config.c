@@ -100,7 +100,10 @@ static void read_jaas(const char *text, size_t len)
 		for (size_t i = 0; i < jaas.count; i++)
 			fuzz_must(jaas.options[i].name != NULL &&
 				  jaas.options[i].value != NULL);
-		kl_jaas_value(&jaas, "sasl.username");
+		KL_AUTO(kl_wipe_buf) struct kl_buf value = {0};
+		kl_jaas_value(&jaas, "sasl.username", &value);
+		kl_jaas_value(&jaas, "sasl.oauthbearer.config", &value);
+		fuzz_must(!value.failed);
 	} else {
 		fuzz_must(why.len > 0);
 	}

@@ -14,6 +14,9 @@ FUZZ_TARGETS = \
 	%D%/fuzz_scram \
 	%D%/fuzz_store \
 	%D%/fuzz_wire
+if HAVE_CURL
+FUZZ_TARGETS += %D%/fuzz_oauth
+endif
 CFLAGS_OF_FUZZ = $(AM_CFLAGS) $(JSONC_CFLAGS)
 LDADD_OF_FUZZ = libklamm.la $(JSONC_LIBS)
 SOURCES_OF_FUZZ = %D%/fuzz.h %D%/folder.c %D%/loaded.c %D%/message.c
@@ -60,6 +63,11 @@ fuzz: all $(FUZZ_TARGETS)
 %C%_fuzz_json_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_json_LDFLAGS = $(LDFLAGS_OF_FUZZ)
 %C%_fuzz_json_LDADD = $(LDADD_OF_FUZZ)
+%C%_fuzz_oauth_SOURCES = %D%/fuzz_oauth.c $(SOURCES_OF_FUZZ) $(http_sources) \
+	$(sasl_oauthbearer_sources)
+%C%_fuzz_oauth_CFLAGS = $(CFLAGS_OF_FUZZ) $(CURL_CFLAGS)
+%C%_fuzz_oauth_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_oauth_LDADD = $(LDADD_OF_FUZZ) $(HTTP_LIBS)
 %C%_fuzz_record_SOURCES = %D%/fuzz_record.c $(SOURCES_OF_FUZZ) \
 	cli/io.c cli/reader.c cli/tell.c cli/value.c cli/words.c
 %C%_fuzz_record_CFLAGS = $(CFLAGS_OF_FUZZ)

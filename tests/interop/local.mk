@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	%D%/main.py \
 	%D%/member.py \
 	%D%/members.py \
+	%D%/oauth2/pom.xml \
 	%D%/peers.py \
 	%D%/processes.py \
 	%D%/records.py \
@@ -20,6 +21,7 @@ EXTRA_DIST += \
 	%D%/test_assignors.py \
 	%D%/test_broker.py \
 	%D%/test_broker_groups.py \
+	%D%/test_broker_oauth.py \
 	%D%/test_broker_sasl.py \
 	%D%/test_exactly_once.py \
 	%D%/test_groups.py \
@@ -31,6 +33,7 @@ EXTRA_DIST += \
 	%D%/test_modern_members.py \
 	%D%/test_nodes.py \
 	%D%/test_nodes_once.py \
+	%D%/test_oauth.py \
 	%D%/test_offsets.py \
 	%D%/test_old.py \
 	%D%/test_outside.py \

@@ -62,6 +62,7 @@ def main():
     if args.what == "broker":
         import test_broker
         import test_broker_groups
+        import test_broker_oauth
         import test_broker_sasl
         import test_exactly_once
         import test_own_transactions
@@ -93,6 +94,7 @@ def main():
             with Kafka(version, config=test_old.CONFIG) as context:
                 good &= frame.run(context, args.patterns)
     elif args.what == "sasl":
+        import test_oauth
         import test_sasl
         import test_scram
         good = True

@@ -11,5 +11,6 @@ TESTS += %D%/test_conf
 	%D%/test_profile.c \
 	%D%/test_properties.c \
 	%D%/test_settings.c \
-	%D%/test_table.c
+	%D%/test_table.c \
+	%D%/test_token.c
 EXTRA_DIST += %D%/kafka-keys.tsv %D%/librdkafka-keys.tsv

@@ -264,6 +264,38 @@ START_TEST(is_checked_when_it_is_set)
 }
 END_TEST
 
+static void has_secret(const char *key, const char *text)
+{
+	char *secret;
+	int rc = kl_conf_read_secret(conf, key, &secret, &err);
+	ck_assert_msg(rc == 0, "%s", err.text);
+	ck_assert_str_eq(secret, text);
+	kl_wipe_text(secret);
+}
+
+START_TEST(knows_oauthbearer_and_its_open_options)
+{
+	set("sasl.jaas.config",
+	    "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required "
+	    "clientId=\"me\" clientSecret=\"hush hush\" scope=\"a b\" "
+	    "extension_trace=\"x y\\\\z\" unknown=\"1\" "
+	    "unsecuredLoginStringClaim_sub=\"al ice\";");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.oauthbearer.client.credentials.client.id"),
+			 "me");
+	ck_assert_str_eq(kl_conf_lookup(conf, "sasl.oauthbearer.scope"), "a b");
+	has_secret("sasl.oauthbearer.client.credentials.client.secret", "hush hush");
+	has_secret("sasl.oauthbearer.config",
+		   "extension_trace=x\\ y\\\\z unsecuredLoginStringClaim_sub=al\\ ice");
+	ck_assert_str_eq(klamm_conf_get(conf, "sasl.oauthbearer.config"), "[hidden]");
+	/* A key of its own goes first. */
+	set("sasl.oauthbearer.client.secret", "mine");
+	has_secret("sasl.oauthbearer.client.credentials.client.secret", "mine");
+	/* Without any option it is a module all the same, as Kafka's documents have it. */
+	set("sasl.jaas.config", "x.OAuthBearerLoginModule required ;");
+	ck_assert_ptr_null(klamm_conf_get(conf, "sasl.oauthbearer.config"));
+}
+END_TEST
+
 UNIT_SUITE(jaas)
 {
 	Suite *s = suite_create("jaas");
@@ -272,6 +304,7 @@ UNIT_SUITE(jaas)
 	unit_add(s, has_a_limit_of_options);
 	unit_add_fixture(s, gives_values_to_keys, conf_up, conf_down);
 	unit_add_fixture(s, knows_scram_and_its_tokens, conf_up, conf_down);
+	unit_add_fixture(s, knows_oauthbearer_and_its_open_options, conf_up, conf_down);
 	unit_add_fixture(s, keys_of_their_own_go_first, conf_up, conf_down);
 	unit_add_fixture(s, a_later_line_replaces_all_of_it, conf_up, conf_down);
 	unit_add_fixture(s, knows_kerberos, conf_up, conf_down);

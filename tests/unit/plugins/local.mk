@@ -116,4 +116,16 @@ TESTS += %D%/test_http
 %C%_test_http_SOURCES = $(http_sources) \
 	%D%/test_http.c \
 	%D%/web.c %D%/web.h
+
+check_PROGRAMS += %D%/test_oauth
+TESTS += %D%/test_oauth
+%C%_test_oauth_CFLAGS = $(UNIT_CFLAGS) $(CURL_CFLAGS) $(JSONC_CFLAGS)
+%C%_test_oauth_CPPFLAGS = $(AM_CPPFLAGS) -DSHIPPED='""'
+%C%_test_oauth_LDADD = $(UNIT_LIBS) $(HTTP_LIBS) $(JSONC_LIBS)
+%C%_test_oauth_SOURCES = $(http_sources) $(sasl_oauthbearer_sources) \
+	%D%/loaded.c %D%/loaded.h \
+	%D%/oauth.c %D%/oauth.h \
+	%D%/test_oauth_client.c \
+	%D%/test_oauth_server.c \
+	%D%/web.c %D%/web.h
 endif

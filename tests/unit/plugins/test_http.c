@@ -36,10 +36,12 @@ static struct klamm_call call = {
 static void up(void)
 {
 	ck_assert_int_eq(kl_host_init(&host, kl_os_real(), NULL, NULL, "me", &err), 0);
-	ck_assert_int_eq(kl_plugin_check(KLAMM_KIND_PARTITIONER, "mine", &mine.head, "here",
-					 &plugin, &err), 0);
+	ck_assert_int_eq(kl_plugin_check(KLAMM_KIND_PARTITIONER, "mine", &mine.head,
+					 "here", &plugin, &err),
+			 0);
 	ck_assert_int_eq(kl_plugin_open(plugin, &host, "partitioner.class", NULL, NULL,
-					&instance, &err), 0);
+					&instance, &err),
+			 0);
 	api = &instance.api;
 	request = (struct kl_http_request){.url = url};
 }
@@ -57,13 +59,14 @@ static void down(void)
 static void serve(const struct web_act *acts, size_t n, const char *cert)
 {
 	web = web_new(acts, n, cert);
-	snprintf(url, sizeof(url), "http%s://%s:%d/token?key=hush", cert != NULL ? "s" : "",
-		 cert != NULL ? "localhost" : "127.0.0.1", web_port(web));
+	snprintf(url, sizeof(url), "http%s://%s:%d/token?key=hush",
+		 cert != NULL ? "s" : "", cert != NULL ? "localhost" : "127.0.0.1",
+		 web_port(web));
 }
-#define SERVE(cert, ...)                                                                 \
-	do {                                                                             \
-		static const struct web_act acts_[] = {__VA_ARGS__};                     \
-		serve(acts_, kl_countof(acts_), cert);                                   \
+#define SERVE(cert, ...)                                                               \
+	do {                                                                           \
+		static const struct web_act acts_[] = {__VA_ARGS__};                   \
+		serve(acts_, kl_countof(acts_), cert);                                 \
 	} while (0)
 
 static int ask(void)
@@ -124,7 +127,8 @@ START_TEST(posts_bytes)
 	ck_assert_str_eq(answer.body, "");
 	const char *asked = web_asked(web, 0);
 	ck_assert_int_eq(strncmp(asked, "POST ", 5), 0);
-	ck_assert_ptr_nonnull(strstr(asked, "\r\nContent-Type: application/octet-stream\r\n"));
+	ck_assert_ptr_nonnull(
+		strstr(asked, "\r\nContent-Type: application/octet-stream\r\n"));
 	ck_assert_ptr_nonnull(strstr(asked, "\r\nContent-Length: 3\r\n"));
 	ck_assert_ptr_nonnull(strstr(asked, "\r\nX-Empty:\r\n"));
 	ck_assert_ptr_null(strstr(asked, "Expect"));
@@ -206,15 +210,23 @@ END_TEST
 
 START_TEST(plain_words_are_no_tls)
 {
-	SERVE(NULL, {.answer = WEB_ANSWER("400 No", "text/plain", "", "0"), .hasty = true});
+	SERVE(NULL,
+	      {.answer = WEB_ANSWER("400 No", "text/plain", "", "0"), .hasty = true});
 	snprintf(url, sizeof(url), "https://127.0.0.1:%d/", web_port(web));
 	fails(KLAMM_ERR_TLS, KLAMM_STAGE_TLS, "wrong version number");
 }
 END_TEST
 
 static const char *const wrong_urls[] = {
-	"", "token", "ftp://host/", "file:///etc/passwd", "https://",
-	"https://user:hush@host/", "https://user@host/", "https://ho st/", "gopher://x/",
+	"",
+	"token",
+	"ftp://host/",
+	"file:///etc/passwd",
+	"https://",
+	"https://user:hush@host/",
+	"https://user@host/",
+	"https://ho st/",
+	"gopher://x/",
 };
 
 START_TEST(a_url_that_is_none)
@@ -225,8 +237,8 @@ START_TEST(a_url_that_is_none)
 END_TEST
 
 static const struct kl_http_header wrong_headers[] = {
-	{"X", "a\r\nY: b"}, {"X", "a\nb"},	{"X:", "a"},
-	{"", "a"},	    {"X Y", "a"}, {"X\r\nY", "a"},
+	{"X", "a\r\nY: b"}, {"X", "a\nb"}, {"X:", "a"},
+	{"", "a"},          {"X Y", "a"},  {"X\r\nY", "a"},
 };
 
 START_TEST(a_header_that_would_be_two)
@@ -246,23 +258,35 @@ static const struct {
 } hostile[] = {
 	{{.answer = NULL}, KLAMM_ERR_DISCONNECTED, "without an answer"},
 	{{.answer = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"},
-	 KLAMM_ERR_DISCONNECTED, "in the middle of the answer"},
+	 KLAMM_ERR_DISCONNECTED,
+	 "in the middle of the answer"},
 	{{.answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 		    "ffffffffffffffffff\r\n"},
-	 KLAMM_ERR_DISCONNECTED, "in the middle of the answer"},
+	 KLAMM_ERR_DISCONNECTED,
+	 "in the middle of the answer"},
 	{{.answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"},
-	 KLAMM_ERR_DISCONNECTED, "in the middle of the answer"},
-	{{.answer = "\x15\x03\x01\x02\x02P"}, KLAMM_ERR_PROTOCOL, "does not speak HTTP"},
-	{{.answer = "SSH-2.0-OpenSSH_9.2\r\n"}, KLAMM_ERR_PROTOCOL, "does not speak HTTP"},
-	{{.answer = "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"}, KLAMM_ERR_PROTOCOL, ""},
+	 KLAMM_ERR_DISCONNECTED,
+	 "in the middle of the answer"},
+	{{.answer = "\x15\x03\x01\x02\x02P"},
+	 KLAMM_ERR_PROTOCOL,
+	 "does not speak HTTP"},
+	{{.answer = "SSH-2.0-OpenSSH_9.2\r\n"},
+	 KLAMM_ERR_PROTOCOL,
+	 "does not speak HTTP"},
+	{{.answer = "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"},
+	 KLAMM_ERR_PROTOCOL,
+	 ""},
 	{{.answer = "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\nabc"},
-	 KLAMM_ERR_DISCONNECTED, "in the middle"},
-	{{.answer = "HTTP/1.1 200 OK\r\n\r\n0123456789abcdefg"}, KLAMM_ERR_LIMIT,
+	 KLAMM_ERR_DISCONNECTED,
+	 "in the middle"},
+	{{.answer = "HTTP/1.1 200 OK\r\n\r\n0123456789abcdefg"},
+	 KLAMM_ERR_LIMIT,
 	 "longer than 16 bytes"},
 	{{.answer = NULL, .hold = true}, KLAMM_ERR_TIMED_OUT, "waiting for the answer"},
 	{{.deaf = true}, KLAMM_ERR_TIMED_OUT, "waiting for the answer"},
 	{{.answer = WEB_ANSWER("200 OK", "text/plain", "abcdefg", "7"), .drip_ms = 20},
-	 KLAMM_ERR_TIMED_OUT, "the answer was coming in"},
+	 KLAMM_ERR_TIMED_OUT,
+	 "the answer was coming in"},
 };
 
 START_TEST(a_hostile_peer)
@@ -360,11 +384,12 @@ static const struct {
 	 ": HTTP status 503 (unavailable)"},
 	{WEB_ANSWER("429 Slow", "text/plain", "", "0"), KLAMM_ERR_CONNECT,
 	 "(too many requests)"},
-	{WEB_ANSWER("404 No", "text/plain", "\x01\x80 x", "4"), KLAMM_ERR_AUTHENTICATION,
-	 "(not found): ? x"},
+	{WEB_ANSWER("404 No", "text/plain", "\x01\x80 x", "4"),
+	 KLAMM_ERR_AUTHENTICATION, "(not found): ? x"},
 	{WEB_ANSWER("302 Found", "text/plain", "", "0"), KLAMM_ERR_AUTHENTICATION,
 	 "sends elsewhere"},
-	{WEB_ANSWER("501 No", "text/plain", "", "0"), KLAMM_ERR_AUTHENTICATION, "(refused)"},
+	{WEB_ANSWER("501 No", "text/plain", "", "0"), KLAMM_ERR_AUTHENTICATION,
+	 "(refused)"},
 };
 
 START_TEST(says_what_a_status_means)
@@ -380,19 +405,21 @@ START_TEST(says_what_a_status_means)
 }
 END_TEST
 
-#define MOVED(to)                                                                        \
-	"HTTP/1.1 302 Found\r\nLocation: " to "\r\nX-Kind: moved\r\nContent-Length: 4"    \
+#define MOVED(to)                                                                      \
+	"HTTP/1.1 302 Found\r\nLocation: " to "\r\nX-Kind: moved\r\nContent-Length: 4" \
 	"\r\nConnection: close\r\n\r\ngone"
 
 START_TEST(follows_when_asked_to)
 {
-	SERVE(NULL, {MOVED("/other")}, {WEB_ANSWER("200 OK", "text/plain", "here", "4")});
+	SERVE(NULL, {MOVED("/other")},
+	      {WEB_ANSWER("200 OK", "text/plain", "here", "4")});
 	ck_assert_int_eq(ask(), 0);
 	ck_assert_int_eq(answer.status, 302);
 	ck_assert_int_eq(web_count(web), 1);
 	kl_http_free(api, &answer);
 	web_free(web);
-	SERVE(NULL, {MOVED("/other")}, {WEB_ANSWER("200 OK", "text/plain", "here", "4")});
+	SERVE(NULL, {MOVED("/other")},
+	      {WEB_ANSWER("200 OK", "text/plain", "here", "4")});
 	request.redirects = 3;
 	ck_assert_int_eq(ask(), 0);
 	ck_assert_str_eq(answer.body, "here");
@@ -439,12 +466,13 @@ START_TEST(the_environment_sets_no_proxy)
 	request.proxy = proxy;
 	request.url = "http://behind.invalid/x";
 	ck_assert_int_eq(ask(), 0);
-	ck_assert_int_eq(strncmp(web_asked(web, 1), "GET http://behind.invalid/x ", 28), 0);
+	ck_assert_int_eq(strncmp(web_asked(web, 1), "GET http://behind.invalid/x ", 28),
+			 0);
 }
 END_TEST
 
-/* What was sent in a header and in the body, and what was answered, is nowhere in memory
- * afterwards: not in libcurl's either. */
+/* What was sent in a header and in the body, and what was answered, is nowhere in
+ * memory afterwards: not in libcurl's either. */
 START_TEST(nothing_secret_stays_behind)
 {
 	uint8_t masked[32];
@@ -456,7 +484,8 @@ START_TEST(nothing_secret_stays_behind)
 	}
 	header[sizeof(masked)] = '\0';
 	snprintf(text, 400, WEB_ANSWER("200 OK", "text/plain", "%s", "32"), header);
-	struct kit_needle needle = {.masked = masked, .len = sizeof(masked), .part = 16};
+	struct kit_needle needle = {
+		.masked = masked, .len = sizeof(masked), .part = 16};
 	struct web_act act = {.answer = text};
 	serve(&act, 1, "localhost");
 	request.ca_pem = web_pem(web);
@@ -491,9 +520,10 @@ UNIT_SUITE(http)
 	unit_add_fixture(s, plain_words_are_no_tls, up, down);
 	unit_add_case(s, "a_url_that_is_none", a_url_that_is_none, up, down,
 		      kl_countof(wrong_urls));
-	unit_add_case(s, "a_header_that_would_be_two", a_header_that_would_be_two, up, down,
-		      kl_countof(wrong_headers));
-	unit_add_case(s, "a_hostile_peer", a_hostile_peer, up, down, kl_countof(hostile));
+	unit_add_case(s, "a_header_that_would_be_two", a_header_that_would_be_two, up,
+		      down, kl_countof(wrong_headers));
+	unit_add_case(s, "a_hostile_peer", a_hostile_peer, up, down,
+		      kl_countof(hostile));
 	unit_add_fixture(s, headers_without_end, up, down);
 	unit_add_fixture(s, tls_that_does_not_come, up, down);
 	unit_add_fixture(s, silence_has_a_limit, up, down);

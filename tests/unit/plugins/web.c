@@ -53,7 +53,8 @@ static void make_certificate(struct web *web, const char *name)
 	X509_set_pubkey(cert, key);
 	char names[100];
 	snprintf(names, sizeof(names), "DNS:%s", name);
-	X509_EXTENSION *alt = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
+	X509_EXTENSION *alt =
+		X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
 	X509_add_ext(cert, alt, -1);
 	X509_EXTENSION_free(alt);
 	ck_assert_int_gt(X509_sign(cert, key, EVP_sha256()), 0);
@@ -82,7 +83,8 @@ static ssize_t get(struct talk *talk, char *to, size_t n)
 		if (poll(&look, 1, 20) > 0)
 			break;
 	}
-	return talk->tls != NULL ? SSL_read(talk->tls, to, (int)n) : read(talk->fd, to, n);
+	return talk->tls != NULL ? SSL_read(talk->tls, to, (int)n)
+				 : read(talk->fd, to, n);
 }
 
 static bool put(struct talk *talk, const char *p, size_t n)
@@ -121,10 +123,27 @@ static void rest(struct talk *talk, int ms)
 		usleep(10000);
 }
 
+static void answer_json(struct talk *talk, const struct web_act *act)
+{
+	char head[200];
+	size_t len = strlen(act->body);
+	int n = snprintf(head, sizeof(head),
+			 WEB_ANSWER("%s", "application/json", "", "%zu"), act->status,
+			 len);
+	if (put(talk, head, (size_t)n) && len > 0)
+		put(talk, act->body, len);
+}
+
 static void answer(struct talk *talk, const struct web_act *act)
 {
 	rest(talk, act->pause_ms);
-	size_t len = act->len != 0 ? act->len : act->answer != NULL ? strlen(act->answer) : 0;
+	if (act->body != NULL) {
+		answer_json(talk, act);
+		return;
+	}
+	size_t len = act->len != 0         ? act->len
+		     : act->answer != NULL ? strlen(act->answer)
+					   : 0;
 	size_t step = act->drip_ms > 0 ? 1 : len;
 	for (size_t i = 0; i < len && !atomic_load(&talk->web->stop); i += step) {
 		if (!put(talk, act->answer + i, step))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A web server on loopback that does as it is told: the n-th connection gets the n-th act,
- * all that come later the last one. It runs on a thread of its own. */
+/* A web server on loopback that does as it is told: the n-th connection gets the n-th
+ * act, all that come later the last one. It runs on a thread of its own. */
 #ifndef WEB_H
 #define WEB_H
 
@@ -9,21 +9,23 @@
 #include <stdint.h>
 
 struct web_act {
-	const char *answer; /* all bytes of it, head included; NULL = none */
-	size_t len;         /* 0 = strlen(answer) */
-	int pause_ms;       /* before the answer */
-	int drip_ms;        /* between its bytes */
-	bool hasty;         /* do not wait for the question */
-	bool deaf;          /* accept, and read nothing */
-	bool hold;          /* keep the connection until the client closes it */
+	const char *answer;        /* all bytes of it, head included; NULL = none */
+	const char *status, *body; /* or these: "200 OK", and JSON */
+	size_t len;                /* 0 = strlen(answer) */
+	int pause_ms;              /* before the answer */
+	int drip_ms;               /* between its bytes */
+	bool hasty;                /* do not wait for the question */
+	bool deaf;                 /* accept, and read nothing */
+	bool hold;                 /* keep the connection until the client closes it */
 };
 
 /* An answer with a length: WEB_OK("{}", "2"). */
-#define WEB_ANSWER(status, type, body, len)                                              \
-	"HTTP/1.1 " status "\r\nContent-Type: " type "\r\nContent-Length: " len          \
+#define WEB_ANSWER(status, type, body, len)                                            \
+	"HTTP/1.1 " status "\r\nContent-Type: " type "\r\nContent-Length: " len        \
 	"\r\nConnection: close\r\n\r\n" body
 
-/* cert_name NULL: without TLS; else with a certificate for that name, made for it alone. */
+/* cert_name NULL: without TLS; else with a certificate for that name, made for it
+ * alone. */
 struct web *web_new(const struct web_act *acts, size_t n, const char *cert_name);
 void web_free(struct web *web);
 int web_port(const struct web *web);
@@ -32,7 +34,8 @@ const char *web_pem(const struct web *web);
 /* How many connections came, and what the i-th one asked; a text. */
 int web_count(const struct web *web);
 const char *web_asked(const struct web *web, int i);
-/* The server goes, and with it all that it was asked; not to be used but for web_free(). */
+/* The server goes, and with it all that it was asked; not to be used but for
+ * web_free(). */
 void web_wipe(struct web *web);
 
 #endif

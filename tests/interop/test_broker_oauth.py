@@ -1,0 +1,97 @@
+"""Foreign clients that show tokens to klamm's own broker."""
+import json
+import tempfile
+import urllib.parse
+import urllib.request
+
+import kafka.sasl.oauth
+
+import klamm
+import peers
+import records
+import test_oauth
+from frame import same, test
+from peers import Confluent, KafkaPython
+from test_broker import JAVA
+
+UNSECURED = ("--sasl", "OAUTHBEARER", "--config", "enable.sasl.oauthbearer.unsecure.jwt=true",
+             "--reauth-ms", "5000")
+
+
+def believes(port):
+    """Options of a broker that believes the tokens of a token server."""
+    keys = {"jwks.endpoint.url": f"http://127.0.0.1:{port}/kafka/jwks",
+            "expected.audience": "kafka", "expected.issuer": "kafka-test"}
+    return ("--sasl", "OAUTHBEARER",
+            *(word for key, value in keys.items()
+              for word in ("--config", f"sasl.oauthbearer.{key}={value}")))
+
+
+class Provider(kafka.sasl.oauth.AbstractTokenProvider):
+    """Of kafka-python: asks the token server."""
+
+    def __init__(self, port):
+        super().__init__()
+        self.port = port
+
+    def token(self):
+        form = urllib.parse.urlencode({"grant_type": "client_credentials", "client_id": "me",
+                                       "client_secret": "hush"}).encode()
+        url = f"http://127.0.0.1:{self.port}/kafka/token"
+        with urllib.request.urlopen(url, form, timeout=5) as answer:
+            return json.load(answer)["access_token"]
+
+    def extensions(self):
+        return {"traceId": "abc"}
+
+
+@test("tokens of a token server at klamm broker: klamm, kafka-python, librdkafka")
+def tokens_of_a_server(_):
+    with test_oauth.token_server() as port, klamm.broker(*believes(port)) as at, \
+            tempfile.TemporaryDirectory() as folder:
+        for make in (test_oauth.secret_of, test_oauth.bearer_of):
+            klamm.run("-F", make(folder, port), "-b", at, "topic", "list")
+        options = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "OAUTHBEARER",
+                   "sasl_oauth_token_provider": Provider(port)}
+        want = records.samples(1, KafkaPython.all_nulls)
+        KafkaPython.produce(at, "python", want, **options)
+        same(KafkaPython.consume(at, "python", **options), want, "kafka-python")
+        options = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER",
+                   "sasl.oauthbearer.method": "oidc", "sasl.oauthbearer.client.id": "me",
+                   "sasl.oauthbearer.client.secret": "hush",
+                   "sasl.oauthbearer.token.endpoint.url": f"http://127.0.0.1:{port}/kafka/token"}
+        want = records.samples(1, Confluent.all_nulls)
+        Confluent.produce(at, "rdkafka", want, **options)
+        same(Confluent.consume(at, "rdkafka", **options), want, "librdkafka")
+        # Somebody else's token
+        path = test_oauth.unsecured(folder)
+        text = klamm.run("-F", path, "-b", at, "topic", "list", status=3).decode()
+        assert '{"status":"invalid_token"}' in text, text
+
+
+@test("unsecured tokens at klamm broker: librdkafka, Java, and a refusal")
+def unsecured_tokens(_):
+    with klamm.broker(*UNSECURED) as at, tempfile.TemporaryDirectory() as folder:
+        options = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER",
+                   "enable.sasl.oauthbearer.unsecure.jwt": "true",
+                   "sasl.oauthbearer.config": "principal=alice extension_traceId=abc"}
+        want = records.samples(1, Confluent.all_nulls)
+        Confluent.produce(at, "rdkafka", want, **options)
+        same(Confluent.consume(at, "rdkafka", **options), want, "librdkafka")
+        path = test_oauth.unsecured(folder)
+        peers.harness("tool-at", at, JAVA, "producer", "--topic", "java",
+                      "--producer.config", path, stdin=b"one\ntwo\n")
+        got = peers.harness("tool-at", at, JAVA, "consumer", "--topic", "java",
+                            "--from-beginning", "--max-messages", 2, "--timeout-ms", 30000,
+                            "--consumer.config", path).decode()
+        assert sorted(got.split()[-2:]) == ["one", "two"], got
+    with klamm.broker("--sasl", "OAUTHBEARER", "--config",
+                      "sasl.oauthbearer.jwks.endpoint.url=file:///nowhere") as at, \
+            tempfile.TemporaryDirectory() as folder:
+        try:
+            peers.harness("tool-at", at, JAVA, "topics", "--list", "--command-config",
+                          test_oauth.unsecured(folder))
+        except AssertionError as error:
+            assert '{"status":"invalid_token"}' in str(error), error
+            return
+        raise AssertionError("a token that nobody has signed is taken")
