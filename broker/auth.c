@@ -12,6 +12,12 @@
 #define FAILURE_DELAY (100 * KL_MS)
 /* Kafka lets nobody authenticate again more often than that. */
 #define AGAIN_EVERY KL_SECOND
+/* No mechanism of Kafka's takes more messages than four. */
+#define ROUNDS_MAX 16
+/* A plugin that asks others (a KDC, a server of keys) waits for them no longer; and who
+ * has not said by then who it is will not. */
+#define STEP_MAX_MS   30000
+#define STRANGER_MAX  (60 * (int64_t)KL_SECOND)
 
 /* The answer that is due after the delay, in the arena of its call. */
 struct failure {
@@ -26,14 +32,14 @@ static struct kl_dev_sasl *sasl_of(const struct kl_dev_conn *conn)
 
 static int64_t now(const struct kl_dev_conn *conn)
 {
-	return conn->conn.loop->now;
+	return conn->node->broker->loop->now;
 }
 
 /* --- what may come --- */
 
 void kl_dev_auth_init(struct kl_dev_conn *conn)
 {
-	conn->auth = (struct kl_dev_auth){.expires_at = KL_NEVER};
+	conn->auth = (struct kl_dev_auth){.expires_at = KL_NEVER, .asked_at = now(conn)};
 	if (sasl_of(conn) != NULL)
 		conn->auth.step = KL_DEV_AUTH_HELLO;
 }
@@ -49,6 +55,12 @@ size_t kl_dev_auth_frame_max(const struct kl_dev_conn *conn)
 {
 	enum kl_dev_auth_step step = conn->auth.step;
 	return step == KL_DEV_AUTH_NONE || step == KL_DEV_AUTH_DONE ? 0 : TOKEN_MAX;
+}
+
+bool kl_dev_auth_is_late(const struct kl_dev_conn *conn)
+{
+	return kl_dev_auth_frame_max(conn) > 0 &&
+	       now(conn) - conn->auth.asked_at >= STRANGER_MAX;
 }
 
 const char *kl_dev_auth_forbids(const struct kl_dev_conn *conn, int api)
@@ -165,7 +177,7 @@ static bool begin_again(struct kl_dev_conn *conn)
 	if (auth->step != KL_DEV_AUTH_DONE || auth->expires_at == KL_NEVER ||
 	    (auth->again_at != 0 && now(conn) - auth->again_at < AGAIN_EVERY))
 		return false;
-	auth->again_at = now(conn);
+	auth->again_at = auth->asked_at = now(conn);
 	auth->again = true;
 	auth->step = KL_DEV_AUTH_HANDSHAKE;
 	return true;
@@ -187,6 +199,7 @@ static bool start_session(struct kl_dev_conn *conn)
 	};
 	auth->session = kl_sasl_session_new(conn->conn.loop, &spec);
 	auth->step = KL_DEV_AUTH_TOKENS;
+	auth->rounds = 0;
 	return auth->session != NULL;
 }
 
@@ -323,8 +336,13 @@ static void on_step(void *owner, const struct kl_sasl_result *result)
 static void take_token(struct kl_dev_call *call, const uint8_t *p, size_t n)
 {
 	struct kl_dev_auth *auth = &call->conn->auth;
+	if (auth->rounds++ >= ROUNDS_MAX) {
+		fail(call, KLAMM_ERR_SASL_AUTHENTICATION_FAILED,
+		     "Authentication failed: it does not come to an end");
+		return;
+	}
 	bool ok = kl_sasl_session_step(auth->session, n > 0 ? (const void *)p : "", n,
-				       -1);
+				       STEP_MAX_MS);
 	if (n > 0)
 		explicit_bzero((void *)p, n);
 	if (!ok) {

@@ -178,7 +178,8 @@ void kl_dev_conns_sweep(struct kl_dev_node *node)
 	{
 		int64_t idle = now - conn->conn.last_used;
 		bool shakes = conn->conn.phase == KL_CONN_TLS; /* since it was accepted */
-		if (idle >= IDLE_CLOSE || (shakes && idle >= HANDSHAKE_CLOSE))
+		if (idle >= IDLE_CLOSE || (shakes && idle >= HANDSHAKE_CLOSE) ||
+		    kl_dev_auth_is_late(conn))
 			kl_dev_conn_close(conn, false);
 		else if (idle >= IDLE_SHED)
 			kl_conn_shed(&conn->conn);

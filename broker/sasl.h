@@ -31,6 +31,8 @@ struct kl_dev_auth {
 	char *user;               /* NULL: not known yet */
 	int64_t expires_at;       /* KL_NEVER = not at all */
 	int64_t again_at; /* when it last began to authenticate again; 0 = never */
+	int64_t asked_at; /* since when it is to say who it is */
+	unsigned rounds;  /* messages of this session */
 };
 
 /* mechanisms: "PLAIN,..."; users: a file, may be NULL; reauth_ms 0 = never again;
@@ -59,6 +61,8 @@ void kl_dev_auth_init(struct kl_dev_conn *conn);
 void kl_dev_auth_free(struct kl_dev_conn *conn);
 /* The longest frame that is taken from somebody unknown; 0 = it is known who it is. */
 size_t kl_dev_auth_frame_max(const struct kl_dev_conn *conn);
+/* It takes longer to say who it is than anybody has to. */
+bool kl_dev_auth_is_late(const struct kl_dev_conn *conn);
 /* A bare token. */
 static inline bool kl_dev_auth_wants_token(const struct kl_dev_auth *auth)
 {

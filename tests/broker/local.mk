@@ -33,3 +33,13 @@ TESTS += %D%/test_broker
 	%D%/test_txns.c \
 	%D%/test_versions.c \
 	%D%/txn_peer.c %D%/txn_peer.h
+
+if SHARED_MODULES
+check_LTLIBRARIES += %D%/endless/sasl_endless.la
+%C%_endless_sasl_endless_la_CFLAGS = $(CFLAGS_OF_PLUGINS)
+# -rpath makes libtool build a shared object of something that is never installed.
+%C%_endless_sasl_endless_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere \
+	$(AM_LDFLAGS)
+%C%_test_broker_CPPFLAGS = $(AM_CPPFLAGS) -DENDLESS='"$(abs_builddir)/%D%/endless/.libs"'
+%C%_test_broker_DEPENDENCIES = libklamm-broker.la %D%/endless/sasl_endless.la
+endif

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/net/loop.h"
 #include "tests/broker/peer.h"
 
 #define REAUTH_MS   5000
@@ -514,6 +515,77 @@ START_TEST(clients_may_go_in_the_middle)
 }
 END_TEST
 
+/* --- time --- */
+
+static struct kl_os shifted;
+static _Atomic int64_t ahead;
+
+static int64_t shifted_now(struct kl_os *os)
+{
+	return kl_os_real()->now(kl_os_real()) + ahead;
+}
+
+static void answers_hello(struct peer *peer)
+{
+	ck_assert_int_eq(shake(peer, 1, "PLAIN")->error_code, 0);
+}
+
+/* Who does not say who it is, is closed after a minute, whatever else it says; who has
+ * said it stays. */
+START_TEST(strangers_have_a_minute)
+{
+	struct klamm_loop *loop;
+	struct klamm_error err;
+	shifted = *kl_os_real();
+	shifted.now = shifted.now_coarse = shifted_now;
+	ck_assert_int_eq(kl_loop_new(&shifted, NULL, &loop, &err), 0);
+	ck_assert_int_eq(klamm_loop_start(loop, &err), 0);
+	char *users = users_file("alice = alice-secret\n");
+	peer_start_with((struct klamm_broker_options){
+		.sasl = "PLAIN", .users = users, .loop = loop});
+	remove(users);
+	struct peer *silent = peer_open(), *busy = peer_open(), *known = enter();
+	answers_hello(busy);
+	ahead = 50 * KL_SECOND;
+	klamm_loop_wake(loop);
+	is_served(known);
+	ck_assert(peer_is_silent(silent, 20) && peer_is_silent(busy, 20));
+	ahead = 75 * KL_SECOND;
+	klamm_loop_wake(loop);
+	ck_assert(peer_is_closed(silent));
+	ck_assert(peer_is_closed(busy));
+	is_served(known);
+	peer_close(silent);
+	peer_close(busy);
+	peer_close(known);
+	peer_stop();
+	klamm_loop_free(loop);
+}
+END_TEST
+
+#ifdef ENDLESS
+/* The mechanism would go on for ever; and none of its steps may. */
+START_TEST(no_mechanism_goes_on_for_ever)
+{
+	setenv("KLAMM_PLUGIN_PATH", ENDLESS, 1);
+	peer_start_with((struct klamm_broker_options){.sasl = "ENDLESS"});
+	struct peer *peer = peer_open();
+	struct kl_sasl_authenticate_response *r = NULL;
+	ck_assert_int_eq(shake(peer, 1, "ENDLESS")->error_code, 0);
+	int n = 0;
+	for (; n < 100 && (r == NULL || r->error_code == 0); n++)
+		r = say(peer, 2, TOKEN("x"));
+	ck_assert_int_eq(n, 17);
+	ck_assert_int_eq(r->error_code, KLAMM_ERR_SASL_AUTHENTICATION_FAILED);
+	ck_assert(kl_str_is(r->error_message,
+			    "Authentication failed: it does not come to an end"));
+	ck_assert(peer_is_closed(peer));
+	peer_close(peer);
+	peer_check_alive();
+}
+END_TEST
+#endif
+
 UNIT_SUITE(sasl)
 {
 	Suite *s = suite_create("sasl");
@@ -550,5 +622,9 @@ UNIT_SUITE(sasl)
 	unit_add_case(s, "options_that_make_no_sense_are_refused",
 		      options_that_make_no_sense_are_refused, NULL, peer_stop, 9);
 	unit_add_fixture(s, clients_may_go_in_the_middle, start, peer_stop);
+	unit_add(s, strangers_have_a_minute);
+#ifdef ENDLESS
+	unit_add_fixture(s, no_mechanism_goes_on_for_ever, NULL, peer_stop);
+#endif
 	return s;
 }

@@ -821,6 +821,39 @@ START_TEST(authenticates_again_before_the_session_ends)
 }
 END_TEST
 
+static bool long_winded(const struct script_request *request)
+{
+	static const uint8_t giant[600000];
+	if (request->header.api != KL_API_SASL_AUTHENTICATE || tokens == 0)
+		return short_sessions(request);
+	tokens++;
+	struct kl_sasl_authenticate_response *body =
+		SCRIPT_BODY(sasl_authenticate, request);
+	body->auth_bytes = (struct kl_bytes){giant, sizeof(giant)};
+	script_answer(request, body);
+	return true;
+}
+
+/* A live connection takes long frames, but not for that. */
+START_TEST(a_long_message_is_not_taken_again)
+{
+	bench_script.handle = long_winded;
+	start_plain();
+	succeeds();
+	struct bench_call call = {.code = 0};
+	int64_t end = script_ms() + 10000;
+	while (call.code == 0 && script_ms() < end) {
+		bench_run(20);
+		call_and_wait(&call, 10000);
+	}
+	ck_assert_int_eq(call.code, KLAMM_ERR_PROTOCOL);
+	ck_assert_int_eq(call.err.stage, KLAMM_STAGE_SASL);
+	ck_assert_msg(strstr(call.err.text, "authenticating again: the broker's message "
+					    "has 600000 bytes") != NULL,
+		      "%s", call.err.text);
+}
+END_TEST
+
 /* A connection that nobody uses may come to its end, and is good again when it is used.
  */
 START_TEST(an_idle_session_is_not_renewed)
@@ -943,7 +976,7 @@ START_TEST(a_client_without_credentials_is_not_made)
 	} cases[] = {
 		{"client.id=x", "sasl plain: sasl.username is not set"},
 		{"sasl.username=alice", "sasl plain: sasl.password is not set"},
-		{"sasl.mechanism=SCRAM-SHA-256", "no plugin for sasl scram_sha_256"},
+		{"sasl.mechanism=NO-SUCH", "no plugin for sasl no_such"},
 	};
 	struct klamm_error err;
 	bench_set("sasl.mechanism=PLAIN", cases[_i].pair, NULL);
@@ -984,6 +1017,7 @@ UNIT_SUITE(auth)
 	unit_add_fixture(s, plain_has_no_second_message, up, finish);
 	unit_add_fixture(s, bare_messages_come_in_turn, up, finish);
 	unit_add_fixture(s, authenticates_again_before_the_session_ends, up, finish);
+	unit_add_fixture(s, a_long_message_is_not_taken_again, up, finish);
 	unit_add_fixture(s, an_idle_session_is_not_renewed, up, finish);
 	unit_add_fixture(s, answers_that_are_due_come_first, up, finish);
 	unit_add_fixture(s, a_refusal_to_go_on_is_final, up, finish);
