@@ -61,7 +61,13 @@ void kl_node_send_own(struct kl_node *node, struct kl_request *request, enum kl_
 	request->node = node;
 	request->version = version;
 	kl_list_init(&request->out.link);
-	kl_node_transmit(node, request);
+	struct klamm_error err;
+	if (kl_node_transmit(node, request, &err) != 0) {
+		/* Nothing else gets this connection any further. */
+		kl_error_prefix(&err, "%s", node->where);
+		kl_node_give_up(node, &err, true);
+		return;
+	}
 	kl_node_set_timer(node);
 }
 
@@ -84,7 +90,7 @@ static void on_versions(struct kl_request *request, const struct kl_response *re
 {
 	struct kl_node *node = kl_container(request, struct kl_node, versions_request);
 	if (response->code != 0)
-		return; /* kl_node_give_up() is at work */
+		return; /* the node gives up as a whole */
 	node->versions_answered = true;
 	node->proofs = 0;
 	node->probe_at = KL_NEVER;

@@ -53,8 +53,10 @@ void kl_node_probe(struct kl_node *node);
 void kl_node_pass_over(struct kl_node *node, const uint8_t *p, size_t n);
 
 /* --- node_request.c --- */
-/* A request whose version is known, on a connection that is there. */
-void kl_node_transmit(struct kl_node *node, struct kl_request *request);
+/* A request whose version is known, on a connection that is there. Where it cannot be made its
+ * done() was called, with the error. */
+int kl_node_transmit(struct kl_node *node, struct kl_request *request,
+		     struct klamm_error *err);
 /* What waited for the connection, as far as it may be sent now. */
 void kl_node_send_waiting(struct kl_node *node);
 /* An answer. */

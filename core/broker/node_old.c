@@ -43,7 +43,7 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 {
 	struct kl_node *node = kl_container(request, struct kl_node, probe);
 	if (response->code != 0)
-		return; /* kl_node_give_up() is at work */
+		return; /* the node gives up, or does without */
 	node->probe_answered = true;
 	if (node->state == KL_NODE_VERSIONS && kl_list_empty(&node->versions_request.link))
 		kl_node_assume_old(node);
@@ -66,7 +66,8 @@ void kl_node_probe(struct kl_node *node)
 	request->version = 0;
 	kl_list_init(&request->out.link);
 	node->probe_at = KL_NEVER;
-	kl_node_transmit(node, request);
+	struct klamm_error err;
+	kl_node_transmit(node, request, &err);
 	kl_node_set_timer(node);
 }
 

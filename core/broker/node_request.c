@@ -98,17 +98,16 @@ static void trace(const struct kl_node *node, const struct kl_request *request)
 		       request->version, request->out.left, request->correlation);
 }
 
-void kl_node_transmit(struct kl_node *node, struct kl_request *request)
+int kl_node_transmit(struct kl_node *node, struct kl_request *request, struct klamm_error *err)
 {
-	struct klamm_error err;
 	request->correlation = node->next_correlation++;
 	if (node->next_correlation < 0)
 		node->next_correlation = 0;
 	request->gone = false;
 	request->silent_before = node->silent_sent;
-	if (!encode(request, node, &err)) {
-		fail_request(node, request, &err);
-		return;
+	if (!encode(request, node, err)) {
+		fail_request(node, request, err);
+		return err->code;
 	}
 	request->out.sent = on_sent;
 	request->size = request->out.left;
@@ -122,6 +121,7 @@ void kl_node_transmit(struct kl_node *node, struct kl_request *request)
 	node->silent_sent += request->no_answer;
 	trace(node, request);
 	kl_conn_send(&node->conn, &request->out);
+	return 0;
 }
 
 static void refuse(struct kl_node *node, struct kl_request *request)
@@ -143,8 +143,9 @@ static void dispatch(struct kl_node *node, struct kl_request *request)
 		refuse(node, request);
 		return;
 	}
+	struct klamm_error err;
 	request->version = version;
-	kl_node_transmit(node, request);
+	kl_node_transmit(node, request, &err); /* it has heard of that */
 }
 
 void kl_node_send_waiting(struct kl_node *node)

@@ -253,9 +253,11 @@ static bool work_out(struct kl_modern *member, kl_modern_known_fn known, void *a
 enum kl_modern_way kl_modern_next(struct kl_modern *member, kl_modern_known_fn known,
 				  void *arg)
 {
-	if (member->state != KL_MODERN_RECONCILING || member->reconciling ||
-	    !work_out(member, known, arg) ||
-	    kl_modern_set_equal(&member->next, &member->owned))
+	if (member->state != KL_MODERN_RECONCILING || member->reconciling)
+		return KL_MODERN_WAIT;
+	if (!work_out(member, known, arg))
+		return KL_MODERN_SHORT;
+	if (kl_modern_set_equal(&member->next, &member->owned))
 		return KL_MODERN_WAIT;
 	member->reconciling = true;
 	return member->owned.number >= 0 && kl_modern_set_alike(&member->next, &member->owned)

@@ -155,7 +155,8 @@ void kl_modern_unanswered(struct kl_modern *member, int64_t again_at);
 /* --- reconciliation: in RECONCILING --- */
 
 enum kl_modern_way {
-	KL_MODERN_WAIT,  /* topics have no names yet, a change is under way, no memory */
+	KL_MODERN_WAIT,  /* topics have no names yet, or a change is under way */
+	KL_MODERN_SHORT, /* of memory: ask again */
 	KL_MODERN_QUIET, /* member->next is what it has: only to be acknowledged */
 	KL_MODERN_CHANGE, /* member->next is to be brought about */
 };

@@ -66,21 +66,27 @@ static void ask_take(struct kl_modern_member *k)
 	kl_membership_ask_take(k->m, k->added, n);
 }
 
-static void reconcile(struct kl_modern_member *k)
+/* false: out of memory, and all is as before. */
+static bool reconcile(struct kl_modern_member *k)
 {
 	switch (kl_modern_next(&k->machine, is_known, k)) {
 	case KL_MODERN_WAIT:
 		break;
+	case KL_MODERN_SHORT:
+		return false;
 	case KL_MODERN_QUIET:
 		kl_modern_act(k, kl_modern_reconciled(&k->machine, true));
 		break;
 	case KL_MODERN_CHANGE:
-		if (!list_mine(k))
+		if (!list_mine(k)) {
 			kl_modern_act(k, kl_modern_reconciled(&k->machine, false));
-		else if (!kl_membership_ask_give(k->m, is_not_mine, k))
+			return false;
+		}
+		if (!kl_membership_ask_give(k->m, is_not_mine, k))
 			ask_take(k);
 		break;
 	}
+	return true;
 }
 
 /* --- doing --- */
@@ -268,7 +274,10 @@ static void commit_answered(struct kl_membership *m, int code, int32_t generatio
 static void round_(struct kl_membership *m, int64_t *when)
 {
 	struct kl_modern_member *k = m->self;
-	reconcile(k);
+	if (k->reconcile_at <= kl_modern_consumer(k)->loop->now && !reconcile(k))
+		k->reconcile_at = kl_modern_later(k);
+	if (k->reconcile_at > kl_modern_consumer(k)->loop->now)
+		*when = kl_min(*when, k->reconcile_at);
 	kl_modern_ask_names(k, when);
 	kl_modern_send(k, when);
 }

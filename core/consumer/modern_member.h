@@ -29,6 +29,7 @@ struct kl_modern_member {
 	unsigned life, told_life; /* between two joins; the one that was told of last */
 	struct kl_modern_name *names;
 	int64_t names_at; /* not asked for again before */
+	int64_t reconcile_at; /* not before: there was no memory for it */
 	struct kl_arena mine_arena;
 	struct klamm_topic_partition *mine, *added; /* what is to be had, sorted; the new */
 	size_t mine_count;

@@ -104,6 +104,7 @@ void kl_modern_send(struct kl_modern_member *k, int64_t *when)
 		return;
 	if (!prepare(k, &k->beat)) {
 		kl_modern_unanswered(&k->machine, kl_modern_later(k));
+		*when = kl_min(*when, kl_modern_due(&k->machine));
 		return;
 	}
 	k->beat.request.done = on_beat_answer;

@@ -225,6 +225,15 @@ static int call(struct klamm_consumer *c, struct klamm_error *err)
 	return 0;
 }
 
+/* There is no memory for a list of all that leaves. */
+static void call_one_by_one(struct klamm_consumer *c)
+{
+	for (const struct kl_cpart *part = c->assigned; part != NULL; part = part->hh.next) {
+		const struct klamm_topic_partition one = {part->topic->name, part->partition};
+		call_listener(c, membership(c)->run.step, &one, 1);
+	}
+}
+
 static int go_on(struct klamm_consumer *c, int64_t deadline, struct klamm_error *err)
 {
 	struct kl_membership *m = membership(c);
@@ -347,7 +356,8 @@ void kl_rebalance_leave(struct klamm_consumer *c, enum klamm_membership_end end,
 	end_commit(c);
 	kl_loop_call(c->loop, give_up_in_loop, &leave);
 	m->run.step = leave.owns ? KL_STEP_GIVE : KL_STEP_LOSE;
-	call(c, NULL);
+	if (call(c, NULL) != 0)
+		call_one_by_one(c);
 	if (leave.owns)
 		kl_loop_wait(c->loop, &c->gate, commits_have_ended, c, deadline);
 	kl_commit_callbacks(c);

@@ -47,7 +47,7 @@ check_PROGRAMS += %D%/torture
 	%D%/bugs.c %D%/bugs.h \
 	%D%/torture.c %D%/torture.h \
 	%D%/torture_admin.c %D%/torture_clients.c \
-	%D%/torture_group.c \
+	%D%/torture_group.c %D%/torture_members.c \
 	%D%/torture_memory.c %D%/torture_memory.h \
 	%D%/torture_session.c
 %C%_torture_CPPFLAGS = $(%C%_sim_CPPFLAGS)

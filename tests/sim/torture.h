@@ -28,6 +28,7 @@ struct torture_session {
 	bool broker;   /* it is the broker's memory that runs out */
 	bool data_dir; /* and it keeps its records in files */
 	bool group;    /* instead of clients, the life of a group */
+	bool joins;    /* the consumer is two members of one; others have written */
 };
 extern const struct torture_session torture_sessions[];
 extern const size_t torture_session_count;
@@ -50,7 +51,7 @@ struct torture {
 	struct kl_sim_node *client_node, *broker_node, *reader_node;
 	struct klamm_broker *broker;
 	struct klamm_loop *broker_loop;
-	bool listening, ended, read; /* so far the world has come */
+	bool listening, written, ended, read; /* so far the world has come */
 	bool committed;              /* the commit was answered */
 	struct torture_record records[TORTURE_RECORDS];
 	struct kl_buf *why;
@@ -84,6 +85,9 @@ int torture_number(const struct torture *t, struct klamm_span value);
 
 /* --- torture_admin.c, likewise --- */
 void torture_administer(struct torture *t, struct klamm_conf *conf, struct klamm_loop *loop);
+/* --- torture_members.c, likewise --- */
+void torture_join(struct torture *t, struct klamm_conf *conf, struct klamm_loop *loop);
+
 /* --- torture_group.c, inside the client's node --- */
 void torture_group(struct torture *t);
 

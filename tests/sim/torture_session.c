@@ -70,6 +70,19 @@ static const char *const transactional[] = {
 	"5000", NULL,
 };
 
+#define MEMBER                                                                           \
+	"group.id", "g", "auto.offset.reset", "earliest", "fetch.max.wait.ms", "50",      \
+		"enable.auto.commit", "false"
+static const char *const eager[] = {
+	MEMBER, "partition.assignment.strategy", "range", "session.timeout.ms", "6000",
+	"heartbeat.interval.ms", "300", NULL,
+};
+static const char *const cooperative[] = {
+	MEMBER, "partition.assignment.strategy", "cooperative_sticky", "session.timeout.ms",
+	"6000", "heartbeat.interval.ms", "300", NULL,
+};
+static const char *const modern[] = {MEMBER, "group.protocol", "consumer", NULL};
+
 static const char *const nothing[] = {NULL};
 
 const struct torture_session torture_sessions[] = {
@@ -89,6 +102,12 @@ const struct torture_session torture_sessions[] = {
 	 .producer = transactional, .consumer = from_start, .transaction = true},
 	{.name = "groups", .summary = "groups, by an admin client", .producer = nothing,
 	 .admin = true},
+	{.name = "eager", .summary = "members of a group", .producer = quick,
+	 .consumer = eager, .joins = true},
+	{.name = "cooperative", .summary = "the same, cooperative", .producer = quick,
+	 .consumer = cooperative, .joins = true},
+	{.name = "modern", .summary = "the same, by KIP-848", .producer = quick,
+	 .consumer = modern, .joins = true},
 	{.name = "broker", .summary = "the broker, in memory", .producer = quick,
 	 .consumer = from_start, .broker = true},
 	{.name = "data", .summary = "the broker, with a data directory", .producer = quick,
@@ -211,6 +230,9 @@ static void client_main(void *arg)
 	await(t, &t->listening);
 	if (t->broker != NULL && t->session->group) {
 		torture_group(t);
+	} else if (t->broker != NULL && t->session->joins) {
+		await(t, &t->written);
+		client(t, t->session->consumer, torture_join);
 	} else if (t->broker != NULL && t->session->admin) {
 		client(t, t->session->producer, torture_administer);
 	} else if (t->broker != NULL) {
@@ -274,11 +296,27 @@ static void read_logs(struct torture *t, struct klamm_loop *loop, bool committed
 	klamm_conf_free(conf);
 }
 
+static void write_all(struct torture *t)
+{
+	struct klamm_conf *conf;
+	struct klamm_loop *loop;
+	if (!make_loop(t, t->reader_node, &loop) ||
+	    !configure(t, t->session->producer, &conf))
+		abort();
+	torture_produce(t, conf, loop);
+	klamm_loop_free(loop);
+	klamm_conf_free(conf);
+	t->written = true;
+}
+
 static void reader_main(void *arg)
 {
 	struct torture *t = arg;
-	await(t, &t->ended);
 	struct klamm_loop *loop;
+	await(t, &t->listening);
+	if (t->broker != NULL && t->session->joins)
+		write_all(t);
+	await(t, &t->ended);
 	torture_end();
 	if (t->broker != NULL) {
 		if (!make_loop(t, t->reader_node, &loop))
