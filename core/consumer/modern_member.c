@@ -204,8 +204,6 @@ static void polled(struct kl_modern_member *k)
 
 static void subscribed(struct kl_modern_member *k)
 {
-	if (k->m->id == NULL)
-		kl_membership_set_id(k->m, k->machine.id, strlen(k->machine.id));
 	set_end(k, KLAMM_MEMBERSHIP_DEFAULT);
 	if (k->machine.state == KL_MODERN_UNSUBSCRIBED)
 		kl_membership_await_poll(k->m);
@@ -327,11 +325,15 @@ static int make(struct kl_membership *m, void **self_out, struct klamm_error *er
 {
 	struct kl_modern_member *k = calloc(1, sizeof(*k));
 	struct klamm_uuid uuid;
-	if (k == NULL)
+	if (k != NULL) {
+		make_uuid(kl_membership_consumer(m)->os, &uuid);
+		kl_modern_init(&k->machine, &uuid, kl_membership_instance(m) != NULL);
+	}
+	if (k == NULL || !kl_membership_set_id(m, k->machine.id, strlen(k->machine.id))) {
+		free(k);
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a member");
+	}
 	k->m = m;
-	make_uuid(kl_modern_consumer(k)->os, &uuid);
-	kl_modern_init(&k->machine, &uuid, kl_membership_instance(m) != NULL);
 	*self_out = k;
 	return 0;
 }

