@@ -109,6 +109,10 @@ enum kl_bug {
 	KL_BUG_GROUP_EPOCH_KEPT,
 	/* or members that are silent. */
 	KL_BUG_SILENT_STAYS,
+	/* Positions in transactions: whose they are is not said, */
+	KL_BUG_MEMBER_NOT_NAMED,
+	/* and the next one reads on without the end of the transaction. */
+	KL_BUG_UNSTABLE_READ,
 	KL_BUG_COUNT,
 };
 extern enum kl_bug kl_bug_planted;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "core/base/error.h"
 #include "core/broker/backoff.h"
 #include "core/consumer/consumer.h"
@@ -126,7 +127,9 @@ static const void *make_body(struct kl_request *request, int version)
 	kl_msg_init(&kl_msg_offset_fetch_request, body);
 	/* KIP-447: offsets that an open transaction will commit are waited for. */
 	if (version >= 7)
-		body->require_stable = c->settings->isolation_level == KL_READ_COMMITTED;
+		body->require_stable =
+			c->settings->isolation_level == KL_READ_COMMITTED &&
+			!KL_BUG(UNSTABLE_READ);
 	if (version >= 8) { /* KIP-709 */
 		group->group_id = kl_str(g->id);
 		sign(g, version, group);

@@ -130,7 +130,7 @@ static const void *commit_body(struct kl_request *request, int version)
 	body->producer_id = p->identity.id;
 	body->producer_epoch = p->identity.epoch;
 	body->topics = topics;
-	if (version >= COMMIT_NAMES_MEMBER) {
+	if (version >= COMMIT_NAMES_MEMBER && !KL_BUG(MEMBER_NOT_NAMED)) {
 		body->generation_id_or_member_epoch = offsets->generation;
 		body->member_id = kl_str(offsets->member_id);
 		body->group_instance_id = offsets->instance_id != NULL

@@ -58,6 +58,8 @@ const char *const bug_names[KL_BUG_COUNT + 1] = {
 	[KL_BUG_HELD_GIVEN] = "held_given",
 	[KL_BUG_GROUP_EPOCH_KEPT] = "group_epoch_kept",
 	[KL_BUG_SILENT_STAYS] = "silent_stays",
+	[KL_BUG_MEMBER_NOT_NAMED] = "member_not_named",
+	[KL_BUG_UNSTABLE_READ] = "unstable_read",
 };
 
 enum kl_bug bug_find(const char *name)
@@ -110,6 +112,8 @@ static const char *const scenarios[KL_BUG_COUNT] = {
 	[KL_BUG_HELD_GIVEN] = "group-remote-uniform:join",
 	[KL_BUG_GROUP_EPOCH_KEPT] = "group-remote-range:join",
 	[KL_BUG_SILENT_STAYS] = "group-remote-range:crash",
+	[KL_BUG_MEMBER_NOT_NAMED] = "ctp-group:zombie",
+	[KL_BUG_UNSTABLE_READ] = "ctp-group-remote:zombie",
 };
 
 const char *bug_shows_in(enum kl_bug bug)

@@ -128,7 +128,10 @@ static void broker_main(void *arg)
 	snprintf(version, sizeof(version), "transaction.version=%s", e->transaction_version);
 	const char *config[] = {
 		version, "offsets.topic.num.partitions=2",
-		"transaction.state.log.num.partitions=2", NULL};
+		"transaction.state.log.num.partitions=2",
+		"group.min.session.timeout.ms=1000",
+		"group.consumer.session.timeout.ms=3000",
+		"group.consumer.heartbeat.interval.ms=500", NULL};
 	struct klamm_broker_options options = {
 		.size = sizeof(options),
 		.listen = "broker:9092",

@@ -24,11 +24,19 @@
 
 struct exact;
 
+/* How a call of a transactional producer ended. */
+enum exact_step {
+	EXACT_DONE,
+	EXACT_ABORT, /* the transaction must be aborted */
+	EXACT_FATAL, /* the producer must be closed */
+};
+
 /* What the client does. */
 struct exact_role {
 	/* One incarnation, from its start until all is done; true = it is. false: it met an
 	 * error that another one has to get over. */
 	bool (*live)(struct exact *e, struct klamm_loop *loop);
+	unsigned members; /* of a group, so many at the same time; 0 = it is alone */
 	/* Before the trouble begins, on the reader's node; may be NULL. */
 	void (*prepare)(struct exact *e, struct klamm_loop *loop);
 	/* A record that the reader was given. */
@@ -91,6 +99,19 @@ struct klamm_consumer *exact_consumer(struct exact *e, struct klamm_loop *loop,
 /* Until nothing has gone wrong for a while: what comes then must work at once. */
 void exact_wait_for_quiet(struct exact *e);
 
+/* --- exact_copy.c: what copies one topic to another --- */
+void exact_copy_run(struct scenario_run *run, const struct exact_role *role);
+void exact_copy_prepare(struct exact *e, struct klamm_loop *loop);
+void exact_copy_saw(struct exact *e, int32_t partition, const struct klamm_record_view *view);
+void exact_copy_settle(struct exact *e, struct klamm_loop *loop);
+void exact_copy_check(struct exact *e);
+/* So many records has each partition of the input. */
+unsigned exact_copy_input(const struct exact *e);
+/* A record of the input, to the same partition of the output. */
+enum exact_step exact_copy_record(struct exact *e, struct klamm_producer *producer,
+				  struct klamm_topic *topic, int32_t partition,
+				  const struct klamm_record_view *view);
+
 /* --- exact_client.c --- */
 void exact_clients_start(struct exact *e);
 /* The one whose fiber runs now. */
@@ -103,11 +124,6 @@ void exact_trouble_main(void *arg);
 void exact_reader_main(void *arg);
 
 /* --- exact_txn.c: how the calls of a transactional producer go on after errors --- */
-enum exact_step {
-	EXACT_DONE,
-	EXACT_ABORT, /* the transaction must be aborted */
-	EXACT_FATAL, /* the producer must be closed */
-};
 enum exact_step exact_init(struct exact *e, struct klamm_producer *producer);
 enum exact_step exact_begin(struct exact *e, struct klamm_producer *producer);
 enum exact_step exact_send_offsets(struct exact *e, struct klamm_producer *producer,

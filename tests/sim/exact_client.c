@@ -37,16 +37,23 @@ struct exact_client *exact_client_here(struct exact *e)
 	return &e->clients[0]; /* who prepares its work elsewhere */
 }
 
+static struct exact_client *some_client(struct exact *e)
+{
+	return &e->clients[e->role->members > 1 ? exact_below(e, e->role->members) : 0];
+}
+
 /* kill -9, or the machine goes off, and the client is started again. */
 static void killer_main(void *arg)
 {
 	struct exact *e = arg;
-	struct exact_client *client = &e->clients[0];
 	scenario_await(e->sim, &e->listening);
 	for (;;) {
 		kl_sim_sleep(e->sim, (int64_t)exact_below(e, 2 * (uint64_t)e->gap_us));
 		if (e->done || kl_sim_now(e->sim) >= e->storm_end)
 			return;
+		struct exact_client *client = some_client(e);
+		if (client->ended)
+			continue;
 		kl_sim_kill(client->node, exact_below(e, 2) == 0);
 		e->strikes++;
 		e->running--;
@@ -86,6 +93,23 @@ static void undertaker_main(void *arg)
 	}
 }
 
+/* A member of a group stands still, and wakes up when others have its partitions. */
+static void sandman_main(void *arg)
+{
+	struct exact *e = arg;
+	scenario_await(e->sim, &e->listening);
+	for (;;) {
+		kl_sim_sleep(e->sim, (int64_t)exact_below(e, 2 * (uint64_t)e->gap_us));
+		if (e->done || kl_sim_now(e->sim) >= e->storm_end)
+			return;
+		struct exact_client *client = some_client(e);
+		kl_sim_pause(client->node, true);
+		kl_sim_sleep(e->sim, (int64_t)exact_below(e, (uint64_t)SLEEP_MAX));
+		kl_sim_pause(client->node, false);
+		e->strikes++;
+	}
+}
+
 void exact_clients_start(struct exact *e)
 {
 	static const char *const names[EXACT_CLIENTS] = {"client", "heir", "heir-2", "heir-3"};
@@ -94,11 +118,15 @@ void exact_clients_start(struct exact *e)
 	for (unsigned i = 0; i < EXACT_CLIENTS; i++)
 		e->clients[i] = (struct exact_client){
 			.e = e, .node = kl_sim_node(e->sim, names[i])};
-	if (kills)
-		kl_sim_node_mortal(e->clients[0].node);
-	start(&e->clients[0]);
+	bool is_group = e->role->members > 1;
+	for (unsigned i = 0; i < kl_max(e->role->members, 1u); i++) {
+		if (kills)
+			kl_sim_node_mortal(e->clients[i].node);
+		start(&e->clients[i]);
+	}
 	if (kills)
 		kl_sim_spawn(e->broker_node, "killer", killer_main, e);
 	if (haunts)
-		kl_sim_spawn(e->broker_node, "undertaker", undertaker_main, e);
+		kl_sim_spawn(e->broker_node, is_group ? "sandman" : "undertaker",
+			     is_group ? sandman_main : undertaker_main, e);
 }

@@ -16,7 +16,7 @@ struct copier {
 	int64_t next[EXACT_PARTITIONS_MAX]; /* input to copy; behind it all is committed */
 };
 
-static unsigned per_partition(const struct exact *e)
+unsigned exact_copy_input(const struct exact *e)
 {
 	return e->total / e->partitions;
 }
@@ -62,7 +62,7 @@ static void write_input(struct exact *e, struct klamm_loop *loop)
 	uint64_t failed = 0;
 	if (klamm_producer_topic(producer, EXACT_INPUT, &topic, &err) != 0)
 		scenario_give_up(err.text);
-	for (int64_t i = 0; i < per_partition(e); i++)
+	for (int64_t i = 0; i < exact_copy_input(e); i++)
 		for (int32_t p = 0; p < (int32_t)e->partitions; p++)
 			if (send_value(producer, topic, p, p, i, &err) != 0)
 				scenario_give_up(err.text);
@@ -103,37 +103,48 @@ static bool read_checkpoint(struct exact *e, struct klamm_consumer *consumer,
 static bool is_through(const struct copier *c)
 {
 	for (unsigned i = 0; i < c->e->partitions; i++)
-		if (c->next[i] < per_partition(c->e))
+		if (c->next[i] < exact_copy_input(c->e))
 			return false;
 	return true;
 }
 
+enum exact_step exact_copy_record(struct exact *e, struct klamm_producer *producer,
+				  struct klamm_topic *topic, int32_t partition,
+				  const struct klamm_record_view *view)
+{
+	struct klamm_error err;
+	int32_t from;
+	int64_t at;
+	int rc;
+	if (!get_value(view, &from, &at) || from != partition || at != view->offset)
+		scenario_complain(e->run, "input %d/%lld is damaged\n", partition,
+				  (long long)view->offset);
+	while ((rc = send_value(producer, topic, partition, partition, view->offset, &err)) !=
+		       0 &&
+	       err.scope != KLAMM_SCOPE_ABORTABLE && err.scope != KLAMM_SCOPE_FATAL)
+		kl_sim_sleep(e->sim, 100 * KL_MS);
+	if (rc == 0)
+		return EXACT_DONE;
+	return err.scope == KLAMM_SCOPE_FATAL ? EXACT_FATAL : EXACT_ABORT;
+}
+
 static enum exact_step copy(struct copier *c, struct klamm_batch *batch, int64_t *end_out)
 {
-	int32_t partition = klamm_batch_partition(batch), from;
+	int32_t partition = klamm_batch_partition(batch);
 	struct klamm_record_view view;
-	struct klamm_error err;
-	int64_t at, most = 1 + (int64_t)exact_below(c->e, 20);
+	enum exact_step step = EXACT_DONE;
+	int64_t most = 1 + (int64_t)exact_below(c->e, 20);
 	*end_out = c->next[partition];
-	while (most-- > 0 && klamm_batch_next(batch, &view) == 1) {
+	while (step == EXACT_DONE && most-- > 0 && klamm_batch_next(batch, &view) == 1) {
 		if (view.offset != *end_out)
 			scenario_complain(c->e->run,
 					  "input %d/%lld was read when %lld was next\n",
 					  partition, (long long)view.offset,
 					  (long long)*end_out);
-		if (!get_value(&view, &from, &at) || from != partition || at != view.offset)
-			scenario_complain(c->e->run, "input %d/%lld is damaged\n",
-					  partition, (long long)view.offset);
-		int rc;
-		while ((rc = send_value(c->producer, c->topic, partition, partition,
-					view.offset, &err)) != 0 &&
-		       err.scope != KLAMM_SCOPE_ABORTABLE && err.scope != KLAMM_SCOPE_FATAL)
-			kl_sim_sleep(c->e->sim, 100 * KL_MS);
-		if (rc != 0)
-			return err.scope == KLAMM_SCOPE_FATAL ? EXACT_FATAL : EXACT_ABORT;
+		step = exact_copy_record(c->e, c->producer, c->topic, partition, &view);
 		*end_out = view.offset + 1;
 	}
-	return EXACT_DONE;
+	return step;
 }
 
 static enum exact_step finish(struct copier *c, int32_t partition, int64_t end)
@@ -214,7 +225,7 @@ static bool live(struct exact *e, struct klamm_loop *loop)
 
 /* --- the end --- */
 
-static void saw(struct exact *e, int32_t partition, const struct klamm_record_view *view)
+void exact_copy_saw(struct exact *e, int32_t partition, const struct klamm_record_view *view)
 {
 	int32_t from;
 	int64_t offset;
@@ -225,7 +236,7 @@ static void saw(struct exact *e, int32_t partition, const struct klamm_record_vi
 		copies_seen(e->copies, from, offset);
 }
 
-static void settle(struct exact *e, struct klamm_loop *loop)
+void exact_copy_settle(struct exact *e, struct klamm_loop *loop)
 {
 	int64_t next[EXACT_PARTITIONS_MAX];
 	struct klamm_error err;
@@ -235,26 +246,31 @@ static void settle(struct exact *e, struct klamm_loop *loop)
 }
 
 /* How many there are hangs on the seed: they are made when that is drawn. */
-static void prepare(struct exact *e, struct klamm_loop *loop)
+void exact_copy_prepare(struct exact *e, struct klamm_loop *loop)
 {
-	e->copies = copies_new(e->partitions, per_partition(e));
+	e->copies = copies_new(e->partitions, exact_copy_input(e));
 	write_input(e, loop);
 }
 
-static void check(struct exact *e)
+void exact_copy_check(struct exact *e)
 {
 	copies_check(e->copies, &e->run->why);
 }
 
-static const struct exact_role role = {
-	.live = live, .prepare = prepare, .saw = saw, .settle = settle, .check = check};
-
-static void run_ctp(struct scenario_run *run)
+void exact_copy_run(struct scenario_run *run, const struct exact_role *role)
 {
-	struct exact e = {.run = run, .role = &role};
+	struct exact e = {.run = run, .role = role};
 	exact_run(&e);
 	if (e.copies != NULL)
 		copies_free(e.copies);
+}
+
+static void run_ctp(struct scenario_run *run)
+{
+	static const struct exact_role role = {
+		.live = live, .prepare = exact_copy_prepare, .saw = exact_copy_saw,
+		.settle = exact_copy_settle, .check = exact_copy_check};
+	exact_copy_run(run, &role);
 }
 
 const struct scenario scenario_ctp = {

@@ -15,6 +15,7 @@ check_PROGRAMS += %D%/sim
 	%D%/exact.c %D%/exact.h \
 	%D%/exact_client.c \
 	%D%/exact_copy.c \
+	%D%/exact_group.c \
 	%D%/exact_read.c \
 	%D%/exact_send.c \
 	%D%/exact_trouble.c \

@@ -22,6 +22,8 @@ static const struct scenario *const scenarios[] = {
 	&scenario_idempotent,
 	&scenario_transactional,
 	&scenario_ctp,
+	&scenario_ctp_group,
+	&scenario_ctp_group_remote,
 	&scenario_cuts,
 	&scenario_group_range,
 	&scenario_group_roundrobin,
