@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ListOffsets 0-11; 0 only for tests that pretend to be an old broker. */
+#include <stdlib.h>
+
 #include "broker/call.h"
 #include "broker/null.h"
 
@@ -131,8 +133,82 @@ static bool answer_one(struct kl_dev_call *call,
 	return true;
 }
 
+/* --- partitions that are asked for twice: they are told once, of that error --- */
+
+struct place {
+	struct kl_str topic;
+	int32_t partition;
+	bool told;
+};
+
+struct repeated {
+	struct place *list; /* sorted */
+	size_t count;
+};
+
+static int by_place(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	int order = memcmp(x->topic.p ?: "", y->topic.p ?: "",
+			   (size_t)kl_max(kl_min(x->topic.len, y->topic.len), 0));
+	if (order == 0)
+		order = (x->topic.len > y->topic.len) - (x->topic.len < y->topic.len);
+	if (order == 0)
+		order = (x->partition > y->partition) - (x->partition < y->partition);
+	return order;
+}
+
+/* false: out of memory. */
+static bool find_repeated(struct kl_dev_call *call, struct repeated *out)
+{
+	const struct kl_list_offsets_request *request = call->request;
+	size_t n = 0, at = 0;
+	for (int32_t t = 0; t < request->topics_n; t++)
+		n += (size_t)kl_max(request->topics[t].partitions_n, 0);
+	struct place *all = kl_arena_array(&call->arena, n, sizeof(*all));
+	*out = (struct repeated){.list = all};
+	if (all == NULL)
+		return false;
+	for (int32_t t = 0; t < request->topics_n; t++)
+		for (int32_t i = 0; i < request->topics[t].partitions_n; i++)
+			all[at++] = (struct place){
+				request->topics[t].name,
+				request->topics[t].partitions[i].partition_index, false};
+	qsort(all, n, sizeof(*all), by_place);
+	for (size_t i = 1; i < n; i++) {
+		if (by_place(&all[i - 1], &all[i]) != 0)
+			continue;
+		if (out->count == 0 || by_place(&all[out->count - 1], &all[i]) != 0)
+			all[out->count++] = all[i];
+	}
+	return true;
+}
+
+static struct place *find_place(const struct repeated *repeated, struct kl_str topic,
+				int32_t partition)
+{
+	struct place key = {.topic = topic, .partition = partition};
+	return repeated->count > 0 ? bsearch(&key, repeated->list, repeated->count,
+					     sizeof(key), by_place)
+				   : NULL;
+}
+
+static void refuse(struct place *place, struct kl_list_offsets_response_topic *out)
+{
+	if (place->told)
+		return;
+	place->told = true;
+	struct kl_list_offsets_response_partition *to = &out->partitions[out->partitions_n++];
+	to->partition_index = place->partition;
+	to->error_code = KLAMM_ERR_INVALID_REQUEST;
+	to->timestamp = to->offset = -1;
+}
+
+/* --- the request --- */
+
 static bool answer_topic(struct kl_dev_call *call,
 			 const struct kl_list_offsets_request_topic *topic,
+			 const struct repeated *repeated,
 			 struct kl_list_offsets_response_topic *out)
 {
 	size_t n = (size_t)kl_max(topic->partitions_n, 0);
@@ -141,10 +217,15 @@ static bool answer_topic(struct kl_dev_call *call,
 		kl_type_new(&kl_type_list_offsets_response_partition, &call->arena, n);
 	if (out->partitions == NULL)
 		return false;
-	out->partitions_n = (int32_t)n;
-	for (size_t i = 0; i < n; i++)
-		if (!answer_one(call, topic, &topic->partitions[i], &out->partitions[i]))
+	for (size_t i = 0; i < n; i++) {
+		struct place *place = find_place(repeated, topic->name,
+						 topic->partitions[i].partition_index);
+		if (place != NULL)
+			refuse(place, out);
+		else if (!answer_one(call, topic, &topic->partitions[i],
+				     &out->partitions[out->partitions_n++]))
 			return false;
+	}
 	return true;
 }
 
@@ -154,12 +235,19 @@ void kl_dev_list_offsets(struct kl_dev_call *call)
 	struct kl_list_offsets_response response;
 	kl_msg_init(&kl_msg_list_offsets_response, &response);
 	size_t n = (size_t)kl_max(request->topics_n, 0);
+	struct repeated repeated = {0};
+	/* Version 0 came before that rule. */
+	if (call->version > 0 && !find_repeated(call, &repeated)) {
+		kl_dev_call_fail(call);
+		return;
+	}
 	response.topics =
 		kl_type_new(&kl_type_list_offsets_response_topic, &call->arena, n);
 	response.topics_n = (int32_t)n;
 	for (size_t i = 0; i < n; i++) {
 		if (response.topics == NULL ||
-		    !answer_topic(call, &request->topics[i], &response.topics[i])) {
+		    !answer_topic(call, &request->topics[i], &repeated,
+				  &response.topics[i])) {
 			kl_dev_call_fail(call);
 			return;
 		}

@@ -377,16 +377,29 @@ static bool update_topic(struct kl_cluster *cluster,
 	return true;
 }
 
-bool kl_cluster_leader_hint(struct kl_cluster *cluster, struct kl_topic_info *topic,
-			    int32_t partition, int32_t leader, int32_t leader_epoch)
+/* Until the next answer to Metadata, which names it or not. */
+static bool learn_broker(struct kl_cluster *cluster, const struct kl_leader_hint *hint)
 {
-	if (leader < 0 || partition < 0 || partition >= topic->partition_count ||
-	    kl_cluster_node(cluster, leader) == NULL)
+	const struct kl_metadata_response_broker told = {.node_id = hint->leader,
+							 .host = hint->host,
+							 .port = hint->port,
+							 .rack = hint->rack};
+	return update_broker(cluster, &told) &&
+	       kl_cluster_node(cluster, hint->leader) != NULL;
+}
+
+bool kl_cluster_leader_hint(struct kl_cluster *cluster, struct kl_topic_info *topic,
+			    int32_t partition, const struct kl_leader_hint *hint)
+{
+	if (hint->leader < 0 || partition < 0 || partition >= topic->partition_count)
 		return false;
 	struct kl_partition_info *known = &topic->partitions[partition];
-	if (leader_epoch <= known->leader_epoch)
+	if (hint->epoch <= known->leader_epoch)
 		return false;
-	*known = (struct kl_partition_info){.leader = leader, .leader_epoch = leader_epoch};
+	if (kl_cluster_node(cluster, hint->leader) == NULL && !learn_broker(cluster, hint))
+		return false;
+	*known = (struct kl_partition_info){.leader = hint->leader,
+					    .leader_epoch = hint->epoch};
 	return true;
 }
 

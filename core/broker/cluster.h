@@ -114,9 +114,18 @@ void kl_cluster_refresh(struct kl_cluster *cluster, struct kl_topic_info *topic)
  * wants; see ops. */
 void kl_cluster_list(struct kl_cluster *cluster, bool lists);
 
-/* KIP-951: a broker's answer said who leads now. false: that was no news. */
+/* KIP-951: a broker's answer said who leads a partition now. */
+struct kl_leader_hint {
+	int32_t leader, epoch; /* -1: it did not */
+	struct kl_str host;    /* where that one is; len 0 = it did not say */
+	int32_t port;
+	struct kl_str rack;
+};
+/* How many endpoints of an answer are looked at: more than a cluster has. */
+#define KL_HINT_ENDPOINTS 4096
+/* A leader that is not known yet is from now on. false: that was no news. */
 bool kl_cluster_leader_hint(struct kl_cluster *cluster, struct kl_topic_info *topic,
-			    int32_t partition, int32_t leader, int32_t leader_epoch);
+			    int32_t partition, const struct kl_leader_hint *hint);
 
 /* NULL: no broker of that id is known. */
 struct kl_node *kl_cluster_node(struct kl_cluster *cluster, int32_t id);

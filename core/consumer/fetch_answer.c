@@ -20,7 +20,27 @@ static void on_out_of_range(struct klamm_consumer *c, struct kl_fetch_entry *ent
 		     "its offset is gone, and auto.offset.reset is none");
 }
 
+/* KIP-951: the answer may say who leads now. */
+static bool take_hint(struct klamm_consumer *c, struct kl_cpart *part,
+		      const struct kl_fetch_response *body,
+		      const struct kl_fetch_response_partition *told)
+{
+	struct kl_leader_hint hint = {.leader = told->current_leader.leader_id,
+				      .epoch = told->current_leader.leader_epoch};
+	for (int32_t i = 0; i < kl_min(body->node_endpoints_n, KL_HINT_ENDPOINTS); i++) {
+		const struct kl_fetch_response_node_endpoint *at = &body->node_endpoints[i];
+		if (at->node_id != hint.leader)
+			continue;
+		hint.host = at->host;
+		hint.port = at->port;
+		hint.rack = at->rack;
+		break;
+	}
+	return kl_cluster_leader_hint(&c->cluster, part->topic->info, part->partition, &hint);
+}
+
 static void on_error(struct klamm_consumer *c, struct kl_fetch_entry *entry,
+		     const struct kl_fetch_response *body,
 		     const struct kl_fetch_response_partition *told)
 {
 	struct kl_cpart *part = entry->part;
@@ -37,10 +57,7 @@ static void on_error(struct klamm_consumer *c, struct kl_fetch_entry *entry,
 		return;
 	if (info != NULL && klamm_err_invalid_metadata(code))
 		kl_cluster_refresh(&c->cluster, info);
-	/* KIP-951: the answer may say who leads now. */
-	if (info != NULL && kl_cluster_leader_hint(&c->cluster, info, part->partition,
-						   told->current_leader.leader_id,
-						   told->current_leader.leader_epoch))
+	if (info != NULL && take_hint(c, part, body, told))
 		part->retry_at = c->loop->now;
 	if (!klamm_err_retriable(code))
 		kl_fetch_tell(c, part, code, klamm_err_name(code));
@@ -176,7 +193,7 @@ static void on_divergence(struct klamm_consumer *c, struct kl_cpart *part,
 				  told->diverging_epoch.end_offset);
 }
 
-static void on_partition(struct kl_fetch_entry *entry, struct kl_slab *slab,
+static void on_partition(struct kl_fetch_entry *entry, const struct kl_response *response,
 			 const struct kl_fetch_response_partition *told)
 {
 	struct klamm_consumer *c = entry->session->c;
@@ -185,7 +202,7 @@ static void on_partition(struct kl_fetch_entry *entry, struct kl_slab *slab,
 		return;
 	kl_fetcher_touch(c, part);
 	if (told->error_code != 0) {
-		on_error(c, entry, told);
+		on_error(c, entry, response->body, told);
 		return;
 	}
 	if (told->diverging_epoch.epoch >= 0 || told->diverging_epoch.end_offset >= 0) {
@@ -199,7 +216,7 @@ static void on_partition(struct kl_fetch_entry *entry, struct kl_slab *slab,
 					 ? told->last_stable_offset
 					 : told->high_watermark);
 	if (told->records.len > 0)
-		on_data(entry, slab, told);
+		on_data(entry, response->slab, told);
 	else
 		part->failures = part->told_error = 0;
 	if (told->preferred_read_replica >= 0)
@@ -227,7 +244,7 @@ static int64_t on_topics(struct kl_fetch_session *session, const struct kl_respo
 				continue;
 			known = entry->part->topic;
 			named++;
-			on_partition(entry, response->slab, &topic->partitions[i]);
+			on_partition(entry, response, &topic->partitions[i]);
 		}
 		if (known != NULL)
 			kl_consumer_count_topic(session->c, known, session->got_bytes - bytes,

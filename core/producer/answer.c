@@ -127,12 +127,22 @@ static void deliver(struct klamm_producer *p, struct kl_pbatch *batch, int64_t b
 
 /* KIP-951: who leads now may be in the answer itself. */
 static void take_hint(struct klamm_producer *p, struct kl_partition *part,
+		      const struct kl_produce_response *body,
 		      const struct kl_produce_response_partition *told)
 {
+	struct kl_leader_hint hint = {.leader = told->current_leader.leader_id,
+				      .epoch = told->current_leader.leader_epoch};
+	for (int32_t i = 0; i < kl_min(body->node_endpoints_n, KL_HINT_ENDPOINTS); i++) {
+		const struct kl_produce_response_node_endpoint *at = &body->node_endpoints[i];
+		if (at->node_id != hint.leader)
+			continue;
+		hint.host = at->host;
+		hint.port = at->port;
+		hint.rack = at->rack;
+		break;
+	}
 	if (part->topic->info != NULL &&
-	    kl_cluster_leader_hint(&p->cluster, part->topic->info, part->index,
-				   told->current_leader.leader_id,
-				   told->current_leader.leader_epoch))
+	    kl_cluster_leader_hint(&p->cluster, part->topic->info, part->index, &hint))
 		part->retry_at = now(p);
 }
 
@@ -178,6 +188,7 @@ static bool split(struct klamm_producer *p, struct kl_pbatch *batch)
 }
 
 static void on_partition(struct klamm_producer *p, struct kl_pbatch *batch,
+			 const struct kl_produce_response *body,
 			 const struct kl_produce_response_partition *told)
 {
 	struct kl_partition *part = batch->partition;
@@ -206,7 +217,7 @@ static void on_partition(struct klamm_producer *p, struct kl_pbatch *batch,
 	if (!retriable)
 		note_faults(batch, told);
 	retry_or_fail(p, batch, retriable, code, text);
-	take_hint(p, part, told);
+	take_hint(p, part, body, told);
 }
 
 static bool is_of(const struct kl_pbatch *batch, const struct kl_produce_response_topic *topic,
@@ -249,7 +260,7 @@ static void on_topics(struct kl_produce *request, const struct kl_produce_respon
 				continue;
 			struct kl_pbatch *taken = *batch;
 			*batch = NULL;
-			on_partition(request->producer, taken, told);
+			on_partition(request->producer, taken, body, told);
 		}
 	}
 }

@@ -507,6 +507,38 @@ START_TEST(lists_offsets)
 }
 END_TEST
 
+/* It is told of that, and once; the others are answered. */
+START_TEST(refuses_what_is_asked_for_twice)
+{
+	static const int32_t asked[] = {1, 0, 1, 1};
+	struct kl_list_offsets_request_partition of[kl_countof(asked)];
+	for (size_t i = 0; i < kl_countof(asked); i++) {
+		kl_type_init(&kl_type_list_offsets_request_partition, &of[i]);
+		of[i].partition_index = asked[i];
+		of[i].timestamp = -1;
+		of[i].max_num_offsets = 1;
+	}
+	struct kl_list_offsets_request_topic at = {
+		.name = kl_str(topic), .partitions = of, .partitions_n = kl_countof(asked)};
+	struct kl_list_offsets_request request;
+	kl_msg_init(&kl_msg_list_offsets_request, &request);
+	request.replica_id = -1;
+	request.topics = &at;
+	request.topics_n = 1;
+	const struct kl_list_offsets_response *r =
+		PEER_CALL(peer, list_offsets, _i == 0 ? 1 : 11, &request);
+	ck_assert_int_eq(r->topics_n, 1);
+	ck_assert_int_eq(r->topics[0].partitions_n, 2);
+	for (int i = 0; i < 2; i++) { /* Kafka has them in any order */
+		const struct kl_list_offsets_response_partition *told =
+			&r->topics[0].partitions[i];
+		bool twice = told->partition_index == 1;
+		ck_assert_int_eq(told->offset, twice ? -1 : 0);
+		ck_assert_int_eq(told->error_code, twice ? KLAMM_ERR_INVALID_REQUEST : 0);
+	}
+}
+END_TEST
+
 /* What a version does not know, and what no version does. */
 START_TEST(knows_special_times)
 {
@@ -669,6 +701,8 @@ UNIT_SUITE(records)
 	unit_add_fixture(s, divides_the_answer, up, down);
 	unit_add_fixture(s, lists_offsets, up, down);
 	unit_add_fixture(s, knows_special_times, up, down);
+	unit_add_case(s, "refuses_what_is_asked_for_twice", refuses_what_is_asked_for_twice,
+		      up, down, 2);
 	unit_add_fixture(s, deletes_records, up, down);
 	unit_add_fixture(s, deletes_none_of_a_compacted_topic, up, down);
 	if (peer_is_foreign())

@@ -252,6 +252,11 @@ START_TEST(a_topic_made_again_is_another)
 }
 END_TEST
 
+static bool is_news(struct kl_topic_info *topic, int32_t partition, struct kl_leader_hint hint)
+{
+	return kl_cluster_leader_hint(&cluster, topic, partition, &hint);
+}
+
 /* KIP-951 */
 START_TEST(leader_hints)
 {
@@ -260,13 +265,26 @@ START_TEST(leader_hints)
 	says.other_port = bench_script.port;
 	struct kl_topic_info *topic = kl_cluster_want(&cluster, "t");
 	wait_told(1);
-	ck_assert(!kl_cluster_leader_hint(&cluster, topic, 0, 2, 5)); /* no newer */
-	ck_assert(!kl_cluster_leader_hint(&cluster, topic, 0, 3, 6)); /* who is that? */
-	ck_assert(!kl_cluster_leader_hint(&cluster, topic, 0, -1, -1));
-	ck_assert(!kl_cluster_leader_hint(&cluster, topic, 3, 2, 6));
-	ck_assert(!kl_cluster_leader_hint(&cluster, topic, -1, 2, 6));
-	ck_assert(kl_cluster_leader_hint(&cluster, topic, 0, 2, 6));
+	ck_assert(!is_news(topic, 0, (struct kl_leader_hint){2, 5})); /* no newer */
+	ck_assert(!is_news(topic, 0, (struct kl_leader_hint){3, 6})); /* who is that? */
+	ck_assert(!is_news(topic, 0, (struct kl_leader_hint){-1, -1}));
+	ck_assert(!is_news(topic, 3, (struct kl_leader_hint){2, 6}));
+	ck_assert(!is_news(topic, -1, (struct kl_leader_hint){2, 6}));
+	ck_assert(is_news(topic, 0, (struct kl_leader_hint){2, 6}));
 	ck_assert_int_eq(topic->partitions[0].leader, 2);
+	/* One that Metadata has not named yet, and where it is. */
+	struct kl_leader_hint hint = {3, 7, KL_STR("127.0.0.1"), 0, KL_STR("r3")};
+	ck_assert(!is_news(topic, 0, hint)); /* no port */
+	ck_assert_ptr_null(kl_cluster_node(&cluster, 3));
+	hint.port = bench_script.port;
+	hint.epoch = 6;
+	ck_assert(!is_news(topic, 0, hint)); /* no newer: it is not kept */
+	ck_assert_ptr_null(kl_cluster_node(&cluster, 3));
+	hint.epoch = 7;
+	ck_assert(is_news(topic, 0, hint));
+	ck_assert_int_eq(topic->partitions[0].leader, 3);
+	ck_assert_ptr_nonnull(kl_cluster_node(&cluster, 3));
+	ck_assert_str_eq(kl_cluster_rack(&cluster, 3), "r3");
 }
 END_TEST
 

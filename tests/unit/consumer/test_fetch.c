@@ -349,6 +349,14 @@ START_TEST(errors_that_pass_are_not_told)
 }
 END_TEST
 
+/* The second means a follower's Fetch (KIP-405): no consumer's is answered so, but if one
+ * is, it hears of it. */
+static const int lasting[] = {
+	KLAMM_ERR_TOPIC_AUTHORIZATION_FAILED,
+	KLAMM_ERR_OFFSET_MOVED_TO_TIERED_STORAGE,
+	KLAMM_ERR_UNSUPPORTED_COMPRESSION_TYPE,
+};
+
 START_TEST(an_error_that_lasts_is_told)
 {
 	struct klamm_error err;
@@ -357,11 +365,11 @@ START_TEST(an_error_that_lasts_is_told)
 	produce("t", 5, 100);
 	world_fault((struct klamm_broker_fault){
 		.api = FETCH, .topic = "t", .partition = 0, .count = 3,
-		.action = KLAMM_BROKER_ERROR, .error = KLAMM_ERR_TOPIC_AUTHORIZATION_FAILED});
+		.action = KLAMM_BROKER_ERROR, .error = lasting[_i]});
 	struct klamm_consumer *consumer = world_consumer(NULL, NULL, NULL);
 	world_assign(consumer, "t", 0, 0);
 	ck_assert_ptr_null(world_poll(consumer, &err));
-	ck_assert_int_eq(err.code, KLAMM_ERR_TOPIC_AUTHORIZATION_FAILED);
+	ck_assert_int_eq(err.code, lasting[_i]);
 	ck_assert_ptr_nonnull(strstr(err.text, "topic t partition 0"));
 	world_read(consumer, 5, seen); /* told once, and tried on */
 	world_close_consumer(consumer);
@@ -419,6 +427,41 @@ START_TEST(leaders_and_brokers_that_move)
 }
 END_TEST
 
+/* KIP-951: where the leader is that Metadata has not named yet, answers to Fetch and Produce
+ * say. */
+START_TEST(a_leader_that_metadata_does_not_name)
+{
+	enum { METADATA = 3, RECORDS = 3 };
+	struct klamm_error err;
+	struct world_seen seen[RECORDS];
+	world_start((struct klamm_broker_options){.nodes = 2});
+	world_create("t", 1);
+	ck_assert_int_eq(klamm_broker_move_leader(world_broker, "t", 0, 1, &err), 0);
+	ck_assert_int_eq(klamm_broker_node_stop(world_broker, 2, false, &err), 0);
+	struct klamm_producer *producer = world_producer(NULL, NULL, NULL);
+	struct klamm_consumer *consumer = world_consumer(NULL, NULL, NULL);
+	world_assign(consumer, "t", 0, 0);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < RECORDS; i++)
+			world_send(producer, "t", 0, NULL, "v", NULL);
+		ck_assert_uint_eq(world_flush(producer), 0);
+		world_read(consumer, RECORDS, seen);
+		ck_assert_int_eq(seen[0].offset, RECORDS * round);
+		if (round == 1)
+			break;
+		world_fault((struct klamm_broker_fault){
+			.api = METADATA, .partition = -1, .count = -1,
+			.action = KLAMM_BROKER_ERROR,
+			.error = KLAMM_ERR_UNKNOWN_SERVER_ERROR});
+		ck_assert_int_eq(klamm_broker_node_start(world_broker, 2, &err), 0);
+		ck_assert_int_eq(klamm_broker_move_leader(world_broker, "t", 0, 2, &err), 0);
+	}
+	world_close(producer);
+	world_close_consumer(consumer);
+	world_down();
+}
+END_TEST
+
 /* It is waited for, as Java's consumer does; a call that asks for it says so. */
 START_TEST(a_topic_that_is_not_there_yet)
 {
@@ -455,9 +498,10 @@ UNIT_SUITE(fetch)
 	unit_add_loop(s, opt_klamm_decompress_max, 2);
 	unit_add_loop(s, opt_klamm_memory_max, 2);
 	unit_add_loop(s, errors_that_pass_are_not_told, kl_countof(passing));
-	unit_add(s, an_error_that_lasts_is_told);
+	unit_add_loop(s, an_error_that_lasts_is_told, kl_countof(lasting));
 	unit_add_loop(s, lost_connections_are_made_again, 3);
 	unit_add(s, leaders_and_brokers_that_move);
+	unit_add(s, a_leader_that_metadata_does_not_name);
 	unit_add(s, a_topic_that_is_not_there_yet);
 	return s;
 }

@@ -83,6 +83,37 @@ static int owned(const struct member *m)
 	return (int)n;
 }
 
+static void count(struct member *m, struct klamm_batch *batch,
+		  const struct klamm_record_view *view)
+{
+	seen[klamm_batch_partition(batch)][view->offset]++;
+	m->read++;
+	total++;
+}
+
+/* How members read: 0 = by batches. */
+enum { BY_BATCHES, ONE_BY_ONE, BY_SOME };
+static int way;
+
+/* Fewer than a batch has, so that a rebalance comes in the middle of one. */
+static void read_records(struct member *m)
+{
+	struct klamm_consumed records[3];
+	struct klamm_error err;
+	size_t n = 0;
+	int rc;
+	if (way == BY_SOME) {
+		rc = klamm_consumer_read(m->consumer, 5, records, kl_countof(records), &n,
+					 &err);
+	} else {
+		rc = klamm_consumer_next(m->consumer, 5, records, &err);
+		n = rc == 0 && records[0].batch != NULL;
+	}
+	ck_assert_msg(rc == 0, "%s", err.text);
+	for (size_t i = 0; i < n; i++)
+		count(m, records[i].batch, &records[i].view);
+}
+
 static void read_some(struct member *m)
 {
 	struct klamm_batch *batch;
@@ -90,12 +121,13 @@ static void read_some(struct member *m)
 	struct klamm_record_view view;
 	if (m->consumer == NULL)
 		return;
-	ck_assert_msg(klamm_consumer_poll(m->consumer, 5, &batch, &err) == 0, "%s", err.text);
-	while (batch != NULL && klamm_batch_next(batch, &view) == 1) {
-		seen[klamm_batch_partition(batch)][view.offset]++;
-		m->read++;
-		total++;
+	if (way != BY_BATCHES) {
+		read_records(m);
+		return;
 	}
+	ck_assert_msg(klamm_consumer_poll(m->consumer, 5, &batch, &err) == 0, "%s", err.text);
+	while (batch != NULL && klamm_batch_next(batch, &view) == 1)
+		count(m, batch, &view);
 	klamm_batch_unref(batch);
 }
 
@@ -122,7 +154,7 @@ static void set_up(void)
 					     "group.initial.rebalance.delay.ms=0", NULL};
 	memset(members, 0, sizeof(members));
 	memset(seen, 0, sizeof(seen));
-	total = 0;
+	total = way = 0;
 	world_start((struct klamm_broker_options){.config = config});
 	world_create("t", PARTITIONS);
 }
@@ -168,20 +200,20 @@ END_TEST
 
 /* Positions are committed before their partitions leave, so nothing is read twice; and
  * nothing is left out. */
-START_TEST(records_are_read_once)
+static void check_read_once(const char *strategy)
 {
 	struct klamm_producer *producer = world_producer(NULL, NULL, NULL);
 	struct member *a = &members[0], *b = &members[1], *c = &members[2];
 	int sent = 0;
-	join(a, strategies[_i], NULL);
+	join(a, strategy, NULL);
 	for (int round = 0; round < 6; round++) {
 		for (int i = 0; i < PARTITIONS * 20; i++, sent++)
 			world_send(producer, "t", i % PARTITIONS, NULL, "v", NULL);
 		ck_assert_uint_eq(world_flush(producer), 0);
 		if (round == 1)
-			join(b, strategies[_i], NULL);
+			join(b, strategy, NULL);
 		if (round == 2)
-			join(c, strategies[_i], NULL);
+			join(c, strategy, NULL);
 		if (round == 4)
 			leave(a);
 		for (int i = 0; i < 5; i++)
@@ -199,6 +231,19 @@ START_TEST(records_are_read_once)
 				      "partition %d offset %d: read %d times", p, i,
 				      seen[p][i]);
 	ck_assert_int_eq(total, sent);
+}
+
+START_TEST(records_are_read_once)
+{
+	check_read_once(strategies[_i]);
+}
+END_TEST
+
+/* What is left of a batch goes with its partition, and is read by whoever has it then. */
+START_TEST(records_are_read_once_one_by_one)
+{
+	way = _i % 2 == 0 ? ONE_BY_ONE : BY_SOME;
+	check_read_once(_i < 2 ? "range" : "cooperative_sticky");
 }
 END_TEST
 
@@ -390,6 +435,8 @@ UNIT_SUITE(groups)
 	unit_add_case(s, "partitions_have_one_reader_each", partitions_have_one_reader_each,
 		      set_up, tear_down, n);
 	unit_add_case(s, "records_are_read_once", records_are_read_once, set_up, tear_down, n);
+	unit_add_case(s, "records_are_read_once_one_by_one", records_are_read_once_one_by_one,
+		      set_up, tear_down, 4);
 	unit_add_fixture(s, a_group_becomes_cooperative, set_up, tear_down);
 	unit_add_fixture(s, a_silent_end, set_up, tear_down);
 	unit_add_case(s, "a_static_member_comes_back", a_static_member_comes_back, set_up,

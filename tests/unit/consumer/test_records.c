@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reading record by record, across batches and partitions. */
+#include <klamm/serializer.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -314,6 +315,38 @@ END_TEST
 
 /* --- what is known without asking --- */
 
+/* A record that its deserializer cannot read names its place, and holds up nothing: the next
+ * one comes, and the position is behind it. */
+START_TEST(skips_what_does_not_decode)
+{
+	static const char *const values[] = {"1", "no json", "3"};
+	struct klamm_producer *producer = world_producer(NULL, NULL, NULL);
+	for (size_t i = 0; i < kl_countof(values); i++)
+		world_send(producer, "t", 2, NULL, values[i], NULL);
+	world_close(producer);
+	world_close_consumer(consumer);
+	consumer = world_consumer(NULL, "group.id=g", "value.deserializer=json", NULL);
+	assign(3);
+	for (int64_t i = 0; i < 3; i++) {
+		const struct klamm_value *value;
+		struct klamm_consumed record = next();
+		ck_assert_int_eq(record.view.offset, i);
+		int rc = klamm_record_value(record.batch, &record.view, &value, &err);
+		ck_assert_int_eq(rc, i == 1 ? KLAMM_ERR_DESERIALIZE : 0);
+		if (i == 1)
+			ck_assert_ptr_nonnull(
+				strstr(err.text, "topic t partition 2 offset 1"));
+		else
+			ck_assert_int_eq(value->as.integer, i + 1);
+		ck_assert_int_eq(position(2), i + 1);
+	}
+	ck_assert_int_eq(klamm_consumer_commit(consumer, NULL, 0, PATIENCE, &err), 0);
+	struct klamm_committed entry = {.size = sizeof(entry), .topic = "t", .partition = 2};
+	ck_assert_int_eq(klamm_consumer_committed(consumer, &entry, 1, PATIENCE, &err), 0);
+	ck_assert_int_eq(entry.offset, 3);
+}
+END_TEST
+
 START_TEST(knows_its_lag)
 {
 	produce(0, 10);
@@ -342,6 +375,7 @@ UNIT_SUITE(consumer_records)
 	unit_add_fixture(s, is_woken, set_up, tear_down);
 	unit_add_fixture(s, opt_max_poll_records, set_up, tear_down);
 	unit_add_fixture(s, tells_errors_between_records, set_up, tear_down);
+	unit_add_fixture(s, skips_what_does_not_decode, set_up, tear_down);
 	unit_add_fixture(s, knows_its_lag, set_up, tear_down);
 	return s;
 }

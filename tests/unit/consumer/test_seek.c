@@ -123,6 +123,35 @@ START_TEST(offsets_are_looked_up)
 }
 END_TEST
 
+/* What tiered storage alone has is nowhere here; older brokers do not know the question. */
+START_TEST(places_of_tiered_storage)
+{
+	enum { LIST_OFFSETS = 2 };
+	static const struct {
+		int64_t place, offset;
+		int32_t version; /* the first that knows it */
+	} rows[] = {
+		{KLAMM_OFFSET_EARLIEST_LOCAL, 0, 8},
+		{KLAMM_OFFSET_LATEST_TIERED, -1, 9},
+		{KLAMM_OFFSET_EARLIEST_PENDING_UPLOAD, -1, 11},
+	};
+	struct klamm_error err;
+	struct klamm_offset_query query = {.size = sizeof(query), .topic = "t",
+					   .timestamp_ms = rows[_i].place};
+	consumer = world_consumer(NULL, NULL, NULL);
+	ck_assert_int_eq(klamm_consumer_offsets(consumer, &query, 1, PATIENCE, &err), 0);
+	ck_assert_int_eq(query.error, 0);
+	ck_assert_int_eq(query.offset, rows[_i].offset);
+	world_close_consumer(consumer);
+	ck_assert_int_eq(klamm_broker_limit_api(world_broker, LIST_OFFSETS, 1,
+						rows[_i].version - 1, &err), 0);
+	consumer = world_consumer(NULL, NULL, NULL);
+	ck_assert_int_eq(klamm_consumer_offsets(consumer, &query, 1, PATIENCE, &err), 0);
+	ck_assert_int_eq(query.error, KLAMM_ERR_UNSUPPORTED);
+	ck_assert_int_eq(query.offset, -1);
+}
+END_TEST
+
 static const struct {
 	const char *pair;
 	int64_t offset; /* -1 = an error */
@@ -230,6 +259,8 @@ UNIT_SUITE(seek)
 	unit_add_fixture(s, seeking, set_up, tear_down);
 	unit_add_fixture(s, seeking_to_a_time, set_up, tear_down);
 	unit_add_fixture(s, offsets_are_looked_up, set_up, tear_down);
+	unit_add_case(s, "places_of_tiered_storage", places_of_tiered_storage, set_up,
+		      tear_down, 3);
 	unit_add_case(s, "opt_auto_offset_reset", opt_auto_offset_reset, set_up, tear_down,
 		      kl_countof(resets));
 	unit_add_case(s, "a_position_out_of_range_is_reset", a_position_out_of_range_is_reset,
