@@ -276,6 +276,13 @@ void kl_cluster_list(struct kl_cluster *cluster, bool lists)
 		kl_cluster_refresh(cluster, NULL);
 }
 
+void kl_cluster_list_once(struct kl_cluster *cluster, bool lists)
+{
+	cluster->lists_once = lists;
+	if (lists)
+		kl_cluster_refresh(cluster, NULL);
+}
+
 static bool reserve_partitions(struct kl_topic_info *topic, int32_t count)
 {
 	if (count <= topic->partition_cap)
@@ -478,8 +485,11 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 		failed(cluster, &err);
 		return;
 	}
-	if (cluster->asking_list && cluster->lists && cluster->ops->listing != NULL)
+	bool is_listing = cluster->asking_list && (cluster->lists || cluster->lists_once);
+	if (is_listing && cluster->ops->listing != NULL) {
+		cluster->lists_once = false;
 		cluster->ops->listing(cluster, body);
+	}
 	cluster->brokers_known = true;
 	cluster->updated_at = now(cluster);
 	cluster->trying_since = KL_NEVER;
@@ -556,7 +566,8 @@ static const void *fit_body(struct kl_request *request, int version)
 static void ask(struct kl_cluster *cluster, struct kl_node *node)
 {
 	cluster->asking_all = cluster->all_wanted || now(cluster) >= cluster->max_age_at;
-	cluster->asking_list = cluster->asking_all && cluster->lists;
+	cluster->asking_list =
+		cluster->asking_all && (cluster->lists || cluster->lists_once);
 	struct klamm_error err;
 	if (!make_body(cluster)) {
 		kl_error(&err, KLAMM_ERR_NO_MEMORY, "out of memory for a Metadata request");

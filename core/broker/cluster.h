@@ -74,7 +74,7 @@ struct kl_cluster {
 	struct kl_metadata_request *body;
 	struct kl_arena arena; /* of the body */
 	bool asking, asking_all;
-	bool lists, asking_list; /* of all topics that there are */
+	bool lists, lists_once, asking_list; /* of all topics that there are */
 	bool all_wanted;
 	bool replicas_wanted; /* set by the owner; from the next answer on */
 	bool brokers_known; /* some answer came since the last (re)bootstrap */
@@ -113,6 +113,8 @@ void kl_cluster_refresh(struct kl_cluster *cluster, struct kl_topic_info *topic)
 /* From now on (or not any more) whoever asks for all topics asks for those as well that nobody
  * wants; see ops. */
 void kl_cluster_list(struct kl_cluster *cluster, bool lists);
+/* The same for the next good answer alone, or not even for that any more. */
+void kl_cluster_list_once(struct kl_cluster *cluster, bool lists);
 
 /* KIP-951: a broker's answer said who leads a partition now. */
 struct kl_leader_hint {

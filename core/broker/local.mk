@@ -8,4 +8,5 @@ libklamm_la_SOURCES += \
 	%D%/replicas.c %D%/replicas.h \
 	%D%/request.h \
 	%D%/resolve.c %D%/resolve.h \
-	%D%/sasl_session.c %D%/sasl_session.h
+	%D%/sasl_session.c %D%/sasl_session.h \
+	%D%/topic_list.c %D%/topic_list.h

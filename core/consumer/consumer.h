@@ -220,6 +220,7 @@ struct klamm_consumer {
 	struct kl_cluster cluster;
 	struct kl_list parts;
 	struct kl_list lookups;
+	struct kl_topics_call *topics_call; /* that waits for a list of all topics */
 	struct kl_list dirty; /* parts that something has happened to */
 	struct kl_heap due;   /* those that something will happen to by itself */
 	struct kl_fetch_session *sessions; /* uthash: one for each broker that is read from */
@@ -310,6 +311,10 @@ int kl_decode(struct klamm_consumer *c, const struct kl_batch_head *head,
 	      struct klamm_span packed, struct kl_slab **slab_out, size_t *len_out,
 	      struct klamm_error *err);
 void kl_decode_close(struct klamm_consumer *c);
+
+/* --- topics.c: the loop --- */
+/* An answer names every topic. */
+void kl_topics_listed(struct klamm_consumer *c, const struct kl_metadata_response *body);
 
 /* --- fetcher.c: the loop --- */
 void kl_fetcher_round(struct kl_task *task);

@@ -364,6 +364,7 @@ static void on_topic(struct kl_cluster *cluster, struct kl_topic_info *info)
 static void on_listing(struct kl_cluster *cluster, const struct kl_metadata_response *body)
 {
 	struct klamm_consumer *c = kl_container(cluster, struct klamm_consumer, cluster);
+	kl_topics_listed(c, body);
 	kl_membership_on_listing(&c->group.membership, body);
 }
 

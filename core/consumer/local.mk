@@ -38,4 +38,5 @@ libklamm_la_SOURCES += \
 	%D%/results.c \
 	%D%/subscribe.c \
 	%D%/subscription.c \
+	%D%/topics.c \
 	%D%/value.c

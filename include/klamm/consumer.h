@@ -20,7 +20,8 @@ extern "C" {
 
 struct klamm_consumer;
 struct klamm_batch;
-struct klamm_value; /* <klamm/serializer.h> */
+struct klamm_value;      /* <klamm/serializer.h> */
+struct klamm_topic_list; /* <klamm/admin.h> */
 
 /* Offsets that stand for a place. */
 #define KLAMM_OFFSET_BEGINNING (-2)
@@ -259,6 +260,11 @@ int klamm_consumer_committed(struct klamm_consumer *consumer, struct klamm_commi
 int klamm_consumer_partitions_for(struct klamm_consumer *consumer, const char *topic,
 				  int64_t timeout_ms, int32_t *count_out,
 				  struct klamm_error *err);
+
+/* Every topic that this client may see, Kafka's own too, with leaders and replicas; asked of a
+ * broker each time. *list_out ends with klamm_topic_list_free(). */
+int klamm_consumer_topics(struct klamm_consumer *consumer, int64_t timeout_ms,
+			  struct klamm_topic_list **list_out, struct klamm_error *err);
 
 /* The next batch, or NULL in *batch_out with 0 returned when timeout_ms passed without one.
  * The caller owns one reference. Positions advance past the batch when it is handed out.

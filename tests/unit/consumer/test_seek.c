@@ -123,6 +123,38 @@ START_TEST(offsets_are_looked_up)
 }
 END_TEST
 
+START_TEST(topics_are_listed)
+{
+	enum { METADATA = 3 };
+	struct klamm_error err;
+	struct klamm_topic_list *list;
+	consumer = world_consumer(NULL, "allow.auto.create.topics=true", NULL);
+	for (int round = 0; round < 2; round++) { /* each time anew */
+		ck_assert_int_eq(klamm_consumer_topics(consumer, PATIENCE, &list, &err), 0);
+		ck_assert_uint_eq(list->count, 1 + round);
+		const struct klamm_topic_description *t = list->topics[round];
+		ck_assert_str_eq(t->name, "t");
+		ck_assert_int_eq(t->error, 0);
+		ck_assert_uint_eq(t->partition_count, 2);
+		ck_assert_int_eq(t->partitions[1]->partition, 1);
+		ck_assert_int_eq(t->partitions[1]->leader, 1);
+		ck_assert_uint_eq(t->partitions[1]->replica_count, 1);
+		klamm_topic_list_free(list);
+		if (round == 1)
+			break;
+		world_create("s", 1);
+		world_fault((struct klamm_broker_fault){ /* it is tried again */
+			.api = METADATA, .partition = -1, .count = 2,
+			.action = KLAMM_BROKER_DROP});
+	}
+	klamm_broker_stop(world_broker);
+	ck_assert_int_eq(klamm_consumer_topics(consumer, 100, &list, &err),
+			 KLAMM_ERR_TIMED_OUT);
+	ck_assert_ptr_nonnull(strstr(err.text, "the list of topics"));
+	ck_assert_int_eq(err.stage, KLAMM_STAGE_TCP);
+}
+END_TEST
+
 /* What tiered storage alone has is nowhere here; older brokers do not know the question. */
 START_TEST(places_of_tiered_storage)
 {
@@ -259,6 +291,7 @@ UNIT_SUITE(seek)
 	unit_add_fixture(s, seeking, set_up, tear_down);
 	unit_add_fixture(s, seeking_to_a_time, set_up, tear_down);
 	unit_add_fixture(s, offsets_are_looked_up, set_up, tear_down);
+	unit_add_fixture(s, topics_are_listed, set_up, tear_down);
 	unit_add_case(s, "places_of_tiered_storage", places_of_tiered_storage, set_up,
 		      tear_down, 3);
 	unit_add_case(s, "opt_auto_offset_reset", opt_auto_offset_reset, set_up, tear_down,
