@@ -220,18 +220,22 @@ static int with_assertion(struct oauth *o, const struct klamm_call *call,
 	return rc == 0 ? ask(o, call, &(struct kl_text){0}, &body, token_out, err) : rc;
 }
 
+/* The assertion says for whom; who asks is said as well where that is configured, as some
+ * servers want (RFC 7523 2.1; Kafka's client cannot). */
 static int as_bearer(struct oauth *o, const struct klamm_call *call,
 		     struct oauth_token *token_out, struct klamm_error *err)
 {
 	KL_TEXT_AUTO assertion = {0};
+	KL_TEXT_AUTO basic = {0};
 	KL_TEXT_AUTO body = {0};
 	int rc = kl_oauth_make_assertion(o, &assertion, err);
-	kl_text_add(&body,
-		    "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer"
-		    "&assertion=");
+	if (rc == 0 && oauth_is_set(o->conf->client_id))
+		rc = put_basic(o, &basic, err);
+	kl_text_add(&body, "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer"
+			   "&assertion=");
 	put_encoded(&body, kl_text_get(&assertion));
 	put_scope(&body, o->conf->scope, true);
-	return rc == 0 ? ask(o, call, &(struct kl_text){0}, &body, token_out, err) : rc;
+	return rc == 0 ? ask(o, call, &basic, &body, token_out, err) : rc;
 }
 
 const struct oauth_source kl_oauth_from_secret = {"the token server", with_secret};

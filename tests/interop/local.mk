@@ -41,6 +41,7 @@ EXTRA_DIST += \
 	%D%/test_sasl.py \
 	%D%/test_scram.py \
 	%D%/test_transactions.py \
+	%D%/tokens.py \
 	%D%/trouble.py
 
 include tests/interop/oracle/local.mk

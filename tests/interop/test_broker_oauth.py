@@ -4,12 +4,12 @@ import tempfile
 import urllib.parse
 import urllib.request
 
-import kafka.sasl.oauth
+import kafka.net.sasl.oauth
 
 import klamm
 import peers
 import records
-import test_oauth
+import tokens
 from frame import same, test
 from peers import Confluent, KafkaPython
 from test_broker import JAVA
@@ -27,7 +27,7 @@ def believes(port):
               for word in ("--config", f"sasl.oauthbearer.{key}={value}")))
 
 
-class Provider(kafka.sasl.oauth.AbstractTokenProvider):
+class Provider(kafka.net.sasl.oauth.AbstractTokenProvider):
     """Of kafka-python: asks the token server."""
 
     def __init__(self, port):
@@ -47,9 +47,9 @@ class Provider(kafka.sasl.oauth.AbstractTokenProvider):
 
 @test("tokens of a token server at klamm broker: klamm, kafka-python, librdkafka")
 def tokens_of_a_server(_):
-    with test_oauth.token_server() as port, klamm.broker(*believes(port)) as at, \
+    with tokens.token_server() as port, klamm.broker(*believes(port)) as at, \
             tempfile.TemporaryDirectory() as folder:
-        for make in (test_oauth.secret_of, test_oauth.bearer_of):
+        for make in (tokens.secret_of, tokens.bearer_of):
             klamm.run("-F", make(folder, port), "-b", at, "topic", "list")
         options = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "OAUTHBEARER",
                    "sasl_oauth_token_provider": Provider(port)}
@@ -64,7 +64,7 @@ def tokens_of_a_server(_):
         Confluent.produce(at, "rdkafka", want, **options)
         same(Confluent.consume(at, "rdkafka", **options), want, "librdkafka")
         # Somebody else's token
-        path = test_oauth.unsecured(folder)
+        path = tokens.unsecured(folder)
         text = klamm.run("-F", path, "-b", at, "topic", "list", status=3).decode()
         assert '{"status":"invalid_token"}' in text, text
 
@@ -78,7 +78,7 @@ def unsecured_tokens(_):
         want = records.samples(1, Confluent.all_nulls)
         Confluent.produce(at, "rdkafka", want, **options)
         same(Confluent.consume(at, "rdkafka", **options), want, "librdkafka")
-        path = test_oauth.unsecured(folder)
+        path = tokens.unsecured(folder)
         peers.harness("tool-at", at, JAVA, "producer", "--topic", "java",
                       "--producer.config", path, stdin=b"one\ntwo\n")
         got = peers.harness("tool-at", at, JAVA, "consumer", "--topic", "java",
@@ -90,7 +90,7 @@ def unsecured_tokens(_):
             tempfile.TemporaryDirectory() as folder:
         try:
             peers.harness("tool-at", at, JAVA, "topics", "--list", "--command-config",
-                          test_oauth.unsecured(folder))
+                          tokens.unsecured(folder))
         except AssertionError as error:
             assert '{"status":"invalid_token"}' in str(error), error
             return
