@@ -40,6 +40,7 @@ EXTRA_DIST += \
 	%D%/test_own_transactions.py \
 	%D%/test_sasl.py \
 	%D%/test_scram.py \
+	%D%/test_tls.py \
 	%D%/test_transactions.py \
 	%D%/tokens.py \
 	%D%/trouble.py

@@ -15,6 +15,7 @@ class Kafka:
         self.nodes = nodes
         self.at = self.sasl = self.oauth = None  # HOST:PORT of listeners
         self.secrets = self.krb5_conf = None  # a folder, a file
+        self.env = {}  # by the harness's names without KAFKA_: SSL, MTLS, ...
         self.options = ["--nodes", nodes]
         if secure:
             self.options.append("--secure" if secure is True else secure)
@@ -27,6 +28,7 @@ class Kafka:
                       "--port", "auto", *self.options)
         for line in peers.harness("env", self.cluster).decode().splitlines():
             key, value = line.split("=", 1)
+            self.env[key.removeprefix("KAFKA_")] = value
             if key == "KAFKA_PLAINTEXT":
                 self.at = value
             elif key == "KAFKA_SASL_PLAINTEXT":
@@ -97,6 +99,7 @@ def main():
         import test_oauth
         import test_sasl
         import test_scram
+        import test_tls
         good = True
         for version in test_sasl.VERSIONS:
             print(f"# Kafka {version}")
