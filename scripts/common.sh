@@ -8,7 +8,8 @@ build_packages=(build-essential autoconf automake libtool pkg-config python3
 	libsnappy-dev libcurl4-openssl-dev libidn-dev libkrb5-dev check)
 fuzz_packages=(clang libclang-rt-14-dev llvm)
 kafka_packages=(openjdk-17-jdk-headless maven openssl python3-venv kcat
-	krb5-kdc krb5-admin-server krb5-user libsasl2-modules-gssapi-mit python3-gssapi)
+	krb5-kdc krb5-admin-server krb5-user libsasl2-modules-gssapi-mit python3-gssapi
+	dante-server microsocks tinyproxy)
 
 # No script goes by what the user of this machine has configured.
 export KLAMM_CONF=

@@ -24,7 +24,8 @@ static const char *mechanism_of(const struct kl_node *node)
 
 bool kl_auth_is_refusal(const struct klamm_error *err)
 {
-	return (err->stage == KLAMM_STAGE_SASL || err->stage == KLAMM_STAGE_TLS) &&
+	return (err->stage == KLAMM_STAGE_SASL || err->stage == KLAMM_STAGE_TLS ||
+		err->stage == KLAMM_STAGE_PROXY) &&
 	       !klamm_err_retriable(err->code);
 }
 

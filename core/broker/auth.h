@@ -51,7 +51,7 @@ void kl_auth_free(struct kl_auth *auth);
 /* The connection was closed in the middle of it: what that means. */
 void kl_auth_explain_close(struct kl_node *node, struct klamm_error *err);
 
-/* Did authentication, by SASL or by TLS, fail in a way that trying again does not help? */
+/* Did SASL, TLS or a proxy fail in a way that trying again does not help? */
 bool kl_auth_is_refusal(const struct klamm_error *err);
 
 #endif

@@ -716,6 +716,19 @@ int kl_cluster_ask_why(struct kl_cluster *cluster, struct klamm_error *err, cons
 	return kl_error_copy(err, &last);
 }
 
+static int find_proxy(struct kl_cluster *cluster, struct klamm_error *err)
+{
+	const char *text = cluster->settings->klamm_proxy_url;
+	if (text == NULL || *text == '\0')
+		return 0;
+	struct kl_proxy_url *url = malloc(sizeof(*url));
+	cluster->nodes.proxy = url;
+	if (url == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a client");
+	kl_proxy_url_parse(text, url, NULL); /* it was checked when it was set */
+	return 0;
+}
+
 int kl_cluster_init(struct kl_cluster *cluster, struct klamm_loop *loop,
 		    const struct kl_settings *settings, const struct kl_log *log,
 		    struct kl_slab_pool *slabs, const struct kl_cluster_ops *ops,
@@ -744,6 +757,8 @@ int kl_cluster_init(struct kl_cluster *cluster, struct klamm_loop *loop,
 	if (cluster->bootstrap == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a client");
 	int rc = kl_timer_init(loop, &cluster->timer, on_timer, err);
+	if (rc == 0)
+		rc = find_proxy(cluster, err);
 	for (size_t i = 0; rc == 0 && i < settings->bootstrap_servers.n; i++) {
 		const struct kl_endpoint *server = &settings->bootstrap_servers.v[i];
 		rc = kl_node_init(&cluster->bootstrap[i], &cluster->nodes, -1, server->host,
@@ -787,5 +802,8 @@ void kl_cluster_free(struct kl_cluster *cluster)
 	kl_request_free(&cluster->request);
 	kl_arena_free(&cluster->arena);
 	kl_tls_free(cluster->nodes.tls);
+	if (cluster->nodes.proxy != NULL)
+		explicit_bzero(cluster->nodes.proxy, sizeof(*cluster->nodes.proxy));
+	free(cluster->nodes.proxy);
 	free(cluster->cluster_id);
 }

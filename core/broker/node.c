@@ -93,6 +93,10 @@ const char *kl_node_doing(const struct kl_node *node, int32_t *stage_out)
 		*stage_out = KLAMM_STAGE_DNS;
 		return "resolving its name";
 	case KL_NODE_CONNECTING:
+		if (node->conn.phase == KL_CONN_PROXY) {
+			*stage_out = KLAMM_STAGE_PROXY;
+			return "waiting for the proxy's answer";
+		}
 		if (node->conn.phase == KL_CONN_TLS) {
 			*stage_out = KLAMM_STAGE_TLS;
 			return "waiting for the end of the TLS handshake";

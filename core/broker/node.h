@@ -27,6 +27,7 @@ struct kl_nodes {
 	struct kl_slab_pool *slabs; /* for received frames */
 	struct kl_instance *sasl;   /* the mechanism's plugin; NULL = none */
 	struct kl_tls *tls;         /* NULL = none; freed with the cluster */
+	struct kl_proxy_url *proxy; /* likewise */
 	struct kl_metrics *metrics; /* NULL = nobody counts */
 	/* Known once a broker told it, for KIP-1242. */
 	const char *cluster_id;
@@ -71,6 +72,8 @@ struct kl_node {
 	struct kl_resolve *resolve;
 	struct kl_addr addrs[KL_NODE_ADDRS];
 	unsigned addr_count, addr_at;
+	struct kl_addr proxy_addr; /* where names of brokers are looked up here */
+	char target[KL_ADDR_TEXT]; /* the address that the proxy is asked for, then */
 	struct kl_conn conn;
 	struct kl_tls_ticket ticket;
 	struct kl_timer timer; /* whatever is due next */

@@ -219,7 +219,11 @@ static void on_closed(struct kl_conn *conn, const struct klamm_error *why)
 		char addr[KL_ADDR_TEXT];
 		struct kl_os *os = kl_node_os(node);
 		os->addr_text(os, &node->addrs[node->addr_at - 1], addr);
-		if (err.stage == KLAMM_STAGE_TCP)
+		const struct kl_proxy_url *proxy = node->nodes->proxy;
+		if (err.stage == KLAMM_STAGE_TCP && proxy != NULL)
+			kl_error_prefix(&err, "%s, proxy %s:%u", node->where, proxy->host,
+					proxy->port);
+		else if (err.stage == KLAMM_STAGE_TCP)
 			kl_error_prefix(&err, "%s, address %s", node->where, addr);
 		else
 			kl_error_prefix(&err, "%s", node->where);
@@ -266,16 +270,43 @@ int64_t kl_node_setup_timeout(const struct kl_node *node)
 			  s->socket_connection_setup_timeout_max_ms, node->setup_timeouts);
 }
 
+/* The proxy is asked for the broker by its name, or by this address of it. */
+static void go_via(struct kl_node *node, const struct kl_addr *addr)
+{
+	const struct kl_proxy_url *proxy = node->nodes->proxy;
+	const char *host = node->host;
+	if (!proxy->names_remotely) {
+		struct kl_os *os = kl_node_os(node);
+		os->addr_text(os, addr, node->target);
+		char *port = strrchr(node->target, ':');
+		bool brackets = node->target[0] == '[';
+		if (port != NULL)
+			port[brackets ? -1 : 0] = '\0';
+		host = node->target + brackets;
+	}
+	kl_conn_via(&node->conn, proxy, host, node->port);
+}
+
+static void layer(struct kl_node *node, const struct kl_addr *addr)
+{
+	if (node->nodes->proxy != NULL)
+		go_via(node, addr);
+	if (node->nodes->tls != NULL)
+		kl_conn_secure(&node->conn, node->nodes->tls, node->host, &node->ticket);
+}
+
 static void try_next_address(struct kl_node *node)
 {
 	const struct kl_settings *s = node->nodes->settings;
+	const struct kl_proxy_url *proxy = node->nodes->proxy;
 	struct kl_os *os = kl_node_os(node);
 	struct kl_sock_opts opts = {s->send_buffer_bytes, s->receive_buffer_bytes};
 	while (node->addr_at < node->addr_count) {
 		const struct kl_addr *addr = &node->addrs[node->addr_at++];
 		struct kl_sock *sock;
 		struct klamm_error err;
-		int rc = os->sock_connect(os, addr, &opts, &sock);
+		bool here = proxy == NULL || proxy->names_remotely; /* what was looked up */
+		int rc = os->sock_connect(os, here ? addr : &node->proxy_addr, &opts, &sock);
 		if (rc == 0)
 			rc = kl_conn_start(&node->conn, node->nodes->loop, &ops,
 					   node->nodes->slabs, sock, true, &err);
@@ -283,9 +314,7 @@ static void try_next_address(struct kl_node *node)
 			rc = kl_error(&err, KLAMM_ERR_CONNECT, "cannot connect: %s",
 				      strerror(-rc));
 		if (rc == 0) {
-			if (node->nodes->tls != NULL)
-				kl_conn_secure(&node->conn, node->nodes->tls, node->host,
-					       &node->ticket);
+			layer(node, addr);
 			node->state = KL_NODE_CONNECTING;
 			node->setup_deadline = kl_node_now(node) + kl_node_setup_timeout(node);
 			kl_node_set_timer(node);
@@ -322,6 +351,31 @@ static void resolved(void *owner, unsigned count, const struct kl_addr *addrs,
 	try_next_address(node);
 }
 
+static void proxy_resolved(void *owner, unsigned count, const struct kl_addr *addrs,
+			   const struct klamm_error *err)
+{
+	struct kl_node *node = owner;
+	struct klamm_error why;
+	if (err != NULL || node->nodes->proxy->names_remotely) {
+		resolved(owner, count, addrs, err);
+		return;
+	}
+	node->proxy_addr = addrs[node->failures % count];
+	node->resolve = NULL;
+	if (kl_resolve_start(node->nodes->loop, node->host, node->port, resolved, node,
+			     &node->resolve, &why) != 0)
+		kl_node_give_up(node, &why, true);
+}
+
+static int start_resolving(struct kl_node *node, struct klamm_error *err)
+{
+	const struct kl_proxy_url *proxy = node->nodes->proxy;
+	return kl_resolve_start(node->nodes->loop, proxy != NULL ? proxy->host : node->host,
+				proxy != NULL ? proxy->port : node->port,
+				proxy != NULL ? proxy_resolved : resolved, node,
+				&node->resolve, err);
+}
+
 bool kl_node_may_connect(const struct kl_node *node)
 {
 	return node->state != KL_NODE_IDLE || node->retry_at <= kl_node_now(node);
@@ -339,8 +393,7 @@ bool kl_node_connect(struct kl_node *node)
 	struct klamm_error err;
 	node->state = KL_NODE_RESOLVING;
 	node->setup_deadline = kl_node_now(node) + kl_node_setup_timeout(node);
-	if (kl_resolve_start(node->nodes->loop, node->host, node->port, resolved, node,
-			     &node->resolve, &err) != 0) {
+	if (start_resolving(node, &err) != 0) {
 		/* Not from inside this call: let the timer find that it failed. */
 		node->last_error = err;
 		node->setup_deadline = kl_node_now(node);

@@ -13,6 +13,7 @@ libklamm_la_SOURCES += \
 	%D%/object.h \
 	%D%/profile.c \
 	%D%/properties.c %D%/properties.h \
+	%D%/proxy_url.c %D%/proxy_url.h \
 	%D%/release.c \
 	%D%/reset.c \
 	%D%/role_plugin.c %D%/role_plugin.h \

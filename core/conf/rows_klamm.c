@@ -107,11 +107,14 @@ static const struct kl_conf_row rows[] = {
 	},
 	{
 		.option = {.name = "klamm.proxy.url", .type = KLAMM_OPTION_STRING,
+			   .flags = KLAMM_OPTION_SECRET, .offset = AT(klamm_proxy_url),
 			   .aliases = "proxy_url socks5_proxy",
-			   .doc = "A proxy that all connections go through: socks5://, "
-				  "socks5h:// or http:// with user and password if it "
-				  "wants them."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+			   .doc = "A proxy that all connections go through: "
+				  "socks5://HOST:PORT (this machine looks names of brokers "
+				  "up), socks5h://HOST:PORT (the proxy does) or "
+				  "http://HOST:PORT (CONNECT), with USER:PASSWORD@ before the "
+				  "host if it wants that, where %XX is a byte."},
+		.roles = KLAMM_ROLE_ANY, .check = kl_check_proxy,
 	},
 	{
 		.option = {.name = "klamm.broker.version", .type = KLAMM_OPTION_STRING,

@@ -183,6 +183,7 @@ struct kl_settings {
 	int32_t klamm_blocking_threads;	   /* cap of the blocking pool */
 	int64_t klamm_metrics_interval_ms; /* between two reports */
 	bool klamm_timestamp_exact;
+	const char *klamm_proxy_url;	  /* NULL or "" = none; a secret */
 	const char *klamm_broker_version; /* "auto", or a release */
 };
 

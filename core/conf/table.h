@@ -128,6 +128,7 @@ bool kl_check_jaas(const char *text, struct kl_buf *why);
 bool kl_check_nonempty(const char *text, struct kl_buf *why);
 bool kl_check_instance_id(const char *text, struct kl_buf *why);
 bool kl_check_identification(const char *text, struct kl_buf *why);
+bool kl_check_proxy(const char *text, struct kl_buf *why);
 bool kl_check_release(const char *text, struct kl_buf *why);
 bool kl_check_offset_reset(const char *text, struct kl_buf *why);
 int kl_fill_endpoints(const struct kl_conf_row *row, const char *text,

@@ -85,6 +85,7 @@ void kl_conn_close(struct kl_conn *conn, bool reset)
 		return;
 	struct kl_sock *sock = conn->watch.sock;
 	kl_conn_tls_end(conn, reset);
+	kl_proxy_end(&conn->proxy.talk);
 	kl_watch_forget(conn->loop, &conn->watch);
 	conn->watch.sock = NULL;
 	if (reset)
@@ -372,10 +373,14 @@ static void on_event(struct kl_watch *watch, uint32_t events)
 			return;
 		}
 		conn->last_used = conn->loop->now;
-		if (conn->tls.context != NULL)
+		if (conn->proxy.url != NULL)
+			kl_conn_proxy_begin(conn);
+		else if (conn->tls.context != NULL)
 			kl_conn_tls_begin(conn);
 		else
 			kl_conn_open(conn);
+	} else if (conn->phase == KL_CONN_PROXY) {
+		kl_conn_proxy_talk(conn);
 	} else if (conn->phase == KL_CONN_TLS) {
 		kl_conn_tls_shake(conn);
 	}

@@ -14,6 +14,7 @@
 #include "core/base/buf.h"
 #include "core/base/slab.h"
 #include "core/net/loop.h"
+#include "core/net/proxy.h"
 #include "core/net/tls.h"
 
 struct kl_conn;
@@ -51,6 +52,7 @@ struct kl_conn_ops {
 
 enum kl_conn_phase {
 	KL_CONN_CONNECTING,
+	KL_CONN_PROXY,
 	KL_CONN_TLS, /* the handshake */
 	KL_CONN_OPEN,
 };
@@ -62,6 +64,13 @@ struct kl_conn {
 	struct kl_watch watch;
 	struct kl_hook flush;
 	enum kl_conn_phase phase;
+	struct {
+		const struct kl_proxy_url *url; /* NULL = straight to the broker */
+		const char *host;
+		uint16_t port;
+		struct kl_proxy_talk talk;
+		size_t out_at;
+	} proxy;
 	struct {
 		struct kl_tls *context; /* NULL = bytes go as they are */
 		struct kl_tls_session *session;
@@ -84,6 +93,10 @@ struct kl_conn {
 int kl_conn_start(struct kl_conn *conn, struct klamm_loop *loop,
 		  const struct kl_conn_ops *ops, struct kl_slab_pool *slabs,
 		  struct kl_sock *sock, bool connecting, struct klamm_error *err);
+/* Right after that: the socket leads to a proxy, which is asked for this host (a name or an
+ * address) first. url and host are borrowed. */
+void kl_conn_via(struct kl_conn *conn, const struct kl_proxy_url *url, const char *host,
+		 uint16_t port);
 /* Right after that: all bytes go through TLS. host and ticket as of kl_tls_session_new(). */
 void kl_conn_secure(struct kl_conn *conn, struct kl_tls *tls, const char *host,
 		    struct kl_tls_ticket *ticket);

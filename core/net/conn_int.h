@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Between the files of a connection: conn.c carries frames, conn_tls.c their bytes when these
- * go through TLS. Loop only. */
+/* Between the files of a connection: conn.c carries frames, conn_proxy.c begins one through a
+ * proxy, conn_tls.c carries bytes through TLS. Loop only. */
 #ifndef KL_CONN_INT_H
 #define KL_CONN_INT_H
 
@@ -20,6 +20,12 @@ void kl_conn_advance(struct kl_conn *conn, size_t n);
 void kl_conn_fail_with(struct kl_conn *conn, const struct klamm_error *err);
 /* The same after sending failed, unless what the peer said last is still to be read. */
 void kl_conn_send_failed(struct kl_conn *conn, int rc);
+
+/* --- conn_proxy.c --- */
+
+/* The socket is connected, to the proxy. */
+void kl_conn_proxy_begin(struct kl_conn *conn);
+void kl_conn_proxy_talk(struct kl_conn *conn);
 
 /* --- conn_tls.c --- */
 

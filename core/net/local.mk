@@ -1,10 +1,12 @@
 libklamm_la_SOURCES += \
 	%D%/conn.c %D%/conn.h %D%/conn_int.h \
+	%D%/conn_proxy.c \
 	%D%/conn_tls.c \
 	%D%/hosted.c \
 	%D%/jks.c \
 	%D%/loop.c %D%/loop.h \
 	%D%/pem.c \
+	%D%/proxy.c %D%/proxy.h \
 	%D%/task.h \
 	%D%/tls.c %D%/tls.h %D%/tls_int.h \
 	%D%/tls_explain.c \

@@ -7,7 +7,9 @@ FUZZ_TARGETS = \
 	%D%/fuzz_config \
 	%D%/fuzz_fault \
 	%D%/fuzz_gssapi \
+	%D%/fuzz_jks \
 	%D%/fuzz_json \
+	%D%/fuzz_proxy \
 	%D%/fuzz_record \
 	%D%/fuzz_request \
 	%D%/fuzz_response \
@@ -59,6 +61,10 @@ fuzz: all $(FUZZ_TARGETS)
 %C%_fuzz_gssapi_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_gssapi_LDFLAGS = $(LDFLAGS_OF_FUZZ)
 %C%_fuzz_gssapi_LDADD = $(LDADD_OF_FUZZ)
+%C%_fuzz_jks_SOURCES = %D%/fuzz_jks.c $(SOURCES_OF_FUZZ)
+%C%_fuzz_jks_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_jks_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_jks_LDADD = $(LDADD_OF_FUZZ)
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(SOURCES_OF_FUZZ)
 %C%_fuzz_json_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_json_LDFLAGS = $(LDFLAGS_OF_FUZZ)
@@ -68,6 +74,10 @@ fuzz: all $(FUZZ_TARGETS)
 %C%_fuzz_oauth_CFLAGS = $(CFLAGS_OF_FUZZ) $(CURL_CFLAGS)
 %C%_fuzz_oauth_LDFLAGS = $(LDFLAGS_OF_FUZZ)
 %C%_fuzz_oauth_LDADD = $(LDADD_OF_FUZZ) $(HTTP_LIBS)
+%C%_fuzz_proxy_SOURCES = %D%/fuzz_proxy.c $(SOURCES_OF_FUZZ)
+%C%_fuzz_proxy_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_proxy_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_proxy_LDADD = $(LDADD_OF_FUZZ)
 %C%_fuzz_record_SOURCES = %D%/fuzz_record.c $(SOURCES_OF_FUZZ) \
 	cli/io.c cli/reader.c cli/tell.c cli/value.c cli/words.c
 %C%_fuzz_record_CFLAGS = $(CFLAGS_OF_FUZZ)

@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	%D%/test_old.py \
 	%D%/test_outside.py \
 	%D%/test_own_transactions.py \
+	%D%/test_proxy.py \
 	%D%/test_sasl.py \
 	%D%/test_scram.py \
 	%D%/test_tls.py \

@@ -68,6 +68,7 @@ def main():
         import test_broker_sasl
         import test_exactly_once
         import test_own_transactions
+        import test_proxy
         import test_transactions
         with test_broker.Context() as context:
             good = frame.run(context, args.patterns)

@@ -10,4 +10,5 @@ TESTS += %D%/test_tls
 	%D%/ask.c %D%/ask.h \
 	%D%/test_hostile.c \
 	%D%/test_options.c \
+	%D%/test_proxy.c \
 	%D%/test_records.c
