@@ -78,14 +78,15 @@ static void add_info(struct kl_metrics *metrics, struct kl_snapshot *snapshot,
 			  (double)metrics->started_ms, own);
 }
 
-struct kl_snapshot *kl_metrics_take(struct kl_metrics *metrics, int64_t now)
+struct kl_snapshot *kl_metrics_take(struct kl_metrics *metrics, const struct klamm_loop *loop)
 {
-	struct kl_snapshot *snapshot = kl_snapshot_new(metrics, now);
+	struct kl_snapshot *snapshot = kl_snapshot_new(metrics, loop->now);
 	if (snapshot == NULL)
 		return NULL;
 	struct kl_labels own = kl_snapshot_tags(snapshot, NULL, NULL);
 	add_info(metrics, snapshot, own);
 	kl_metrics_lock(metrics);
+	metrics->net[KL_NET_SELECT].count = loop->looks;
 	kl_net_snapshot(metrics, snapshot, own);
 	kl_metrics_unlock(metrics);
 	if (metrics->fill != NULL)
@@ -108,7 +109,7 @@ struct ask {
 static void take_in_loop(void *arg)
 {
 	struct ask *ask = arg;
-	ask->snapshot = kl_metrics_take(ask->metrics, ask->loop->now);
+	ask->snapshot = kl_metrics_take(ask->metrics, ask->loop);
 }
 
 int kl_metrics_ask(struct kl_metrics *metrics, struct klamm_loop *loop,

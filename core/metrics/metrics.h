@@ -29,6 +29,7 @@ enum {
 	KL_NET_AUTHENTICATED,
 	KL_NET_REFUSED,
 	KL_NET_REAUTHENTICATED,
+	KL_NET_SELECT, /* how often the loop was awake */
 	KL_NET_METERS,
 };
 
@@ -75,7 +76,7 @@ void kl_metrics_note(struct kl_metrics *metrics, struct kl_meter *meter, double 
 		     int64_t now);
 
 /* The loop. NULL: out of memory. */
-struct kl_snapshot *kl_metrics_take(struct kl_metrics *metrics, int64_t now);
+struct kl_snapshot *kl_metrics_take(struct kl_metrics *metrics, const struct klamm_loop *loop);
 /* [application threads] The same for one of them. */
 int kl_metrics_ask(struct kl_metrics *metrics, struct klamm_loop *loop,
 		   struct klamm_snapshot **snapshot_out, struct klamm_error *err);

@@ -100,7 +100,7 @@ static bool somebody_is_idle(const struct kl_reporters *all)
 
 static struct kl_snapshot *take(struct kl_reporters *all)
 {
-	struct kl_snapshot *snapshot = kl_metrics_take(all->metrics, all->loop->now);
+	struct kl_snapshot *snapshot = kl_metrics_take(all->metrics, all->loop);
 	if (snapshot == NULL)
 		kl_log(all->log, KL_LOG_WARN, "metrics", "out of memory for a report");
 	return snapshot;

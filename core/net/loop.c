@@ -284,6 +284,7 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 			deadline = 0;
 	}
 	struct round round;
+	loop->looks++;
 	round.count = os->poller_wait(loop->poller, round.events, EVENTS_PER_STEP, deadline);
 	atomic_store(&loop->asleep_until, AWAKE);
 	if (deadline > loop->now) /* else it has not slept */

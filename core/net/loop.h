@@ -47,6 +47,7 @@ struct klamm_loop {
 	_Atomic int64_t latest; /* the same, for other threads */
 	struct kl_heap timers;
 	size_t timer_count; /* timers that exist, armed or not */
+	uint64_t looks;     /* at sockets, asleep or not: how often it was awake */
 	struct kl_list hooks;
 	struct round *round; /* events being handled, NULL between rounds */
 	struct kl_pool cpu;      /* codecs, assignors: pure computation */

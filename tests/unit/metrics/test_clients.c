@@ -441,6 +441,70 @@ START_TEST(not_from_a_callback)
 }
 END_TEST
 
+/* --- idle clients --- */
+
+struct idle {
+	double looks, fetches, beats;
+};
+
+static void poll_empty(struct klamm_consumer *consumer, int64_t timeout_ms)
+{
+	struct klamm_batch *batch;
+	struct klamm_error err;
+	ck_assert_msg(klamm_consumer_poll(consumer, timeout_ms, &batch, &err) == 0, "%s",
+		      err.text);
+	ck_assert_ptr_null(batch);
+}
+
+static struct idle idle_of(struct klamm_consumer *consumer)
+{
+	struct klamm_snapshot *s;
+	struct klamm_error err;
+	ck_assert_msg(klamm_consumer_metrics(consumer, &s, &err) == 0, "%s", err.text);
+	struct idle now = {figure(s, "consumer-metrics", "select-total"),
+			   figure(s, FETCH_MANAGER, "fetch-total"),
+			   figure(s, "consumer-coordinator-metrics", "heartbeat-total")};
+	klamm_snapshot_free(s);
+	return now;
+}
+
+/* What a second without records costs, the application waiting in poll(). */
+static struct idle idle_for_a_second(struct klamm_consumer *consumer)
+{
+	struct idle before = idle_of(consumer);
+	poll_empty(consumer, 1000);
+	struct idle after = idle_of(consumer);
+	return (struct idle){after.looks - before.looks, after.fetches - before.fetches,
+			     after.beats - before.beats};
+}
+
+/* Two for a Fetch, one for a heartbeat, and a few for asking; nothing where all is paused. */
+START_TEST(an_idle_member_sleeps)
+{
+	static const char *const topics[] = {"t"};
+	struct klamm_consumer *consumer = world_consumer(
+		NULL, "group.id=g", "fetch.max.wait.ms=50",
+		_i == 0 ? "group.protocol=classic" : "group.protocol=consumer", NULL);
+	const struct klamm_topic_partition *parts;
+	size_t n = 0;
+	ck_assert_int_eq(klamm_consumer_subscribe(consumer, topics, 1, NULL, NULL), 0);
+	while (n == 0) {
+		poll_empty(consumer, 10);
+		ck_assert_int_eq(klamm_consumer_assignment(consumer, &parts, &n, NULL), 0);
+	}
+	idle_for_a_second(consumer); /* it settles */
+	struct idle idle = idle_for_a_second(consumer);
+	ck_assert_double_gt(idle.fetches, 2);
+	ck_assert_double_le(idle.looks, 2 * idle.fetches + idle.beats + 10);
+	ck_assert_int_eq(klamm_consumer_pause(consumer, "t", 0, true, NULL), 0);
+	idle_for_a_second(consumer);
+	idle = idle_for_a_second(consumer);
+	ck_assert_double_eq(idle.fetches, 0);
+	ck_assert_double_le(idle.looks, 2 * idle.beats + 10);
+	world_close_consumer(consumer);
+}
+END_TEST
+
 UNIT_SUITE(clients)
 {
 	Suite *s = suite_create("clients");
@@ -457,5 +521,6 @@ UNIT_SUITE(clients)
 	unit_add_fixture(s, counters_do_not_fall, up, world_down);
 	unit_add_fixture(s, on_a_loop_that_is_driven, up, world_down);
 	unit_add_fixture(s, not_from_a_callback, up, world_down);
+	unit_add_case(s, "an_idle_member_sleeps", an_idle_member_sleeps, up, world_down, 2);
 	return s;
 }
