@@ -36,7 +36,7 @@ static inline void kl_cpu_relax(void)
 
 /* A deadline is a point of the loop's monotonic clock in microseconds. */
 #define KL_NEVER INT64_MAX
-#define KL_MS 1000
-#define KL_SECOND 1000000
+#define KL_MS INT64_C(1000)
+#define KL_SECOND INT64_C(1000000)
 
 #endif

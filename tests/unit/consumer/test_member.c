@@ -965,6 +965,24 @@ START_TEST(opt_session_timeout_ms)
 }
 END_TEST
 
+/* They are more microseconds than 32 bits hold. */
+START_TEST(an_hour_is_not_over_at_once)
+{
+	struct klamm_error err;
+	CONSUMER("enable.auto.commit=true", "auto.commit.interval.ms=3600000",
+		 "max.poll.interval.ms=3600000", "session.timeout.ms=3600000", NULL);
+	join_in();
+	ck_assert_int_eq(klamm_consumer_seek(consumer, "t", 2, 77, &err), 0);
+	for (int i = 0; i < 5; i++) {
+		usleep(20000); /* the application is at work */
+		poll_once(20, &err);
+	}
+	ck_assert_int_eq(says.commits, 0);
+	ck_assert_int_eq(says.leaves + heard.lost, 0);
+	ck_assert_int_eq(heard.assigned, 1);
+}
+END_TEST
+
 START_TEST(opt_heartbeat_interval_ms)
 {
 	struct klamm_error err;
@@ -1106,6 +1124,7 @@ UNIT_SUITE(member)
 	unit_add_fixture(s, a_round_that_a_silent_member_owes, set_up, tear_down);
 	unit_add_fixture(s, what_stays_withheld, set_up, tear_down);
 	unit_add_fixture(s, opt_session_timeout_ms, set_up, tear_down);
+	unit_add_fixture(s, an_hour_is_not_over_at_once, set_up, tear_down);
 	unit_add_case(s, "opt_heartbeat_interval_ms", opt_heartbeat_interval_ms, set_up,
 		      tear_down, 2);
 	unit_add_fixture(s, opt_max_poll_interval_ms, set_up, tear_down);
