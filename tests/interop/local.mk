@@ -26,12 +26,14 @@ EXTRA_DIST += \
 	%D%/test_exactly_once.py \
 	%D%/test_groups.py \
 	%D%/test_gssapi.py \
+	%D%/test_idle.py \
 	%D%/test_kafka.py \
 	%D%/test_kerberos.py \
 	%D%/test_likeness.py \
 	%D%/test_members.py \
 	%D%/test_modern_members.py \
 	%D%/test_nodes.py \
+	%D%/test_nodes_groups.py \
 	%D%/test_nodes_once.py \
 	%D%/test_oauth.py \
 	%D%/test_offsets.py \

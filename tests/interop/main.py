@@ -51,11 +51,12 @@ class Kafka:
 def main():
     parser = argparse.ArgumentParser(prog="run")
     parser.add_argument("what", choices=("kafka", "nodes", "old", "sasl", "gssapi",
-                                         "kerberos", "broker", "crashes"))
+                                         "kerberos", "broker", "crashes", "idle"))
     parser.add_argument("patterns", nargs="*")
     parser.add_argument("--version", default="4.4.0")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--minutes", type=float, default=10)
     args = parser.parse_intermixed_args()
     if args.what == "crashes":
         import crashes
@@ -85,9 +86,16 @@ def main():
                 good &= frame.run(context, args.patterns)
     elif args.what == "nodes":
         import test_nodes
+        import test_nodes_groups
         import test_nodes_once
         with Kafka(args.version, test_nodes.NODES, test_nodes.CONFIG) as context:
             context.full = args.full
+            good = frame.run(context, args.patterns)
+    elif args.what == "idle":
+        import test_idle
+        import test_nodes
+        with Kafka(args.version, test_nodes.NODES, test_nodes.CONFIG) as context:
+            context.minutes = args.minutes
             good = frame.run(context, args.patterns)
     elif args.what == "old":
         import test_old

@@ -4,11 +4,14 @@
 
 The topic may be a pattern of the broker's, "/PATTERN". Lines: "has PARTITION..." when its
 partitions have changed, "lost" before that, "read PARTITION OFFSET". Closes on SIGTERM.
+klamm's hears lines, too: "nap SECONDS" without a poll(), "pause" all that it has.
 GroupMember.java is Java's.
 """
 import ctypes
+import select
 import signal
 import sys
+import time
 
 going_on = True
 
@@ -20,6 +23,11 @@ def stop(*_):
 
 def say(*words):
     print(*words, flush=True)
+
+
+def heard():
+    """The next line of standard input, in words, if there is one."""
+    return sys.stdin.readline().split() if select.select([sys.stdin], [], [], 0)[0] else []
 
 
 def klamm_member(at, group, topic, options):
@@ -62,6 +70,12 @@ def klamm_member(at, group, topic, options):
         library.call(lib.klamm_consumer_subscribe, handle, topics, ctypes.c_size_t(1),
                      ctypes.byref(listener))
     while going_on:
+        words = heard()
+        if words[:1] == ["nap"]:
+            time.sleep(float(words[1]))
+        if words[:1] == ["pause"]:
+            for partition in own:
+                library.call(lib.klamm_consumer_pause, handle, topic.encode(), partition, True)
         batch, view = ctypes.c_void_p(), View()
         library.call(lib.klamm_consumer_poll, handle, ctypes.c_int64(200),
                      ctypes.byref(batch))

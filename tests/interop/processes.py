@@ -16,10 +16,11 @@ PARTITIONS = 6
 
 
 class Member:
-    def __init__(self, command, name, patience_s):
-        self.name, self.patience_s = name, patience_s
+    def __init__(self, command, name, patience_s, saw):
+        self.name, self.patience_s, self.saw = name, patience_s, saw
         self.has, self.read, self.changes, self.lost = set(), [], 0, 0
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
         self.thread = threading.Thread(target=self.listen, daemon=True)
         self.thread.start()
 
@@ -31,8 +32,12 @@ class Member:
                 self.changes += 1
             elif word == "read":
                 self.read.append(tuple(map(int, numbers)))
+                self.saw(int(numbers[0]))
             elif word == "lost":
                 self.lost += 1
+
+    def tell(self, *words):
+        print(*words, file=self.process.stdin, flush=True)
 
     def kill(self):
         self.process.kill()
@@ -53,6 +58,7 @@ class Group:
         self.ctx, self.name, self.patience_s, self.pairs = ctx, name, patience_s, pairs
         self.topic = topic or name
         self.members = []
+        self.seen, self.longest = {}, {}  # by partition: when it was read last, and not read
 
     def __enter__(self):
         return self
@@ -60,6 +66,12 @@ class Group:
     def __exit__(self, *_):
         for member in self.members:
             member.process.kill()
+
+    def saw(self, partition):
+        now = time.monotonic()
+        waited = now - self.seen.get(partition, now)
+        self.longest[partition] = max(self.longest.get(partition, 0), waited)
+        self.seen[partition] = now
 
     def join(self, client, *pairs):
         if client == "java":
@@ -73,7 +85,7 @@ class Group:
         else:
             command = [sys.executable, os.path.join(HERE, "member.py"), client]
         command += [self.ctx.at, self.name, self.topic, *self.pairs, *pairs]
-        self.members.append(Member(command, client, self.patience_s))
+        self.members.append(Member(command, client, self.patience_s, self.saw))
         return self.members[-1]
 
     def produce(self, topic, count):

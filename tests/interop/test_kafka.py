@@ -80,6 +80,15 @@ def lines(ctx):
           "records")
 
 
+@test("acks=0: what klamm produce has sent when it ends is there")
+def unacknowledged(ctx):
+    klamm.create_topic(ctx.at, "acks-0", 3)
+    klamm.run("-b", ctx.at, "produce", "acks-0", "-X", "acks=0", "-X", "batch.size=1000",
+              stdin=b"".join(b"line %d\n" % i for i in range(20000)))
+    equal(sorted(r.value for r in KafkaPython.consume(ctx.at, "acks-0")),
+          sorted(b"line %d" % i for i in range(20000)), "records")
+
+
 @test("consume starts where -o says")
 def starts(ctx):
     klamm.create_topic(ctx.at, "starts")

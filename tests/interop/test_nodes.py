@@ -14,7 +14,13 @@ from peers import KafkaPython
 NODES = 3
 # Each node is a rack, from which consumers there read.
 CONFIG = ["broker.rack=rack{node}",
-          "replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector"]
+          "replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector",
+          # Groups: rebalances and failures take their time otherwise.
+          "group.initial.rebalance.delay.ms=0",
+          "group.consumer.min.heartbeat.interval.ms=300",
+          "group.consumer.heartbeat.interval.ms=300",
+          "group.consumer.min.session.timeout.ms=6000",
+          "group.consumer.session.timeout.ms=6000"]
 
 
 def check_log(ctx, topic, count):
@@ -178,6 +184,23 @@ def group_racks(ctx):
             while not is_right(found := given(group)):
                 assert time.monotonic() < end, f"{assignor}: {found}, near is {near}"
                 time.sleep(0.2)
+
+
+@test("records without a key stay in the producer's rack, if somebody leads there")
+def own_rack(ctx):
+    klamm.create_topic(ctx.at, "own-rack", 6, "-r", NODES)
+    out = klamm.run("-b", ctx.at, "topic", "describe", "own-rack", "--json")
+    leaders = {p["partition"]: p["leader"] for p in json.loads(out)["partitions"]}
+    equal(sorted(set(leaders.values())), [1, 2, 3], "leaders")
+    before = {}
+    for rack, nodes in (("rack2", {2}), ("rack3", {3}), ("elsewhere", {1, 2, 3})):
+        klamm.run("-b", ctx.at, "produce", "own-rack", "-X", "partitioner.rack.aware=true",
+                  "-X", f"client.rack={rack}", "-X", "batch.size=200", stdin=lines(2000))
+        rows = KafkaPython.consume(ctx.at, "own-rack")
+        count = {p: sum(r.partition == p for r in rows) for p in leaders}
+        equal([p for p in leaders if count[p] > before.get(p, 0)],
+              [p for p in leaders if leaders[p] in nodes], f"partitions that {rack} sends to")
+        before = count
 
 
 @test("a replica leads that lacks what was read: back to where the logs part")
