@@ -14,7 +14,7 @@ struct ask {
 	struct kl_dev_modern_member **members; /* by id */
 	struct kl_dev_topic ***subscribed;     /* of each */
 	int32_t *counts;
-	struct kl_dev_topic **topics; /* all of them, by address */
+	struct kl_dev_topic **topics; /* all of them, by id */
 };
 
 static int by_id(const void *a, const void *b)
@@ -25,11 +25,12 @@ static int by_id(const void *a, const void *b)
 	return rc != 0 ? rc : (x->id_len > y->id_len) - (x->id_len < y->id_len);
 }
 
-static int by_address(const void *a, const void *b)
+/* What an assignor answers hangs on their order, which is to be the same each time. */
+static int by_topic_id(const void *a, const void *b)
 {
 	const struct kl_dev_topic *x = *(struct kl_dev_topic *const *)a;
 	const struct kl_dev_topic *y = *(struct kl_dev_topic *const *)b;
-	return (x > y) - (x < y);
+	return memcmp(&x->id, &y->id, sizeof(x->id));
 }
 
 static const struct kl_consumer_group_member_metadata_value *
@@ -76,7 +77,7 @@ static bool list_topics(struct ask *ask)
 		for (int32_t i = 0; i < ask->counts[m]; i++)
 			ask->topics[n++] = ask->subscribed[m][i];
 	if (n > 1)
-		qsort(ask->topics, n, sizeof(*ask->topics), by_address);
+		qsort(ask->topics, n, sizeof(*ask->topics), by_topic_id);
 	for (size_t i = 0; i < n; i++)
 		if (kept == 0 || ask->topics[kept - 1] != ask->topics[i])
 			ask->topics[kept++] = ask->topics[i];
@@ -101,7 +102,7 @@ static int32_t number_of(const struct ask *ask, const struct kl_dev_topic *topic
 {
 	struct kl_dev_topic *const *found =
 		bsearch(&topic, ask->topics, (size_t)ask->assign.topic_count,
-			sizeof(*ask->topics), by_address);
+			sizeof(*ask->topics), by_topic_id);
 	return (int32_t)(found - (struct kl_dev_topic *const *)ask->topics);
 }
 

@@ -8,11 +8,11 @@
 #include "core/base/crc32.h"
 #include "core/base/crc32c.h"
 
-static int by_address(const void *a, const void *b)
+static int by_id(const void *a, const void *b)
 {
 	const struct kl_dev_topic *x = *(struct kl_dev_topic *const *)a;
 	const struct kl_dev_topic *y = *(struct kl_dev_topic *const *)b;
-	return (x > y) - (x < y);
+	return memcmp(&x->id, &y->id, sizeof(x->id));
 }
 
 static int by_name(const void *a, const void *b)
@@ -26,7 +26,7 @@ static int32_t unique(struct kl_dev_topic **topics, int32_t n)
 {
 	int32_t kept = 0;
 	if (n > 1)
-		qsort(topics, (size_t)n, sizeof(*topics), by_address);
+		qsort(topics, (size_t)n, sizeof(*topics), by_id);
 	for (int32_t i = 0; i < n; i++)
 		if (kept == 0 || topics[kept - 1] != topics[i])
 			topics[kept++] = topics[i];
