@@ -16,6 +16,8 @@ EXTRA_DIST += \
 	%D%/common/aws/sigv4.c \
 	%D%/common/aws/sigv4.h \
 	%D%/common/aws/sts.c \
+	%D%/common/aws/token.c \
+	%D%/common/aws/token.h \
 	%D%/common/charset.h \
 	%D%/common/flat_json.h \
 	%D%/common/http.c \
@@ -58,7 +60,8 @@ aws_sources = \
 	plugins/common/aws/profile.c plugins/common/aws/profile.h \
 	plugins/common/aws/region.c plugins/common/aws/region.h \
 	plugins/common/aws/sigv4.c plugins/common/aws/sigv4.h \
-	plugins/common/aws/sts.c
+	plugins/common/aws/sts.c \
+	plugins/common/aws/token.c plugins/common/aws/token.h
 
 # Once in the library, whichever of them are built in.
 if BUILTIN_HTTP

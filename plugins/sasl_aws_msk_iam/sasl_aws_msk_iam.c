@@ -114,9 +114,9 @@ static int say(struct session *session, const struct klamm_call *call,
 	KL_AWS_CREDENTIALS_AUTO credentials = {0};
 	KL_TEXT_AUTO payload = {0};
 	char region[KL_AWS_REGION];
-	int rc = kl_aws_region(iam->aws, session->peer, region, err);
+	int rc = kl_aws_credentials(iam->aws, call, &credentials, err);
 	if (rc == 0)
-		rc = kl_aws_credentials(iam->aws, call, &credentials, err);
+		rc = kl_aws_region(iam->aws, session->peer, region, err);
 	if (rc == 0)
 		rc = aws_msk_iam_sign(&credentials, region, session->peer,
 				      iam->user_agent, host->wall_ms(host), &payload,

@@ -1,4 +1,5 @@
 CLI_TESTS = \
+	%D%/aws.test \
 	%D%/bench.test \
 	%D%/broker.test \
 	%D%/completion.test \

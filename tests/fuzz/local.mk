@@ -2,6 +2,7 @@
 # scripts/campaign fuzz); otherwise driver.c runs each over its corpus in corpora.test.
 FUZZ_TARGETS = \
 	%D%/fuzz_assign \
+	%D%/fuzz_aws \
 	%D%/fuzz_batch \
 	%D%/fuzz_codec \
 	%D%/fuzz_config \
@@ -39,6 +40,13 @@ fuzz: all $(FUZZ_TARGETS)
 %C%_fuzz_assign_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_assign_LDFLAGS = $(LDFLAGS_OF_FUZZ)
 %C%_fuzz_assign_LDADD = $(LDADD_OF_FUZZ)
+%C%_fuzz_aws_SOURCES = %D%/fuzz_aws.c $(SOURCES_OF_FUZZ) \
+	plugins/common/aws/answers.c plugins/common/aws/profile.c \
+	plugins/common/aws/region.c plugins/common/aws/sigv4.c \
+	plugins/sasl_aws_msk_iam/payload.c
+%C%_fuzz_aws_CFLAGS = $(CFLAGS_OF_FUZZ)
+%C%_fuzz_aws_LDFLAGS = $(LDFLAGS_OF_FUZZ)
+%C%_fuzz_aws_LDADD = $(LDADD_OF_FUZZ) $(OPENSSL_LIBS)
 %C%_fuzz_batch_SOURCES = %D%/fuzz_batch.c $(SOURCES_OF_FUZZ)
 %C%_fuzz_batch_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_batch_LDFLAGS = $(LDFLAGS_OF_FUZZ)

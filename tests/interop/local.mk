@@ -1,5 +1,6 @@
 EXTRA_DIST += \
 	%D%/Assign.java \
+	%D%/AwsIam.java \
 	%D%/GroupMember.java \
 	%D%/Member.java \
 	%D%/Place.java \
@@ -20,6 +21,7 @@ EXTRA_DIST += \
 	%D%/run \
 	%D%/test_assignors.py \
 	%D%/test_broker.py \
+	%D%/test_broker_aws.py \
 	%D%/test_broker_groups.py \
 	%D%/test_broker_oauth.py \
 	%D%/test_broker_sasl.py \

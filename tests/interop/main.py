@@ -64,6 +64,7 @@ def main():
         return
     if args.what == "broker":
         import test_broker
+        import test_broker_aws
         import test_broker_groups
         import test_broker_oauth
         import test_broker_sasl

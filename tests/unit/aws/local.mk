@@ -17,4 +17,12 @@ TESTS += %D%/test_aws
 	%D%/world.c %D%/world.h \
 	tests/unit/plugins/loaded.c tests/unit/plugins/loaded.h \
 	tests/unit/plugins/web.c tests/unit/plugins/web.h
+
+# For tests/interop, which compares what it prints with what others sign.
+check_PROGRAMS += %D%/sign
+%C%_sign_CFLAGS = $(AM_CFLAGS)
+%C%_sign_LDADD = libklamm.la $(OPENSSL_LIBS)
+%C%_sign_SOURCES = %D%/sign.c \
+	plugins/common/aws/sigv4.c plugins/common/aws/token.c \
+	plugins/sasl_aws_msk_iam/payload.c
 endif
