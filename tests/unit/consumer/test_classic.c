@@ -75,6 +75,7 @@ static const struct {
 	{C, KLAMM_ERR_COORDINATOR_LOAD_IN_PROGRESS, KL_CLASSIC_FINE},
 	{C, KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION, KL_CLASSIC_FINE},
 	{C, KLAMM_ERR_NOT_COORDINATOR, KL_CLASSIC_ELSEWHERE},
+	{C, KLAMM_ERR_COORDINATOR_NOT_AVAILABLE, KL_CLASSIC_ELSEWHERE},
 	{C, KLAMM_ERR_REQUEST_TIMED_OUT, KL_CLASSIC_FINE},
 	{C, KLAMM_ERR_FENCED_INSTANCE_ID, KL_CLASSIC_FENCED},
 	{C, KLAMM_ERR_REBALANCE_IN_PROGRESS, KL_CLASSIC_CALLED},
@@ -92,6 +93,35 @@ START_TEST(codes_are_events)
 			      codes[i].request, klamm_err_name(codes[i].code),
 			      kl_classic_event_name(event),
 			      kl_classic_event_name(codes[i].event));
+	}
+}
+END_TEST
+
+static bool is_listed(enum kl_classic_request request, int code)
+{
+	for (size_t i = 0; i < kl_countof(codes); i++)
+		if (codes[i].request == request && codes[i].code == code)
+			return true;
+	return false;
+}
+
+/* No code has a meaning that is not in the list: a broker that says any other refuses, or if
+ * it passes is asked for anew; and no other tells a member anything about a commit. */
+START_TEST(other_codes_are_none)
+{
+	for (int code = -1; code <= KLAMM_ERR_CONTROLLER_ID_NOT_REGISTERED; code++) {
+		for (int r = 0; r < KL_CLASSIC_REQUESTS; r++) {
+			enum kl_classic_request request = (enum kl_classic_request)r;
+			if (is_listed(request, code))
+				continue;
+			enum kl_classic_event event = kl_classic_verdict(request, code);
+			enum kl_classic_event want =
+				request == C		      ? KL_CLASSIC_FINE
+				: klamm_err_retriable(code) ? KL_CLASSIC_ELSEWHERE
+							      : KL_CLASSIC_REFUSED;
+			ck_assert_msg(event == want, "request %d, %s: \"%s\"", r,
+				      klamm_err_name(code), kl_classic_event_name(event));
+		}
 	}
 }
 END_TEST
@@ -219,6 +249,7 @@ UNIT_SUITE(classic)
 {
 	Suite *s = suite_create("classic");
 	unit_add(s, codes_are_events);
+	unit_add(s, other_codes_are_none);
 	unit_add(s, events_do_what_the_lines_say);
 	unit_add(s, hearts_beat_while_nothing_is_held_back);
 	return s;

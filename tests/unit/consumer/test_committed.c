@@ -131,6 +131,31 @@ START_TEST(through_the_errors_of_a_coordinator)
 }
 END_TEST
 
+static const int32_t lasting[] = {
+	KLAMM_ERR_GROUP_AUTHORIZATION_FAILED, KLAMM_ERR_INVALID_GROUP_ID,
+	KLAMM_ERR_GROUP_ID_NOT_FOUND,	      KLAMM_ERR_UNKNOWN_MEMBER_ID,
+	KLAMM_ERR_STALE_MEMBER_EPOCH,	      KLAMM_ERR_UNKNOWN_SERVER_ERROR,
+};
+
+/* Of who is no member: a member asks again with what its heartbeats tell it. */
+START_TEST(what_does_not_pass_is_told)
+{
+	struct klamm_error err;
+	struct klamm_committed entry = {.size = sizeof(entry), .topic = "t", .partition = 2};
+	begin("enable.auto.commit=false");
+	const struct klamm_offset one = {"t", 2, 0, 11, NULL};
+	ck_assert_int_eq(klamm_consumer_commit(consumer, &one, 1, PATIENCE, &err), 0);
+	world_fault((struct klamm_broker_fault){.api = KL_API_OFFSET_FETCH, .partition = -1,
+						.count = 1, .action = KLAMM_BROKER_ERROR,
+						.error = lasting[_i]});
+	ck_assert_int_eq(klamm_consumer_committed(consumer, &entry, 1, PATIENCE, &err),
+			 lasting[_i]);
+	ck_assert_ptr_nonnull(strstr(err.text, "group g: reading its offset"));
+	ck_assert_ptr_nonnull(strstr(err.text, klamm_err_name(lasting[_i])));
+	ck_assert_int_eq(committed(2).offset, 11);
+}
+END_TEST
+
 static const int32_t actions[] = {KLAMM_BROKER_DROP, KLAMM_BROKER_DROP_AFTER,
 				  KLAMM_BROKER_GARBAGE, KLAMM_BROKER_CUT};
 
@@ -164,6 +189,8 @@ UNIT_SUITE(committed)
 	unit_add_case(s, "through_the_errors_of_a_coordinator",
 		      through_the_errors_of_a_coordinator, set_up, tear_down,
 		      (int)kl_countof(errors));
+	unit_add_case(s, "what_does_not_pass_is_told", what_does_not_pass_is_told, set_up,
+		      tear_down, (int)kl_countof(lasting));
 	unit_add_case(s, "through_lost_connections", through_lost_connections, set_up,
 		      tear_down, (int)kl_countof(actions));
 	return s;

@@ -653,6 +653,28 @@ START_TEST(errors_of_heartbeats)
 }
 END_TEST
 
+/* As for Kafka's client, whatever else a broker says is the end. */
+START_TEST(other_errors_are_fatal)
+{
+	for (int code = -1; code <= KLAMM_ERR_CONTROLLER_ID_NOT_REGISTERED; code++) {
+		struct klamm_error err;
+		bool listed = code == 0;
+		for (size_t i = 0; i < kl_countof(errors); i++)
+			listed |= errors[i].code == code;
+		if (listed)
+			continue;
+		down();
+		up();
+		settle("1:0");
+		kl_modern_sent(&m, NOW);
+		kl_error(&err, code, "said so");
+		kl_modern_failed(&m, &facts, LATER, &err);
+		ck_assert_msg(m.state == S(FATAL), "%s: %s", klamm_err_name(code),
+			      kl_modern_state_name(m.state));
+	}
+}
+END_TEST
+
 START_TEST(a_group_that_is_gone_is_left)
 {
 	struct klamm_error err = {.code = KLAMM_ERR_GROUP_ID_NOT_FOUND};
@@ -777,6 +799,7 @@ UNIT_SUITE(modern)
 	unit_add_case(s, "stale_until_polled", stale_until_polled, up, down, 2);
 	unit_add_fixture(s, stale_without_partitions, up, down);
 	unit_add_case(s, "late_answers_say_nothing", late_answers_say_nothing, up, down, 2);
+	unit_add_fixture(s, other_errors_are_fatal, up, down);
 	unit_add_case(s, "errors_of_heartbeats", errors_of_heartbeats, up, down,
 		      (int)kl_countof(errors));
 	unit_add_fixture(s, a_group_that_is_gone_is_left, up, down);
