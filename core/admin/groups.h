@@ -27,6 +27,19 @@ static inline int64_t kl_admin_left_ms(struct klamm_admin *admin, int64_t deadli
 	return kl_max((deadline - admin->os->now(admin->os)) / KL_MS, (int64_t)0);
 }
 
+/* Partitions that a member has or is to have, put together topic by topic. */
+struct kl_group_parts {
+	struct kl_arena *arena;
+	struct klamm_topic_partition *list;
+	size_t count;
+};
+/* Room for so many in all. The next one for each topic; and then they are sorted. false: out
+ * of memory. */
+bool kl_group_parts_begin(struct kl_group_parts *parts, struct kl_arena *arena, size_t room);
+bool kl_group_parts_add(struct kl_group_parts *parts, struct kl_str topic,
+			const int32_t *partitions, int32_t count);
+void kl_group_parts_end(struct kl_group_parts *parts);
+
 /* What members of a classic group of consumers told of themselves. false: it cannot be read,
  * or out of memory. */
 bool kl_group_subscription(struct kl_arena *arena, struct kl_bytes metadata,

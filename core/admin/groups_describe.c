@@ -138,26 +138,21 @@ static bool copy_assignment(
 	const struct kl_consumer_group_describe_response_assignment *told,
 	const struct klamm_topic_partition **out, size_t *count)
 {
+	const struct kl_consumer_group_describe_response_topic *topics =
+		told->topic_partitions;
+	struct kl_group_parts parts;
 	size_t n = 0;
 	for (int32_t i = 0; i < told->topic_partitions_n; i++)
-		n += (size_t)kl_max(told->topic_partitions[i].partitions_n, 0);
-	struct klamm_topic_partition *all = kl_arena_array(arena, n, sizeof(*all));
-	n = 0;
-	for (int32_t i = 0; all != NULL && i < told->topic_partitions_n; i++) {
-		const struct kl_consumer_group_describe_response_topic *topic =
-			&told->topic_partitions[i];
-		const char *name = kl_group_text(arena, topic->topic_name);
-		if (name == NULL)
-			return false;
-		for (int32_t j = 0; j < topic->partitions_n; j++)
-			all[n++] =
-				(struct klamm_topic_partition){name, topic->partitions[j]};
-	}
-	if (all == NULL)
+		n += (size_t)kl_max(topics[i].partitions_n, 0);
+	bool ok = kl_group_parts_begin(&parts, arena, n);
+	for (int32_t i = 0; ok && i < told->topic_partitions_n; i++)
+		ok = kl_group_parts_add(&parts, topics[i].topic_name, topics[i].partitions,
+					topics[i].partitions_n);
+	if (!ok)
 		return false;
-	qsort(all, n, sizeof(*all), kl_by_topic_partition);
-	*out = all;
-	*count = n;
+	kl_group_parts_end(&parts);
+	*out = parts.list;
+	*count = parts.count;
 	return true;
 }
 

@@ -6,6 +6,32 @@
 #include "core/admin/groups.h"
 #include "core/base/order.h"
 
+/* --- partitions --- */
+
+bool kl_group_parts_begin(struct kl_group_parts *parts, struct kl_arena *arena, size_t room)
+{
+	*parts = (struct kl_group_parts){
+		.arena = arena, .list = kl_arena_array(arena, room, sizeof(*parts->list))};
+	return parts->list != NULL;
+}
+
+bool kl_group_parts_add(struct kl_group_parts *parts, struct kl_str topic,
+			const int32_t *partitions, int32_t count)
+{
+	const char *name = kl_group_text(parts->arena, topic);
+	for (int32_t i = 0; name != NULL && i < count; i++)
+		parts->list[parts->count++] =
+			(struct klamm_topic_partition){name, partitions[i]};
+	return name != NULL;
+}
+
+void kl_group_parts_end(struct kl_group_parts *parts)
+{
+	qsort(parts->list, parts->count, sizeof(*parts->list), kl_by_topic_partition);
+}
+
+/* --- what members tell each other --- */
+
 /* A version comes before; one that nobody knows yet reads like the newest known. */
 static void *decode(const struct kl_msg *msg, struct kl_bytes bytes, struct kl_arena *arena)
 {
@@ -48,25 +74,19 @@ bool kl_group_assignment(struct kl_arena *arena, struct kl_bytes bytes,
 		decode(&kl_msg_consumer_protocol_assignment, bytes, &decoded);
 	if (told == NULL)
 		return false;
+	const struct kl_consumer_protocol_assignment_topic *topics = told->assigned_partitions;
+	struct kl_group_parts parts;
 	size_t n = 0;
 	for (int32_t i = 0; i < told->assigned_partitions_n; i++)
-		n += (size_t)kl_max(told->assigned_partitions[i].partitions_n, 0);
-	struct klamm_topic_partition *all = kl_arena_array(arena, n, sizeof(*all));
-	n = 0;
-	for (int32_t i = 0; all != NULL && i < told->assigned_partitions_n; i++) {
-		const struct kl_consumer_protocol_assignment_topic *topic =
-			&told->assigned_partitions[i];
-		const char *name = kl_group_text(arena, topic->topic);
-		if (name == NULL)
-			return false;
-		for (int32_t j = 0; j < topic->partitions_n; j++)
-			all[n++] =
-				(struct klamm_topic_partition){name, topic->partitions[j]};
-	}
-	if (all == NULL)
+		n += (size_t)kl_max(topics[i].partitions_n, 0);
+	bool ok = kl_group_parts_begin(&parts, arena, n);
+	for (int32_t i = 0; ok && i < told->assigned_partitions_n; i++)
+		ok = kl_group_parts_add(&parts, topics[i].topic, topics[i].partitions,
+					topics[i].partitions_n);
+	if (!ok)
 		return false;
-	qsort(all, n, sizeof(*all), kl_by_topic_partition);
-	member->assignment = all;
-	member->assignment_count = n;
+	kl_group_parts_end(&parts);
+	member->assignment = parts.list;
+	member->assignment_count = parts.count;
 	return true;
 }
