@@ -47,6 +47,7 @@ EXTRA_DIST += \
 	%D%/test_scram.py \
 	%D%/test_tls.py \
 	%D%/test_transactions.py \
+	%D%/test_zookeeper.py \
 	%D%/tokens.py \
 	%D%/trouble.py
 

@@ -105,6 +105,11 @@ def main():
             print(f"# Kafka {version}")
             with Kafka(version, config=test_old.CONFIG) as context:
                 good &= frame.run(context, args.patterns)
+        import test_zookeeper  # now: none but this one is for that version
+        print(f"# Kafka {test_zookeeper.VERSION}")
+        if not args.patterns or any(p in test_zookeeper.NAME for p in args.patterns):
+            with Kafka(test_zookeeper.VERSION) as context:
+                good &= frame.run(context, [test_zookeeper.NAME])
     elif args.what == "sasl":
         import test_oauth
         import test_sasl
