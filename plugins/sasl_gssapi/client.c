@@ -126,7 +126,7 @@ static int read_offer(struct kl_gss_session *s, const struct klamm_span *in,
 		return kl_gss_say(err, KLAMM_ERR_AUTHENTICATION, major, minor,
 				  "the broker's offer of security layers is not its own");
 	const char *why = kl_gss_layer_read_offer(plain.value, plain.length, &offer);
-	gss_release_buffer(&minor, &plain);
+	kl_gss_drop(&plain);
 	if (why == NULL)
 		return 0;
 	return klamm_fail(err, KLAMM_ERR_AUTHENTICATION, "the broker is none: %s", why);

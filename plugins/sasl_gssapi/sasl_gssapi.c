@@ -3,6 +3,8 @@
  * sessions. */
 #include <stdlib.h>
 
+#include <gssapi/gssapi_alloc.h>
+
 #include "session.h"
 
 #define TEXT(key, member, doc_)                                                        \
@@ -60,6 +62,18 @@ int kl_gss_put(struct klamm_out *out, gss_buffer_t buffer, struct klamm_error *e
 	int rc = klamm_out_append(out, buffer->value, n);
 	gss_release_buffer(&minor, buffer);
 	return rc == 0 ? 0 : klamm_out_error(out, n, err);
+}
+
+/* MIT's gss_release_buffer() takes a buffer without bytes for one without memory, and its
+ * gss_unwrap() gives nothing in a byte of it: any peer could have us lose one each time. */
+void kl_gss_drop(gss_buffer_t plain)
+{
+	OM_uint32 minor;
+	if (plain->length == 0) {
+		gssalloc_free(plain->value);
+		plain->value = NULL;
+	}
+	gss_release_buffer(&minor, plain);
 }
 
 /* --- instances --- */

@@ -188,7 +188,7 @@ static int take_choice(struct kl_gss_session *s, const struct klamm_span *in,
 				     "its choice of a layer is not its own", err);
 	/* As whom it wants to act is passed over, as Kafka does: it is who it is. */
 	const char *why = kl_gss_layer_read_answer(plain.value, plain.length, &answer);
-	gss_release_buffer(&minor, &plain);
+	kl_gss_drop(&plain);
 	s->stage = KL_GSS_END;
 	if (why != NULL)
 		return refuse(s, why, err);

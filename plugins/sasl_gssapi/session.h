@@ -59,5 +59,7 @@ int kl_gss_server_step(void *session, const struct klamm_call *call,
 
 /* Append what GSSAPI gave, and release it. */
 int kl_gss_put(struct klamm_out *out, gss_buffer_t buffer, struct klamm_error *err);
+/* Release what was unwrapped. */
+void kl_gss_drop(gss_buffer_t plain);
 
 #endif
