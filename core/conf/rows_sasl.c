@@ -78,14 +78,14 @@ static const struct kl_conf_row rows[] = {
 		.option = {.name = "sasl.login.connect.timeout.ms",
 			   .type = KLAMM_OPTION_INT, .range = "0..",
 			   .doc = "How long connecting to the token server may take."},
-		.roles = KLAMM_ROLE_ANY, .unit = "ms",
+		.roles = KLAMM_ROLE_ANY, .unit = "ms", .example = "10000",
 		.reader = "sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.login.read.timeout.ms", .type = KLAMM_OPTION_INT,
 			   .range = "0..",
 			   .doc = "How long the token server's answer may take."},
-		.roles = KLAMM_ROLE_ANY, .unit = "ms",
+		.roles = KLAMM_ROLE_ANY, .unit = "ms", .example = "10000",
 		.reader = "sasl_oauthbearer",
 	},
 	{
