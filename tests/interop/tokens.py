@@ -33,6 +33,17 @@ def unsecured(folder, user="alice"):
                               '    extension_traceId="a b,c"')
 
 
+def await_answer(url, process):
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the token server does not start ({process.poll()})")
+
+
 @contextlib.contextmanager
 def token_server(expiry_s=60):
     """mock-oauth2-server, whose tokens are alice's; its port."""
@@ -54,12 +65,7 @@ def token_server(expiry_s=60):
             env={**os.environ, "SERVER_PORT": str(port), "JSON_CONFIG": json.dumps(config)},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            for _ in range(300):
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/isalive", timeout=5).close()
-                    break
-                except OSError:
-                    time.sleep(0.1)
+            await_answer(f"http://127.0.0.1:{port}/isalive", process)
             yield port
         finally:
             process.kill()
