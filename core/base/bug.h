@@ -83,9 +83,7 @@ enum kl_bug {
 	KL_BUG_GENERATION_KEPT,
 	/* or members that are silent. */
 	KL_BUG_DEAD_STAYS,
-	/* A member forgets that another round is wanted when it has given up, */
-	KL_BUG_ROUND_FORGOTTEN,
-	/* or where it is in what it keeps, */
+	/* A member forgets where it is in what it keeps, */
 	KL_BUG_POSITION_FORGOTTEN,
 	/* or joins without a word of what it has. */
 	KL_BUG_OWNED_UNTOLD,

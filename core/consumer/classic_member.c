@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/base/bug.h"
 #include "core/base/error.h"
 #include "core/base/order.h"
 #include "core/broker/backoff.h"
@@ -195,9 +194,8 @@ static enum kl_classic_event translate(struct kl_classic *k, enum kl_member_even
 	case KL_MEMBER_TOOK:
 		break;
 	}
-	bool again = k->wish && !KL_BUG(ROUND_FORGOTTEN);
-	return again || k->joined_version != k->m->version ? KL_CLASSIC_TOOK_AGAIN
-							   : KL_CLASSIC_TOOK;
+	return k->wish || k->joined_version != k->m->version ? KL_CLASSIC_TOOK_AGAIN
+							      : KL_CLASSIC_TOOK;
 }
 
 static void say_silent(struct kl_classic *k)
