@@ -3,6 +3,7 @@ import time
 import traceback
 
 tests = []
+full = False  # all that there is, however long it takes: known before tests are registered
 
 
 class Skip(Exception):

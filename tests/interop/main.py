@@ -58,6 +58,7 @@ def main():
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--minutes", type=float, default=10)
     args = parser.parse_intermixed_args()
+    frame.full = args.full
     if args.what == "crashes":
         import crashes
         print(crashes.run(args.kills))

@@ -6,6 +6,7 @@ coordinator killed, an application that does not poll.
 import json
 import time
 
+import frame
 import klamm
 import peers
 import trouble
@@ -25,10 +26,12 @@ PROTOCOLS = {
 }
 
 
-def each_protocol(name):
-    """Registers fn(ctx, group) for each, where the broker has it."""
+def each_protocol(name, rarely=()):
+    """Registers fn(ctx, group) for each, where the broker has it; some only with --full."""
     def register(fn):
         for protocol, pairs in PROTOCOLS.items():
+            if protocol in rarely and not frame.full:
+                continue
             def run(ctx, protocol=protocol, pairs=pairs):
                 called = f"{fn.__name__}-{protocol.lower()}"
                 klamm.create_topic(ctx.at, called, PARTITIONS, "-r", ctx.nodes)
@@ -76,7 +79,7 @@ def coordinator(ctx, group):
     return json.loads(told.splitlines()[0])["coordinator"]
 
 
-@each_protocol("the coordinator is killed under a live group: {}")
+@each_protocol("the coordinator is killed under a live group: {}", rarely=("range",))
 def headless(ctx, group):
     a, b = group.join("klamm"), group.join("klamm")
     group.shared("two", a, b)
@@ -125,7 +128,8 @@ class Committed:
         return now == {p: offset for p in range(PARTITIONS)}
 
 
-@each_protocol("an application does not poll, and commits nothing stale: {}")
+@each_protocol("an application does not poll, and commits nothing stale: {}",
+               rarely=("cooperative-sticky",))
 def sleeper(ctx, group):
     limit, over = (30, 60) if ctx.full else (4, 3)
     wait_at_most = f"max.poll.interval.ms={limit * 1000}"
