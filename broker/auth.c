@@ -191,7 +191,8 @@ static bool start_session(struct kl_dev_conn *conn)
 	struct kl_sasl_session_spec spec = {
 		.instance = kl_dev_mechanism_instance(auth->mechanism),
 		.host = "",
-		.flags = auth->again ? KLAMM_SASL_AGAIN : 0,
+		.flags = (auth->again ? KLAMM_SASL_AGAIN : 0) |
+			 (conn->node->broker->tls != NULL ? KLAMM_SASL_TLS : 0),
 		.credential = kl_dev_sasl_credential,
 		.credential_arg = sasl_of(conn),
 		.done = on_step,

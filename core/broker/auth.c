@@ -317,6 +317,12 @@ static void shake_hands(struct kl_node *node)
 			 &auth->body.handshake);
 }
 
+static uint32_t flags_of(const struct kl_node *node)
+{
+	return (node->auth.again ? KLAMM_SASL_AGAIN : 0) |
+	       (node->nodes->tls != NULL ? KLAMM_SASL_TLS : 0);
+}
+
 void kl_auth_begin(struct kl_node *node, bool again)
 {
 	struct kl_auth *auth = &node->auth;
@@ -330,7 +336,7 @@ void kl_auth_begin(struct kl_node *node, bool again)
 					   .instance = node->nodes->sasl,
 					   .host = node->host,
 					   .port = node->port,
-					   .flags = again ? KLAMM_SASL_AGAIN : 0,
+					   .flags = flags_of(node),
 					   .done = on_step,
 					   .owner = node,
 				   });

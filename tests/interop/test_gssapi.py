@@ -24,16 +24,26 @@ def there(ctx, *more):
     return (*kerberos.options(keytab(ctx), *more), "-b", ctx.sasl)
 
 
-@test("10,000 records out and in, with a Java client's file")
-def round_trip(ctx):
+def trip(ctx, topic, at, *more):
     lines = "".join(f"record {i}\n" for i in range(10000)).encode()
     with kerberos.environ(KRB5_CONFIG=ctx.krb5_conf), tempfile.TemporaryDirectory() as folder:
-        java = ("-F", kerberos.properties(folder, keytab(ctx), realm=REALM), "-b", ctx.sasl)
+        java = ("-F", kerberos.properties(folder, keytab(ctx), realm=REALM), *more, "-b", at)
         if parts(ctx.version) >= (0, 11):
-            klamm.run(*java, "topic", "create", "gssapi-trip")
-        klamm.run(*java, "produce", "gssapi-trip", stdin=lines)
-        got = klamm.run(*java, "consume", "gssapi-trip", "-o", "start", "-e")
+            klamm.run(*java, "topic", "create", topic)
+        klamm.run(*java, "produce", topic, stdin=lines)
+        got = klamm.run(*java, "consume", topic, "-o", "start", "-e")
     equal(got, lines, "records")
+
+
+@test("10,000 records out and in, with a Java client's file")
+def round_trip(ctx):
+    trip(ctx, "gssapi-trip", ctx.sasl)
+
+
+@test("10,000 records out and in through TLS", since=VERSIONS[0])
+def through_tls(ctx):
+    trip(ctx, "gssapi-tls", ctx.env["SASL_SSL"], "-X", "security.protocol=SASL_SSL", "-X",
+         f"ssl.ca.location={os.path.join(ctx.secrets, 'ca.pem')}")
 
 
 @test("a wrong service, key or KDC is told once, with host, stage and reason")

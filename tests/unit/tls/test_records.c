@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <klamm/sasl.h>
 #include <klamm/tls.h>
 #include <openssl/ssl.h>
 
@@ -252,6 +253,59 @@ START_TEST(sasl_through_tls)
 }
 END_TEST
 
+/* PLAIN of this test's own, which notes what it is told of the connection. */
+static _Atomic uint32_t noted_flags;
+static _Atomic int noted;
+static bool said;
+
+static int note_peer(void *self, const struct klamm_sasl_peer *peer, void **session_out,
+		     struct klamm_error *err)
+{
+	noted_flags = peer->flags;
+	noted++;
+	said = false;
+	*session_out = &said;
+	return 0;
+}
+
+static int say_password(void *session, const struct klamm_call *call,
+			const struct klamm_span *in, struct klamm_out *out,
+			int32_t *state_out, struct klamm_error *err)
+{
+	*state_out = said ? KLAMM_SASL_DONE : KLAMM_SASL_SEND;
+	said = true;
+	return in->data == NULL ? klamm_out_append(out, "\0alice\0secret", 13) : 0;
+}
+
+static void forget_session(void *session)
+{
+}
+
+static const struct klamm_sasl_plugin noting_plugin = {
+	.head = {KLAMM_PLUGIN_HEAD(sasl, "plain", "for this test")},
+	.mechanism = "PLAIN",
+	.session_new = note_peer,
+	.step = say_password,
+	.session_free = forget_session,
+};
+
+START_TEST(mechanisms_are_told_of_tls)
+{
+	const char *users = certs_file("users", "alice = secret\n", 15);
+	struct klamm_error err;
+	world_down();
+	ask_start((struct klamm_broker_options){.sasl = "PLAIN", .users = users});
+	struct klamm_conf *conf = world_conf("security.protocol=SASL_SSL", CA,
+					     "sasl.mechanism=PLAIN", NULL);
+	ck_assert_int_eq(klamm_conf_plugin(conf, KLAMM_KIND_SASL, &noting_plugin.head,
+					   NULL, &err),
+			 0);
+	ck_assert_msg(ask_of(conf, &err) == 0, "%s", err.text);
+	ck_assert_int_ge(noted, 1);
+	ck_assert_uint_eq(noted_flags, KLAMM_SASL_TLS);
+}
+END_TEST
+
 /* --- refusals are told once --- */
 
 START_TEST(records_end_with_the_reason_at_once)
@@ -288,6 +342,7 @@ UNIT_SUITE(records)
 	unit_add_fixture(s, a_new_certificate_of_the_client, ask_up_mutual, ask_down);
 	unit_add_fixture(s, an_application_brings_its_own, ask_up, ask_down);
 	unit_add_fixture(s, sasl_through_tls, ask_up, ask_down);
+	unit_add_fixture(s, mechanisms_are_told_of_tls, ask_up, ask_down);
 	unit_add_fixture(s, records_end_with_the_reason_at_once, ask_up, ask_down);
 	return s;
 }
