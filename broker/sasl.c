@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/option.h"
 #include "core/conf/properties.h"
+#include "core/os/secret.h"
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
@@ -48,9 +49,7 @@ static void free_credential(struct credential *c)
 {
 	if (c == NULL)
 		return;
-	if (c->value != NULL)
-		explicit_bzero(c->value, strlen(c->value));
-	free(c->value);
+	kl_wipe_text(c->value);
 	free(c);
 }
 
@@ -64,7 +63,7 @@ static struct credential *make_credential(const char *user, const char *what,
 	c->key_len = len;
 	memcpy(c->key, user, user_len + 1);
 	memcpy(c->key + user_len + 1, what, len - user_len - 1);
-	c->value = value != NULL ? strdup(value) : NULL;
+	c->value = value != NULL ? kl_secret_text(value) : NULL;
 	if (value != NULL && c->value == NULL) {
 		free(c);
 		return NULL;

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/conf/table.h"
+#include "core/os/secret.h"
 
 bool kl_dev_sasl_owns_setting(const char *text)
 {
@@ -19,9 +20,7 @@ bool kl_dev_sasl_owns_setting(const char *text)
 
 static void free_setting(struct kl_dev_sasl_setting *setting)
 {
-	if (setting->text != NULL)
-		explicit_bzero(setting->text, strlen(setting->text));
-	free(setting->text);
+	kl_secret_free(setting->text);
 }
 
 void kl_dev_sasl_settings_free(struct kl_dev_sasl_settings *settings)
@@ -49,7 +48,7 @@ int kl_dev_sasl_settings_take(struct kl_dev_sasl_settings *settings,
 			return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 					"%s: a broker's setting is KEY=VALUE", config[i]);
 		struct kl_dev_sasl_setting *setting = &settings->v[settings->n];
-		setting->text = strdup(config[i]);
+		setting->text = kl_secret_text(config[i]);
 		if (setting->text == NULL)
 			return kl_error(err, KLAMM_ERR_NO_MEMORY,
 					"out of memory for settings");

@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "core/base/error.h"
+#include "core/os/secret.h"
 #include "core/plugin.h"
 
 /* Calls that one instance may have waiting in the pool: far more than a plugin has use for,
@@ -219,10 +220,7 @@ static void host_wipe(const struct klamm_host *api, void *p, size_t len)
 
 static void host_secret_wipe(const struct klamm_host *api, char *text)
 {
-	if (text == NULL)
-		return;
-	explicit_bzero(text, strlen(text));
-	free(text);
+	kl_wipe_text(text);
 }
 
 static int host_secret_read(const struct klamm_host *api, const char *key, char **text_out,
@@ -237,7 +235,7 @@ static int host_secret_read(const struct klamm_host *api, const char *key, char 
 		text = instance->lookup(instance->lookup_arg, key);
 	if (text == NULL)
 		return kl_error(err, KLAMM_ERR_CONFIG, "%s is not set", key);
-	*text_out = strdup(text);
+	*text_out = kl_secret_text(text);
 	if (*text_out == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for %s", key);
 	return 0;

@@ -95,6 +95,7 @@ unsigned kit_count_dir(const char *path); /* of entries; 0 = cannot be read */
 struct kit_needle {
 	const uint8_t *masked;
 	size_t len, part; /* len is some times part */
+	bool only_dumped; /* leave out what a core dump leaves out (MADV_DONTDUMP) */
 };
 unsigned kit_find_secret(const struct kit_needle *needle);
 

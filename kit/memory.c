@@ -209,9 +209,19 @@ static unsigned search(int mem, uint64_t from, uint64_t to, uint8_t *chunk,
 	return found;
 }
 
+/* The flags of the mapping whose line was read: is it left out of a core dump? */
+static bool is_left_out(FILE *smaps)
+{
+	char line[1000];
+	while (fgets(line, sizeof(line), smaps) != NULL)
+		if (strncmp(line, "VmFlags:", 8) == 0)
+			return strstr(line, " dd") != NULL;
+	return false;
+}
+
 unsigned kit_find_secret(const struct kit_needle *needle)
 {
-	FILE *maps = fopen("/proc/self/maps", "r");
+	FILE *maps = fopen(needle->only_dumped ? "/proc/self/smaps" : "/proc/self/maps", "r");
 	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	/* Of its own, and left out of the search. */
 	uint8_t *chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -224,6 +234,8 @@ unsigned kit_find_secret(const struct kit_needle *needle)
 		char rights[5];
 		if (sscanf(line, "%llx-%llx %4s", &from, &to, rights) != 3 ||
 		    rights[0] != 'r' || rights[1] != 'w' || to - from > REGION_MAX)
+			continue;
+		if (needle->only_dumped && is_left_out(maps))
 			continue;
 		uint64_t hole = (uintptr_t)chunk;
 		if (hole >= from && hole < to) {

@@ -5,10 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/os/secret.h"
+
 void kl_buf_free(struct kl_buf *b)
 {
-	free(b->data);
-	*b = (struct kl_buf){.max = b->max};
+	if (b->is_secret)
+		kl_secret_free(b->data);
+	else
+		free(b->data);
+	*b = (struct kl_buf){.max = b->max, .is_secret = b->is_secret};
 }
 
 void kl_wipe_buf(struct kl_buf *b)
@@ -16,6 +21,18 @@ void kl_wipe_buf(struct kl_buf *b)
 	if (b->data != NULL)
 		explicit_bzero(b->data, b->cap);
 	kl_buf_free(b);
+}
+
+/* realloc() would leave a copy behind. */
+static uint8_t *grow_secret(struct kl_buf *b, size_t cap)
+{
+	uint8_t *data = kl_secret_alloc(cap);
+	if (data == NULL)
+		return NULL;
+	if (b->len > 0)
+		memcpy(data, b->data, b->len);
+	kl_secret_free(b->data);
+	return data;
 }
 
 static bool grow(struct kl_buf *b, size_t need)
@@ -29,7 +46,7 @@ static bool grow(struct kl_buf *b, size_t need)
 	while (cap < need)
 		cap *= 2;
 	cap = kl_min(cap, max);
-	uint8_t *data = realloc(b->data, cap);
+	uint8_t *data = b->is_secret ? grow_secret(b, cap) : realloc(b->data, cap);
 	if (data == NULL) {
 		b->failed = true;
 		return false;

@@ -16,10 +16,11 @@ struct kl_buf {
 	size_t len, cap;
 	size_t max;  /* growing beyond this fails; 0 = SIZE_MAX/2 */
 	bool failed; /* out of memory, or max reached */
+	bool is_secret; /* set before the first byte: see core/os/secret.h */
 };
 
 void kl_buf_free(struct kl_buf *b); /* and reset to empty */
-void kl_wipe_buf(struct kl_buf *b); /* the same for one that held a secret */
+void kl_wipe_buf(struct kl_buf *b); /* the same, and wipe it; for secrets of either kind */
 /* Room for n more bytes, not yet counted in len; NULL when failed. */
 uint8_t *kl_buf_reserve(struct kl_buf *b, size_t n);
 /* n more bytes, counted; NULL when failed. */

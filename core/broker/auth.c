@@ -390,6 +390,7 @@ void kl_auth_stop(struct kl_auth *auth)
 void kl_auth_init(struct kl_auth *auth)
 {
 	*auth = (struct kl_auth){.again_at = KL_NEVER};
+	auth->token.is_secret = auth->request.head.is_secret = true;
 	kl_list_init(&auth->request.link);
 	kl_list_init(&auth->request.out.link);
 	kl_list_init(&auth->out.link);

@@ -235,6 +235,7 @@ struct kl_sasl_session *kl_sasl_session_new(struct klamm_loop *loop,
 		.credential = credential,
 		.identify = identify,
 	};
+	s->in.is_secret = true;
 	kl_sink_init(&s->out, KL_SASL_TOKEN_MAX, NULL);
 	kl_plugin_hold(s->instance);
 	return s;

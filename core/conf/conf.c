@@ -14,14 +14,6 @@
 
 static const char hidden[] = "[hidden]";
 
-void kl_wipe_text(char *text)
-{
-	if (text == NULL)
-		return;
-	explicit_bzero(text, strlen(text));
-	free(text);
-}
-
 void kl_wipe_textp(char **text)
 {
 	kl_wipe_text(*text);
@@ -85,13 +77,19 @@ void klamm_conf_free(struct klamm_conf *conf)
 	free(conf);
 }
 
-static int copy_value(struct kl_conf_value *to, const struct kl_conf_value *from)
+static char *copy_text(const char *text, bool is_secret)
+{
+	return is_secret ? kl_secret_text(text) : strdup(text);
+}
+
+static int copy_value(struct kl_conf_value *to, const struct kl_conf_value *from,
+		      bool is_secret)
 {
 	struct kl_conf_value copy = {0};
 	if (from->text != NULL)
-		copy.text = strdup(from->text);
+		copy.text = copy_text(from->text, is_secret);
 	if (from->raw != NULL)
-		copy.raw = strdup(from->raw);
+		copy.raw = copy_text(from->raw, is_secret);
 	if (from->from != NULL)
 		copy.from = strdup(from->from);
 	if ((from->text != NULL && copy.text == NULL) ||
@@ -124,13 +122,19 @@ static struct kl_conf_value *extra_value(struct klamm_conf *conf, const char *ke
 	return &extra->value;
 }
 
+static bool is_secret_row(size_t index)
+{
+	return (kl_conf_row(index)->option.flags & KLAMM_OPTION_SECRET) != 0;
+}
+
 int kl_conf_keep(struct klamm_conf *conf, size_t index, const char *key,
 		 const struct kl_conf_value *value, struct klamm_error *err)
 {
 	struct kl_conf_value *to =
 		index != SIZE_MAX ? &conf->values[index] : extra_value(conf, key);
+	bool is_secret = index == SIZE_MAX || is_secret_row(index);
 	forget_settings(conf);
-	if (to == NULL || copy_value(to, value) != 0 || kl_jaas_derive(conf) != 0)
+	if (to == NULL || copy_value(to, value, is_secret) != 0 || kl_jaas_derive(conf) != 0)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a value");
 	return 0;
 }
@@ -139,11 +143,11 @@ static int copy_values(struct klamm_conf *conf, const struct klamm_conf *from)
 {
 	for (size_t i = 0; i < kl_conf_row_count(); i++)
 		if (from->values[i].text != NULL &&
-		    copy_value(&conf->values[i], &from->values[i]) != 0)
+		    copy_value(&conf->values[i], &from->values[i], is_secret_row(i)) != 0)
 			return KLAMM_ERR_NO_MEMORY;
 	for (const struct kl_conf_extra *e = from->extras; e != NULL; e = e->next) {
 		struct kl_conf_value *to = extra_value(conf, e->key);
-		if (to == NULL || copy_value(to, &e->value) != 0)
+		if (to == NULL || copy_value(to, &e->value, true) != 0)
 			return KLAMM_ERR_NO_MEMORY;
 	}
 	return kl_jaas_derive(conf);
@@ -341,12 +345,12 @@ static int read_from_jaas(const char *text, const char *key, char **text_out,
 	if (!kl_jaas_parse(text, &jaas, &why))
 		return kl_error(err, KLAMM_ERR_CONFIG, "%s: %s", KL_JAAS_KEY,
 				kl_buf_text(&why));
-	KL_AUTO(kl_wipe_buf) struct kl_buf value = {0};
+	KL_AUTO(kl_wipe_buf) struct kl_buf value = {.is_secret = true};
 	if (!kl_jaas_value(&jaas, key, &value))
 		return kl_error(err, KLAMM_ERR_CONFIG,
 				"%.100s is not set, and %s does not say it", key,
 				KL_JAAS_KEY);
-	*text_out = value.failed ? NULL : strdup(kl_buf_text(&value));
+	*text_out = value.failed ? NULL : kl_secret_text(kl_buf_text(&value));
 	if (*text_out == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for %.100s", key);
 	return 0;
@@ -363,17 +367,17 @@ int kl_conf_read_secret(const struct klamm_conf *conf, const char *key, char **t
 	}
 	if (value == NULL)
 		return kl_error(err, KLAMM_ERR_CONFIG, "%.100s is not set", key);
-	KL_AUTO(kl_wipe_buf) struct kl_buf now = {0};
+	KL_AUTO(kl_wipe_buf) struct kl_buf now = {.is_secret = true};
 	bool used;
 	struct klamm_error why = {0};
 	const char *given = value->raw != NULL ? value->raw : value->text;
-	int rc = kl_conf_expand(given, &now, &used, &why);
+	int rc = kl_conf_expand(given, true, &now, &used, &why);
 	if (rc != 0)
 		return kl_error(err, rc, "%.100s: %s", key, why.text);
 	if (from_jaas != NULL)
 		return read_from_jaas(kl_buf_text(&now), from_jaas, text_out, err);
 	struct klamm_span text = kl_trim((const char *)now.data, now.len);
-	*text_out = strndup(text.data, text.len);
+	*text_out = kl_secret_copy(text.data, text.len);
 	if (*text_out == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for %.100s",
 				key);

@@ -10,6 +10,7 @@
 #include "core/base/buf.h"
 #include "core/base/log.h"
 #include "core/conf/settings.h"
+#include "core/os/secret.h"
 
 struct kl_conf_plugin;
 
@@ -45,7 +46,6 @@ int kl_conf_check_profile(const struct klamm_conf *conf, struct klamm_error *err
  * thread. CONFIG: not set, or a variable cannot be read. */
 int kl_conf_read_secret(const struct klamm_conf *conf, const char *key, char **text_out,
 			struct klamm_error *err);
-void kl_wipe_text(char *text); /* and free; NULL is fine */
 
 /* Every key that was set, that only a plugin can know ("serializer.avro.registry",
  * "value.serializer.avro.registry"), and that begins with prefix. */

@@ -16,10 +16,8 @@ static void free_name(char **text)
 	free(*text);
 }
 
-int kl_conf_read_file(const char *path, char **data_out, size_t *len_out,
-		      struct klamm_error *err)
+static int read_failed(const char *path, int rc, struct klamm_error *err)
 {
-	int rc = kl_os_read_file(kl_os_real(), path, FILE_MAX, data_out, len_out);
 	switch (rc) {
 	case 0:
 		return 0;
@@ -36,10 +34,22 @@ int kl_conf_read_file(const char *path, char **data_out, size_t *len_out,
 		return kl_error(err, KLAMM_ERR_IO, "%s: is a folder", path);
 	case -EFBIG:
 		return kl_error(err, KLAMM_ERR_IO, "%s: larger than 1 MiB", path);
+	case -EKEYREJECTED:
+		return kl_error(err, KLAMM_ERR_IO,
+				"everybody may read this file, so nothing in it is "
+				"secret; chmod o= keeps others out");
 	default:
 		return kl_error(err, KLAMM_ERR_IO, "%s: cannot be read (errno %d)",
 				path, -rc);
 	}
+}
+
+int kl_conf_read_file(const char *path, char **data_out, size_t *len_out,
+		      struct klamm_error *err)
+{
+	return read_failed(path,
+			   kl_os_read_file(kl_os_real(), path, FILE_MAX, data_out, len_out),
+			   err);
 }
 
 static int put_env(const char *name, struct kl_buf *out, struct klamm_error *err)
@@ -81,7 +91,7 @@ static int find_pair(const char *path, const char *key, const char *data, size_t
 }
 
 /* rest: "PATH:KEY". */
-static int put_file(char *rest, struct kl_buf *out, struct klamm_error *err)
+static int put_file(char *rest, bool is_secret, struct kl_buf *out, struct klamm_error *err)
 {
 	char *key = strchr(rest, ':');
 	if (key == NULL)
@@ -91,11 +101,13 @@ static int put_file(char *rest, struct kl_buf *out, struct klamm_error *err)
 	KL_AUTO(kl_wipe_textp) char *data = NULL;
 	size_t len;
 	struct klamm_error why = {0};
-	int rc = kl_conf_read_file(rest, &data, &len, &why);
+	int rc = (is_secret ? kl_os_read_secret_file : kl_os_read_file)(
+		kl_os_real(), rest, FILE_MAX, &data, &len);
+	rc = read_failed(rest, rc, &why);
 	if (rc != 0)
 		return kl_error(err, rc == KLAMM_ERR_IO ? KLAMM_ERR_CONFIG : rc,
 				"${file:%s:%s}: %s", rest, key, why.text);
-	KL_AUTO(kl_wipe_buf) struct kl_buf value = {0};
+	KL_AUTO(kl_wipe_buf) struct kl_buf value = {.is_secret = true};
 	rc = find_pair(rest, key, data, len, &value, err);
 	explicit_bzero(data, len);
 	if (rc == 0)
@@ -104,7 +116,7 @@ static int put_file(char *rest, struct kl_buf *out, struct klamm_error *err)
 }
 
 /* inner: what stands between the braces; it has a colon. */
-static int put_variable(const char *inner, size_t len, struct kl_buf *out,
+static int put_variable(const char *inner, size_t len, bool is_secret, struct kl_buf *out,
 			struct klamm_error *err)
 {
 	KL_AUTO(free_name) char *text = strndup(inner, len);
@@ -113,13 +125,13 @@ static int put_variable(const char *inner, size_t len, struct kl_buf *out,
 	if (strncmp(text, "env:", 4) == 0)
 		return put_env(text + 4, out, err);
 	if (strncmp(text, "file:", 5) == 0)
-		return put_file(text + 5, out, err);
+		return put_file(text + 5, is_secret, out, err);
 	return kl_error(err, KLAMM_ERR_CONFIG,
 			"${%.*s:...}: there are ${env:NAME} and ${file:PATH:KEY}",
 			(int)strcspn(text, ":"), text);
 }
 
-int kl_conf_expand(const char *text, struct kl_buf *out, bool *used_out,
+int kl_conf_expand(const char *text, bool is_secret, struct kl_buf *out, bool *used_out,
 		   struct klamm_error *err)
 {
 	*used_out = false;
@@ -135,7 +147,7 @@ int kl_conf_expand(const char *text, struct kl_buf *out, bool *used_out,
 		kl_buf_put(out, text, (size_t)((variable ? open : close + 1) - text));
 		if (variable) {
 			*used_out = true;
-			int rc = put_variable(open + 2, len, out, err);
+			int rc = put_variable(open + 2, len, is_secret, out, err);
 			if (rc != 0)
 				return rc;
 		}

@@ -147,7 +147,7 @@ static bool no_memory(struct kl_buf *why)
 static char *take(struct lexer *lexer)
 {
 	const char *text = kl_buf_text(&lexer->value);
-	return lexer->value.failed ? NULL : strdup(text);
+	return lexer->value.failed ? NULL : kl_secret_text(text);
 }
 
 static bool is_flag(const char *word)
@@ -211,7 +211,8 @@ static bool parse(struct lexer *lexer, struct kl_jaas *jaas, struct kl_buf *why)
 
 bool kl_jaas_parse(const char *text, struct kl_jaas *jaas_out, struct kl_buf *why)
 {
-	KL_AUTO(free_lexer) struct lexer lexer = {.start = text, .p = text};
+	KL_AUTO(free_lexer) struct lexer lexer = {
+		.start = text, .p = text, .value = {.is_secret = true}};
 	*jaas_out = (struct kl_jaas){0};
 	/* At once, so that growing leaves no copies: no word is longer than the text.
 	 */
@@ -397,10 +398,10 @@ int kl_jaas_derive(struct klamm_conf *conf)
 	if (conf->derived == NULL || !kl_jaas_parse(text, &jaas, &why))
 		return KLAMM_ERR_NO_MEMORY; /* it was checked when it was set */
 	for (size_t i = 0; i < kl_conf_row_count(); i++) {
-		KL_AUTO(kl_wipe_buf) struct kl_buf value = {0};
+		KL_AUTO(kl_wipe_buf) struct kl_buf value = {.is_secret = true};
 		if (!kl_jaas_value(&jaas, kl_conf_row(i)->option.name, &value))
 			continue;
-		conf->derived[i] = value.failed ? NULL : strdup(kl_buf_text(&value));
+		conf->derived[i] = value.failed ? NULL : kl_secret_text(kl_buf_text(&value));
 		if (conf->derived[i] == NULL)
 			return KLAMM_ERR_NO_MEMORY;
 	}

@@ -216,7 +216,7 @@ static int find_file(const struct source *source, const char *value, struct kl_b
 {
 	KL_AUTO(kl_buf_free) struct kl_buf file = {0}, path = {0};
 	bool used;
-	int rc = kl_conf_expand(value, &file, &used, err);
+	int rc = kl_conf_expand(value, false, &file, &used, err);
 	if (rc != 0)
 		return rc;
 	struct klamm_span trimmed = kl_trim((const char *)file.data, file.len);

@@ -60,7 +60,7 @@ const char *kl_conf_row_text(const struct klamm_conf *conf, size_t index, int32_
 
 /* Replace ${env:NAME} and ${file:PATH:KEY} (KIP-297). *used_out: was there any? The
  * error names the place, never what stands there. */
-int kl_conf_expand(const char *text, struct kl_buf *out, bool *used_out,
+int kl_conf_expand(const char *text, bool is_secret, struct kl_buf *out, bool *used_out,
 		   struct klamm_error *err);
 
 /* The table cannot know which options of a plugin are secret: go by their names. */

@@ -6,6 +6,7 @@
 void kl_properties_init(struct kl_properties *r, const char *text, size_t len)
 {
 	*r = (struct kl_properties){.p = text, .end = text + len, .next_line = 1};
+	r->joined.is_secret = r->key.is_secret = r->value.is_secret = true;
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		r->p += 3; /* a byte order mark, left by an editor */
 }

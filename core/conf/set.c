@@ -80,7 +80,9 @@ static int put_row(struct klamm_conf *conf, size_t index, const struct put *put,
 {
 	const struct kl_conf_row *row = kl_conf_row(index);
 	const struct kl_conf_alias *alias = kl_conf_find_alias(put->key);
-	KL_AUTO(kl_wipe_buf) struct kl_buf translated = {0}, normal = {0};
+	bool is_secret = (row->option.flags & KLAMM_OPTION_SECRET) != 0;
+	KL_AUTO(kl_wipe_buf) struct kl_buf translated = {.is_secret = is_secret};
+	KL_AUTO(kl_wipe_buf) struct kl_buf normal = {.is_secret = is_secret};
 	KL_AUTO(kl_buf_free) struct kl_buf why = {0};
 	const char *text = put->expanded;
 	bool good = alias == NULL || kl_conf_translate(alias, text, &translated, &why);
@@ -122,10 +124,12 @@ int kl_conf_put(struct klamm_conf *conf, const char *key, const char *value,
 		       (kl_conf_nearest(key, &near, &edits) != NULL && edits <= 2)))
 		return unknown_key(key, err);
 
-	KL_AUTO(kl_wipe_buf) struct kl_buf expanded = {0};
+	bool is_secret = known ? (kl_conf_row(index)->option.flags & KLAMM_OPTION_SECRET) != 0
+			       : kl_conf_looks_secret(key);
+	KL_AUTO(kl_wipe_buf) struct kl_buf expanded = {.is_secret = true};
 	bool used;
 	struct klamm_error why = {0};
-	int rc = kl_conf_expand(value, &expanded, &used, &why);
+	int rc = kl_conf_expand(value, is_secret, &expanded, &used, &why);
 	if (rc != 0)
 		return kl_error(err, rc, "%.100s: %s", key, why.text);
 	struct put put = {

@@ -163,15 +163,14 @@ static bool put_list(const struct kl_conf_row *row, const char *text,
 bool kl_conf_normal(const struct kl_conf_row *row, const char *text,
 		    struct kl_buf *normal, struct kl_buf *why)
 {
-	KL_AUTO(kl_buf_free) struct kl_buf trimmed = {0};
+	bool is_secret = (row->option.flags & KLAMM_OPTION_SECRET) != 0;
+	KL_AUTO(kl_buf_free) struct kl_buf trimmed = {.is_secret = is_secret};
 	struct klamm_span span = kl_trim(text, strlen(text));
 	kl_buf_put(&trimmed, span.data, span.len);
 	kl_buf_clear(normal);
 	bool ok = row->option.type == KLAMM_OPTION_LIST
 			  ? put_list(row, kl_buf_text(&trimmed), normal, why)
 			  : put_element(row, span, normal, why);
-	if (trimmed.data != NULL && (row->option.flags & KLAMM_OPTION_SECRET))
-		explicit_bzero(trimmed.data, trimmed.cap);
 	normal->failed |= trimmed.failed;
 	if (!ok || normal->failed)
 		return ok; /* out of memory: whoever owns normal sees it */

@@ -21,25 +21,32 @@ uint64_t kl_os_random_below(struct kl_os *os, uint64_t n)
 	return (uint64_t)(((unsigned __int128)v * n) >> 64);
 }
 
-int kl_os_read_file(struct kl_os *os, const char *path, size_t max, char **data_out,
+/* It may be a password's file. */
+static void wipe_and_free(char *data, size_t len)
+{
+	if (data != NULL)
+		explicit_bzero(data, len);
+	free(data);
+}
+
+/* Until the end rather than trusting a size: /dev/stdin and /proc have none. */
+static int read_all(struct kl_os *os, struct kl_file *file, size_t max, char **data_out,
 		    size_t *len_out)
 {
-	struct kl_file *file;
-	int rc = os->file_open(os, path, KL_FILE_READ, &file);
-	if (rc < 0)
-		return rc;
-	/* Read until the end rather than trusting a size: /dev/stdin and /proc have none. */
 	char *data = NULL;
 	size_t len = 0, cap = 0;
 	ssize_t n;
 	do {
 		if (cap - len < 2) {
 			size_t more = cap ? cap * 2 : 4096;
-			char *bigger = realloc(data, more);
+			char *bigger = malloc(more);
 			if (bigger == NULL) {
 				n = -ENOMEM;
 				break;
 			}
+			if (len > 0)
+				memcpy(bigger, data, len);
+			wipe_and_free(data, len);
 			data = bigger;
 			cap = more;
 		}
@@ -49,13 +56,40 @@ int kl_os_read_file(struct kl_os *os, const char *path, size_t max, char **data_
 		if (len > max)
 			n = -EFBIG;
 	} while (n > 0);
-	os->file_close(file);
 	if (n < 0) {
-		free(data);
+		wipe_and_free(data, len);
 		return (int)n;
 	}
 	data[len] = '\0';
 	*data_out = data;
 	*len_out = len;
 	return 0;
+}
+
+static int read_file(struct kl_os *os, const char *path, bool is_secret, size_t max,
+		     char **data_out, size_t *len_out)
+{
+	struct kl_file *file;
+	int rc = os->file_open(os, path, KL_FILE_READ, &file);
+	if (rc < 0)
+		return rc;
+	if (is_secret)
+		rc = os->file_others(file);
+	rc = rc > 0 ? -EKEYREJECTED : rc;
+	if (rc == 0)
+		rc = read_all(os, file, max, data_out, len_out);
+	os->file_close(file);
+	return rc;
+}
+
+int kl_os_read_file(struct kl_os *os, const char *path, size_t max, char **data_out,
+		    size_t *len_out)
+{
+	return read_file(os, path, false, max, data_out, len_out);
+}
+
+int kl_os_read_secret_file(struct kl_os *os, const char *path, size_t max, char **data_out,
+			   size_t *len_out)
+{
+	return read_file(os, path, true, max, data_out, len_out);
 }

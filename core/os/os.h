@@ -153,6 +153,8 @@ struct kl_os {
 	ssize_t (*file_pwrite)(struct kl_file *file, const void *p, size_t n, int64_t offset);
 	int (*file_sync)(struct kl_file *file);
 	int64_t (*file_size)(struct kl_file *file);
+	/* 1 when others than its owner and its group may read or write it, else 0. */
+	int (*file_others)(struct kl_file *file);
 	int (*file_truncate)(struct kl_file *file, int64_t size);
 	/* Nobody else's as long as it is open; -EAGAIN: somebody has it. A file opened twice
 	 * is two files here. */
@@ -194,5 +196,8 @@ uint64_t kl_os_random_below(struct kl_os *os, uint64_t n);
  * (-EFBIG: larger). A NUL follows the data. */
 int kl_os_read_file(struct kl_os *os, const char *path, size_t max, char **data_out,
 		    size_t *len_out);
+/* The same for one that holds secrets; -EKEYREJECTED: everybody may read it. */
+int kl_os_read_secret_file(struct kl_os *os, const char *path, size_t max, char **data_out,
+			   size_t *len_out);
 
 #endif

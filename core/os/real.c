@@ -558,6 +558,14 @@ static int64_t real_file_size(struct kl_file *file)
 	return fstat(file->fd, &st) == 0 ? st.st_size : -errno;
 }
 
+static int real_file_others(struct kl_file *file)
+{
+	struct stat st;
+	if (fstat(file->fd, &st) != 0)
+		return -errno;
+	return (st.st_mode & (S_IROTH | S_IWOTH)) != 0;
+}
+
 static int real_file_truncate(struct kl_file *file, int64_t size)
 {
 	return ftruncate(file->fd, size) == 0 ? 0 : -errno;
@@ -651,6 +659,7 @@ struct kl_os *kl_os_real(void)
 		.file_pwrite = real_file_pwrite,
 		.file_sync = real_file_sync,
 		.file_size = real_file_size,
+		.file_others = real_file_others,
 		.file_truncate = real_file_truncate,
 		.file_lock = real_file_lock,
 		.file_rename = real_file_rename,

@@ -305,6 +305,12 @@ static int sim_file_sync(struct kl_file *file)
 	return fails ? -EIO : 0;
 }
 
+/* The simulated disk is one user's. */
+static int sim_file_others(struct kl_file *file)
+{
+	return 0;
+}
+
 static int64_t sim_file_size(struct kl_file *file)
 {
 	return (int64_t)file->inode->live.len;
@@ -344,6 +350,7 @@ void kl_sim_disk_ops(struct kl_os *os)
 	os->file_pwrite = sim_file_pwrite;
 	os->file_sync = sim_file_sync;
 	os->file_size = sim_file_size;
+	os->file_others = sim_file_others;
 	os->file_truncate = sim_file_truncate;
 	os->file_lock = sim_file_lock;
 }

@@ -6,8 +6,9 @@ TESTS += %D%/test_conform
 	-DSHIPPED='"$(klamm_shared_plugins) $(klamm_builtin_plugins)"' \
 	-DUNIT_PLUGINS='"$(abs_top_builddir)/plugins/.libs"' \
 	-DBROKEN='"$(abs_builddir)/%D%/broken"'
-%C%_test_conform_LDADD = kit/libkit.la $(UNIT_LIBS) $(OPENSSL_LIBS)
+%C%_test_conform_LDADD = kit/libkit.la libklamm-broker.la $(UNIT_LIBS) $(OPENSSL_LIBS)
 %C%_test_conform_SOURCES = \
+	%D%/test_canary.c \
 	%D%/test_ours.c \
 	%D%/test_snapshots.c
 EXTRA_DIST += %D%/broken/broken.c

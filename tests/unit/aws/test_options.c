@@ -385,11 +385,11 @@ START_TEST(reads_what_java_s_login_module_is_told)
 	ck_assert_int_eq(
 		kl_conf_read_secret(conf, KEY("secret.access.key"), &secret, &err), 0);
 	ck_assert_str_eq(secret, "hush/1");
-	free(secret);
+	kl_wipe_text(secret);
 	ck_assert_int_eq(kl_conf_read_secret(conf, KEY("session.token"), &secret, &err),
 			 0);
 	ck_assert_str_eq(secret, "hush/2");
-	free(secret);
+	kl_wipe_text(secret);
 	klamm_conf_free(conf);
 }
 END_TEST

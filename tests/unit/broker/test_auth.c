@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -211,7 +212,9 @@ START_TEST(opt_sasl_password)
 {
 	char *dir = unit_tmp(), file[200], pair[300];
 	snprintf(file, sizeof(file), "%s/secrets", dir);
+	mode_t mask = umask(077);
 	FILE *f = fopen(file, "w");
+	umask(mask);
 	fprintf(f, "p=hunter1\n");
 	fclose(f);
 	snprintf(pair, sizeof(pair), "sasl_plain_password=${file:%s:p}", file);
@@ -708,6 +711,53 @@ static bool giant_answer(const struct script_request *request)
 	return true;
 }
 
+static bool negative_answer(const struct script_request *request)
+{
+	if (request->header.api != KL_API_SASL_AUTHENTICATE)
+		return false;
+	script_send(request->fd, "\xff\xff\xff\xff", 4);
+	return true;
+}
+
+START_TEST(an_answer_of_negative_size_is_none)
+{
+	bench_script.handle = negative_answer;
+	start_plain();
+	struct bench_call call;
+	call_and_wait(&call, 5000);
+	ck_assert_int_eq(call.code, KLAMM_ERR_PROTOCOL);
+	ck_assert_ptr_nonnull(strstr(call.err.text, "a frame of negative size -1"));
+}
+END_TEST
+
+/* Each byte comes in time, and the answer never. */
+static bool dripping_answer(const struct script_request *request)
+{
+	if (request->header.api != KL_API_SASL_AUTHENTICATE)
+		return false;
+	script_send(request->fd, "\0\0\1\0", 4);
+	for (int i = 0; i < 50; i++) {
+		usleep(50000);
+		if (send(request->fd, "x", 1, MSG_NOSIGNAL) != 1)
+			break;
+	}
+	return true;
+}
+
+START_TEST(a_drip_ends_with_the_set_up)
+{
+	bench_script.handle = dripping_answer;
+	bench_set("socket.connection.setup.timeout.ms=700",
+		  "socket.connection.setup.timeout.max.ms=700", NULL);
+	start_plain();
+	int64_t start_at = bench_os.now(&bench_os);
+	struct bench_call call;
+	call_and_wait(&call, 5000);
+	ck_assert_int_eq(call.code, KLAMM_ERR_TIMED_OUT);
+	ck_assert_int_lt(bench_os.now(&bench_os) - start_at, 2 * KL_SECOND);
+}
+END_TEST
+
 START_TEST(a_giant_answer_is_not_taken)
 {
 	bench_script.handle = giant_answer;
@@ -1013,6 +1063,8 @@ UNIT_SUITE(auth)
 	unit_add_fixture(s, a_step_that_hangs_is_cancelled, up_probe, finish_probe);
 	unit_add_fixture(s, goes_in_the_middle_of_a_step, up_probe, finish_probe);
 	unit_add_fixture(s, a_giant_answer_is_not_taken, up, finish);
+	unit_add_fixture(s, an_answer_of_negative_size_is_none, up, finish);
+	unit_add_fixture(s, a_drip_ends_with_the_set_up, up, finish);
 	unit_add_fixture(s, garbage_is_told_as_such, up, finish);
 	unit_add_fixture(s, plain_has_no_second_message, up, finish);
 	unit_add_fixture(s, bare_messages_come_in_turn, up, finish);

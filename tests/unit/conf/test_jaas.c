@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "core/conf/conf.h"
 #include "tests/unit/conf/fixture.h"
@@ -205,6 +206,7 @@ static void write_secret(const char *file, const char *line)
 {
 	FILE *f = fopen(file, "w");
 	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fchmod(fileno(f), 0600), 0);
 	fputs(line, f);
 	ck_assert_int_eq(fclose(f), 0);
 }

@@ -2,6 +2,7 @@
 /* Files, variables in values, and what is told about them. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "core/base/base.h"
 #include "core/conf/conf.h"
@@ -187,8 +188,39 @@ START_TEST(never_shows_what_a_variable_held)
 }
 END_TEST
 
+/* Of a key that is no secret it may be. */
+START_TEST(no_secret_comes_from_a_file_that_all_may_read)
+{
+	static const char *const keys[] = {"sasl.password", "sasl.mine.password", "client.id"};
+	static const mode_t modes[] = {0604, 0602, 0640, 0600};
+	char *path = write_file("more", "p = hunter2\n");
+	for (size_t key = 0; key < kl_countof(keys); key++) {
+		for (size_t mode = 0; mode < kl_countof(modes); mode++) {
+			KL_AUTO(kl_buf_free) struct kl_buf text = {0};
+			kl_buf_printf(&text, "${file:%s:p}", path);
+			ck_assert_int_eq(chmod(path, modes[mode]), 0);
+			int rc = klamm_conf_set(conf, keys[key], kl_buf_text(&text), &err);
+			bool is_refused = key < 2 && mode < 2;
+			ck_assert_int_eq(rc, is_refused ? KLAMM_ERR_CONFIG : 0);
+			if (is_refused)
+				ck_assert_ptr_nonnull(
+					strstr(err.text, "everybody may read this file"));
+		}
+	}
+	/* Not when it is set, and not when it is read again either. */
+	char *secret;
+	ck_assert_int_eq(chmod(path, 0604), 0);
+	ck_assert_int_eq(kl_conf_read_secret(conf, "sasl.password", &secret, &err),
+			 KLAMM_ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(err.text, "everybody may read this file"));
+	ck_assert_ptr_null(strstr(err.text, "hunter2"));
+	free(path);
+}
+END_TEST
+
 START_TEST(reads_a_secret_again)
 {
+	mode_t mask = umask(077);
 	char *path = write_file("more", "p = first\n");
 	KL_AUTO(kl_buf_free) struct kl_buf text = {0};
 	kl_buf_printf(&text, "${file:%s:p}", path);
@@ -209,6 +241,7 @@ START_TEST(reads_a_secret_again)
 	ck_assert_int_eq(kl_conf_read_secret(conf, "sasl.password", &secret, &err),
 			 KLAMM_ERR_CONFIG);
 	ck_assert_str_eq(err.text, "sasl.password is not set");
+	umask(mask);
 	free(path);
 }
 END_TEST
@@ -285,6 +318,8 @@ UNIT_SUITE(load)
 	unit_add_fixture(s, expands_variables, files_up, files_down);
 	unit_add_fixture(s, says_which_variable_fails, files_up, files_down);
 	unit_add_fixture(s, never_shows_what_a_variable_held, files_up, files_down);
+	unit_add_fixture(s, no_secret_comes_from_a_file_that_all_may_read, files_up,
+			 files_down);
 	unit_add_fixture(s, reads_a_secret_again, files_up, files_down);
 	unit_add_fixture(s, names_the_file_that_it_cannot_read, files_up, files_down);
 	unit_add_fixture(s, lints_a_file, files_up, files_down);

@@ -5,6 +5,7 @@ TESTS += %D%/test_os
 %C%_test_os_SOURCES = \
 	%D%/test_real.c \
 	%D%/test_real_files.c \
+	%D%/test_secret.c \
 	%D%/test_sim.c \
 	%D%/test_sim_disk.c \
 	%D%/test_sim_net.c
