@@ -162,9 +162,21 @@ static bool has_ended(void *arg)
 	return atomic_load(&call->ended);
 }
 
+int kl_admin_check(const struct klamm_admin *admin, struct klamm_error *err)
+{
+	if (kl_loop_is_forked(admin->loop))
+		return kl_error(err, KLAMM_ERR_FORKED,
+				"this admin client belongs to the parent process: make a "
+				"new one after fork()");
+	return 0;
+}
+
 int kl_admin_call(struct klamm_admin *admin, struct kl_call *call, int64_t timeout_ms,
 		  struct klamm_error *err)
 {
+	int rc = kl_admin_check(admin, err);
+	if (rc != 0)
+		return rc;
 	if (timeout_ms == KLAMM_TIMEOUT_DEFAULT)
 		timeout_ms = admin->settings->default_api_timeout_ms;
 	call->admin = admin;
@@ -309,7 +321,9 @@ int klamm_admin_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 int klamm_admin_metrics(struct klamm_admin *a, struct klamm_snapshot **snapshot_out,
 			struct klamm_error *err)
 {
-	int rc = kl_loop_may_wait(a->os, err);
+	int rc = kl_admin_check(a, err);
+	if (rc == 0)
+		rc = kl_loop_may_wait(a->os, err);
 	return rc == 0 ? kl_metrics_ask(&a->metrics, a->loop, snapshot_out, err) : rc;
 }
 
@@ -322,7 +336,8 @@ static void stop_in_loop(void *arg)
 
 void klamm_admin_free(struct klamm_admin *a)
 {
-	if (a == NULL)
+	/* In a forked child there is no thread to stop, and the locks are anybody's. */
+	if (a == NULL || (a->loop != NULL && kl_loop_is_forked(a->loop)))
 		return;
 	if (a->host_made)
 		kl_host_closing(&a->host);

@@ -68,6 +68,8 @@ struct kl_call {
 /* scatter.c: metadata came. */
 void kl_scatters_updated(struct kl_cluster *cluster);
 
+/* FORKED in a forked child, where nothing may be called. */
+int kl_admin_check(const struct klamm_admin *admin, struct klamm_error *err);
 /* Run a call to its end; its error. timeout_ms as in the public functions. */
 int kl_admin_call(struct klamm_admin *admin, struct kl_call *call, int64_t timeout_ms,
 		  struct klamm_error *err);

@@ -577,6 +577,12 @@ int kl_scatter_run(struct klamm_admin *admin, struct kl_scatter *s, int64_t time
 {
 	if (timeout_ms == KLAMM_TIMEOUT_DEFAULT)
 		timeout_ms = admin->settings->default_api_timeout_ms;
+	struct klamm_error refused = {0};
+	if (kl_admin_check(admin, &refused) != 0) {
+		for (size_t i = 0; i < s->count; i++)
+			s->items[i].err = refused;
+		return kl_error_copy(err, &refused);
+	}
 	s->admin = admin;
 	s->open = s->count;
 	s->deadline = kl_os_deadline_ms(admin->os, timeout_ms);

@@ -480,14 +480,14 @@ int klamm_loop_new(const struct klamm_conf *conf, struct klamm_loop **loop_out,
 	return 0;
 }
 
-static bool is_forked(const struct klamm_loop *loop)
+bool kl_loop_is_forked(const struct klamm_loop *loop)
 {
 	return atomic_load(loop->ours) == 0;
 }
 
 static int check_fork(const struct klamm_loop *loop, struct klamm_error *err)
 {
-	if (is_forked(loop))
+	if (kl_loop_is_forked(loop))
 		return kl_error(err, KLAMM_ERR_FORKED,
 				"this loop belongs to the parent process");
 	return 0;
@@ -514,7 +514,7 @@ void klamm_loop_free(struct klamm_loop *loop)
 {
 	/* In a child after a fork there are no threads to join, and the descriptors are shared
 	 * with the parent. */
-	if (loop == NULL || is_forked(loop))
+	if (loop == NULL || kl_loop_is_forked(loop))
 		return;
 	struct kl_os *os = loop->os;
 	if (loop->thread != NULL) {

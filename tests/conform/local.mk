@@ -9,6 +9,7 @@ TESTS += %D%/test_conform
 %C%_test_conform_LDADD = kit/libkit.la libklamm-broker.la $(UNIT_LIBS) $(OPENSSL_LIBS)
 %C%_test_conform_SOURCES = \
 	%D%/test_canary.c \
+	%D%/test_guest.c \
 	%D%/test_ours.c \
 	%D%/test_snapshots.c
 EXTRA_DIST += %D%/broken/broken.c
