@@ -56,7 +56,7 @@ static const char *load(struct kit *k)
 static int read_secret(void *arg, const char *key, char **text_out, struct klamm_error *err)
 {
 	struct kit *k = arg;
-	if (k->subject->kind == KLAMM_KIND_SASL && kit_sasl_has_secret(key))
+	if (k->subject->kind == KLAMM_KIND_SASL && kit_sasl_has_secret(k, key))
 		return kit_sasl_secret(arg, key, text_out, err);
 	if (k->subject->conf == NULL)
 		return klamm_fail(err, KLAMM_ERR_CONFIG, "%s is not set", key);

@@ -116,7 +116,7 @@ const char *kit_codec_use(struct kit *k, struct kl_instance *instance),
 	*kit_metrics_use(struct kit *k, struct kl_instance *instance);
 
 /* For sasl: the secret that an instance is given, and the user it belongs to. */
-bool kit_sasl_has_secret(const char *key);
+bool kit_sasl_has_secret(const struct kit *k, const char *key);
 int kit_sasl_secret(void *arg, const char *key, char **text_out, struct klamm_error *err);
 const char *kit_sasl_default(const char *key);
 

@@ -44,10 +44,12 @@ static void unmask(char to[static SECRET_LEN + 1])
 	to[SECRET_LEN] = '\0';
 }
 
-bool kit_sasl_has_secret(const char *key)
+/* The access key is another mechanism's proof to other servers. */
+bool kit_sasl_has_secret(const struct kit *k, const char *key)
 {
 	return strcmp(key, "sasl.password") == 0 ||
-	       strcmp(key, "sasl.aws_msk_iam.secret.access.key") == 0;
+	       (strcmp(key, "sasl.aws_msk_iam.secret.access.key") == 0 &&
+		strcmp(k->plugin->sasl.mechanism, "AWS_MSK_IAM") == 0);
 }
 
 int kit_sasl_secret(void *arg, const char *key, char **text_out, struct klamm_error *err)

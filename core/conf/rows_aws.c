@@ -10,7 +10,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "The region of the brokers; by default what their "
 				  "host names say, then AWS_REGION, then the profile."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_aws_msk_iam",
+		.reader = "sasl_aws_msk_iam, sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.aws_msk_iam.access.key.id",
@@ -19,14 +19,14 @@ static const struct kl_conf_row rows[] = {
 				  "with; by default credentials are looked for where "
 				  "Amazon's SDKs do."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_aws_msk_iam",
+		.reader = "sasl_aws_msk_iam, sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.aws_msk_iam.secret.access.key",
 			   .type = KLAMM_OPTION_STRING, .flags = KLAMM_OPTION_SECRET,
 			   .doc = "The secret of that access key."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_aws_msk_iam",
+		.reader = "sasl_aws_msk_iam, sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.aws_msk_iam.session.token",
@@ -34,7 +34,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "The session token that belongs to it, of temporary "
 				  "credentials."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_aws_msk_iam",
+		.reader = "sasl_aws_msk_iam, sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.aws_msk_iam.profile",
@@ -42,7 +42,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "The profile of ~/.aws/credentials and ~/.aws/config "
 				  "that this client's credentials come from."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_aws_msk_iam",
+		.reader = "sasl_aws_msk_iam, sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.aws_msk_iam.role.arn",
@@ -51,21 +51,21 @@ static const struct kl_conf_row rows[] = {
 				  "with the access key that is set or with what is "
 				  "found."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_aws_msk_iam",
+		.reader = "sasl_aws_msk_iam, sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.aws_msk_iam.role.session.name",
 			   .type = KLAMM_OPTION_STRING, .def = "klamm",
 			   .doc = "What the session of an assumed role is called."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_aws_msk_iam",
+		.reader = "sasl_aws_msk_iam, sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.aws_msk_iam.role.external.id",
 			   .type = KLAMM_OPTION_STRING,
 			   .doc = "The external id that the owner of the role asks for."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_aws_msk_iam",
+		.reader = "sasl_aws_msk_iam, sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.aws_msk_iam.sts.region",
@@ -74,7 +74,7 @@ static const struct kl_conf_row rows[] = {
 				  "AWS_REGION, then that of the profile, then the "
 				  "global one."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_aws_msk_iam",
+		.reader = "sasl_aws_msk_iam, sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.aws_msk_iam.sts.endpoint",
@@ -82,7 +82,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "The URL of the token service, instead of Amazon's "
 				  "own."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_aws_msk_iam",
+		.reader = "sasl_aws_msk_iam, sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.aws_msk_iam.sts.fips",
@@ -90,7 +90,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "Whether the token service is asked at its FIPS "
 				  "endpoint."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_aws_msk_iam",
+		.reader = "sasl_aws_msk_iam, sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.aws_msk_iam.default.providers",
@@ -98,7 +98,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "Whether the usual places are looked at when the "
 				  "profile or the role that is set has no credentials."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_aws_msk_iam",
+		.reader = "sasl_aws_msk_iam, sasl_oauthbearer",
 	},
 	{
 		.option = {.name = "sasl.aws_msk_iam.imds.v1",
@@ -106,7 +106,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "Whether the metadata service of an instance is asked "
 				  "without a token when it gives none."},
 		.roles = KLAMM_ROLE_ANY,
-		.reader = "sasl_aws_msk_iam",
+		.reader = "sasl_aws_msk_iam, sasl_oauthbearer",
 	},
 };
 

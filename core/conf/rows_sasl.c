@@ -66,8 +66,12 @@ static const struct kl_conf_row rows[] = {
 	{
 		.option = {.name = "sasl.login.callback.handler.class",
 			   .type = KLAMM_OPTION_STRING,
-			   .doc = "A Java class that fetches credentials."},
+			   .doc = "A Java class that fetches credentials; of Amazon's "
+				  "IAMOAuthBearerLoginCallbackHandler klamm does what "
+				  "it does."},
 		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_JVM,
+		.also = "software.amazon.msk.auth.iam."
+			"IAMOAuthBearerLoginCallbackHandler",
 	},
 	{
 		.option = {.name = "sasl.login.class", .type = KLAMM_OPTION_STRING,

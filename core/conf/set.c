@@ -55,6 +55,8 @@ static int judge(const struct kl_conf_row *row, const char *key, const char *giv
 		return kl_error(err, KLAMM_ERR_CONFIG, "%.100s = %.80s: belongs to %s; %s",
 				key, shown(row, given), row->owner, row->instead);
 	case KL_STATUS_JVM:
+		if (row->also != NULL && strcmp(text, row->also) == 0)
+			return 0;
 		kl_buf_printf(note, "%.100s: only means something to a JVM; ignored",
 			      key);
 		return 0;

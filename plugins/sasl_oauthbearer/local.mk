@@ -9,6 +9,7 @@ sasl_oauthbearer_sources = \
 	%D%/keep.c \
 	%D%/keys.c %D%/keys.h \
 	%D%/message.c \
+	%D%/msk.c \
 	%D%/oauth.h \
 	%D%/oidc.c \
 	%D%/options.c \
@@ -23,7 +24,7 @@ endif
 
 if SHARED_sasl_oauthbearer
 plugin_LTLIBRARIES += plugins/sasl_oauthbearer.la
-plugins_sasl_oauthbearer_la_SOURCES = $(sasl_oauthbearer_sources) $(http_sources)
+plugins_sasl_oauthbearer_la_SOURCES = $(sasl_oauthbearer_sources) $(aws_sources) $(http_sources)
 plugins_sasl_oauthbearer_la_CFLAGS = $(CFLAGS_OF_PLUGINS) $(CURL_CFLAGS) $(JSONC_CFLAGS)
 plugins_sasl_oauthbearer_la_LDFLAGS = $(LDFLAGS_OF_PLUGINS)
 plugins_sasl_oauthbearer_la_LIBADD = $(HTTP_LIBS) $(JSONC_LIBS)

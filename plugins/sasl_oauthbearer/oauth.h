@@ -11,6 +11,7 @@
 #include <klamm/sasl.h>
 #include <pthread.h>
 
+#include "plugins/common/aws/aws.h"
 #include "plugins/common/text.h"
 
 /* Kafka's brokers take no longer message; the token is all but a little of it. */
@@ -28,6 +29,8 @@ struct oauth_conf {
 	int32_t claim_exp, claim_nbf;
 	bool claim_jti;
 	const char *ca_file;
+	const char *cloud, *handler; /* both say whether Amazon's keys make tokens */
+	struct kl_aws_conf aws;
 
 	int32_t connect_ms, read_ms;
 	int64_t retry_ms, retry_max_ms;
@@ -67,7 +70,7 @@ struct oauth_source {
 };
 extern const struct oauth_source kl_oauth_from_application, kl_oauth_from_file,
 	kl_oauth_from_unsecured, kl_oauth_from_secret, kl_oauth_from_assertion,
-	kl_oauth_from_bearer;
+	kl_oauth_from_bearer, kl_oauth_from_msk;
 
 struct oauth_pair {
 	char *name, *value; /* owned */
@@ -83,6 +86,7 @@ struct oauth {
 
 	/* --- a client --- */
 	const struct oauth_source *source;
+	struct kl_aws *aws; /* NULL: they are not Amazon's */
 	struct klamm_timer
 		*timer;        /* NULL: there was no token yet, or there is no loop */
 	pthread_mutex_t mutex; /* guards the rest; held for no call that blocks */

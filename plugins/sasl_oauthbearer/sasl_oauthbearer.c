@@ -105,16 +105,26 @@ static const struct klamm_option options[] = {
 	 .doc = "Whether its issuer goes unchecked."},
 	{KEY("clock.skew.seconds"), INT(skew, "30"),
 	 .doc = "How far apart two clocks may be."},
+	{KEY("metadata.authentication.type"), TEXT(cloud),
+	 .doc = "aws_iam: tokens are made with Amazon's keys."},
+	{"sasl.login.callback.handler.class", TEXT(handler),
+	 .doc = "Amazon's IAMOAuthBearerLoginCallbackHandler: the same."},
+	KL_AWS_OPTIONS(AT(aws)),
 	{NULL},
 };
 
 /* --- where a client's tokens come from --- */
 
-static bool has_class(const struct oauth *o, const char *name)
+static bool is_class(const char *class, const char *name)
 {
-	const char *class = o->conf->retriever;
 	const char *dot = class != NULL ? strrchr(class, '.') : NULL;
 	return class != NULL && strcmp(dot != NULL ? dot + 1 : class, name) == 0;
+}
+
+static bool is_for_msk(const struct oauth_conf *conf)
+{
+	return (conf->cloud != NULL && strcmp(conf->cloud, "aws_iam") == 0) ||
+	       is_class(conf->handler, "IAMOAuthBearerLoginCallbackHandler");
 }
 
 static bool has_unsecured_options(const struct oauth *o)
@@ -140,7 +150,7 @@ static bool is_web(const char *url)
 static const struct oauth_source *at_token_server(const struct oauth *o)
 {
 	const struct oauth_conf *conf = o->conf;
-	if (has_class(o, "JwtBearerJwtRetriever") ||
+	if (is_class(conf->retriever, "JwtBearerJwtRetriever") ||
 	    (conf->grant != NULL && strstr(conf->grant, "jwt-bearer") != NULL))
 		return &kl_oauth_from_bearer;
 	return oauth_is_set(conf->assertion_file) || oauth_is_set(conf->claim_iss)
@@ -154,6 +164,8 @@ static const struct oauth_source *find_source(const struct oauth *o)
 	const char *url = o->conf->endpoint;
 	if (has_application(o->host))
 		return &kl_oauth_from_application;
+	if (is_for_msk(o->conf))
+		return &kl_oauth_from_msk;
 	if (oauth_is_set(url))
 		return kl_oauth_file_of(url) != NULL ? &kl_oauth_from_file
 		       : is_web(url)                 ? at_token_server(o)
@@ -177,6 +189,8 @@ static int check_source(const struct oauth *o, struct klamm_error *err)
 				  "OAUTHBEARER has no token: set %s, or give tokens with "
 				  "klamm_conf_token()",
 				  KEY("token.endpoint.url"));
+	if (o->source == &kl_oauth_from_msk)
+		return kl_aws_check(o->aws, err);
 	if (o->source == &kl_oauth_from_assertion || o->source == &kl_oauth_from_bearer)
 		return kl_oauth_make_assertion(o, &assertion, err);
 	if (o->source != &kl_oauth_from_secret)
@@ -200,6 +214,7 @@ static void close_instance(void *self)
 {
 	struct oauth *o = self;
 	kl_oauth_keep_end(o);
+	kl_aws_free(o->aws);
 	kl_oauth_keys_free(o->keys);
 	kl_oauth_free_options(o);
 	pthread_cond_destroy(&o->fetched);
@@ -229,7 +244,11 @@ static int check_files(const struct oauth_conf *conf, struct klamm_error *err)
 static int open_client(struct oauth *o, struct klamm_error *err)
 {
 	o->source = find_source(o);
-	int rc = check_source(o, err);
+	int rc = 0;
+	if (o->source == &kl_oauth_from_msk)
+		rc = kl_aws_new(o->host, &o->conf->aws, &o->aws, err);
+	if (rc == 0)
+		rc = check_source(o, err);
 	if (rc == 0)
 		kl_oauth_keep_begin(o);
 	return rc;

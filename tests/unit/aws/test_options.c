@@ -281,6 +281,43 @@ START_TEST(opt_sasl_aws_msk_iam_imds_v1)
 }
 END_TEST
 
+/* --- as a token of OAUTHBEARER --- */
+
+static const struct {
+	const char *key, *value;
+} ways[] = {
+	{"sasl.oauthbearer.metadata.authentication.type", "aws_iam"},
+	{"sasl.login.callback.handler.class",
+	 "software.amazon.msk.auth.iam.IAMOAuthBearerLoginCallbackHandler"},
+};
+
+START_TEST(is_a_token_of_oauthbearer_too)
+{
+	static const struct klamm_sasl_peer peer = {.size = sizeof(peer), .host = "h"};
+	/* n,, \x01auth=Bearer https://kafka.eu-west-1.amazonaws.com/?Action=kafka... */
+	static const char start[] = "n,,\001auth=Bearer "
+				    "aHR0cHM6Ly9rYWZrYS5ldS13ZXN0LTEuYW1hem9uYXdzLmNvbS8_"
+				    "QWN0aW9uPWthZmth";
+	if (!is_shipped(KLAMM_KIND_SASL, "oauthbearer"))
+		return;
+	set_keys();
+	set(KEY("region"), "eu-west-1");
+	set(ways[_i].key, ways[_i].value);
+	loaded = loaded_new(KLAMM_KIND_SASL, "OAUTHBEARER", "sasl.mechanism", settings);
+	const struct klamm_sasl_plugin *plugin = &loaded->plugin->sasl;
+	ck_assert_int_eq(
+		plugin->session_new(loaded->instance.self, &peer, &session, &err), 0);
+	int rc = step(NULL, 0);
+	ck_assert_msg(rc == 0, "%s", err.text);
+	ck_assert_uint_gt(out.out.len, sizeof(start) + 200);
+	ck_assert_mem_eq(out.out.data, start, sizeof(start) - 1);
+	ck_assert_mem_eq(out.out.data + out.out.len - 2, "\1\1", 2);
+	ck_assert_int_eq(step("", 0), 0);
+	int64_t ms = plugin->session_lifetime(session);
+	ck_assert(ms > 890 * 1000 && ms <= 900 * 1000);
+}
+END_TEST
+
 /* --- what is wrong is said before anybody connects --- */
 
 static const struct {
@@ -413,6 +450,8 @@ UNIT_SUITE(options)
 	unit_add_fixture(s, opt_sasl_aws_msk_iam_sts_region, up, down);
 	unit_add_case(s, "opt_sasl_aws_msk_iam_imds_v1", opt_sasl_aws_msk_iam_imds_v1,
 		      up, down, 2);
+	unit_add_case(s, "is_a_token_of_oauthbearer_too",
+		      is_a_token_of_oauthbearer_too, up, down, (int)kl_countof(ways));
 	unit_add_case(s, "a_client_that_cannot_sign_is_not_made",
 		      a_client_that_cannot_sign_is_not_made, up, down,
 		      (int)kl_countof(wrong));
