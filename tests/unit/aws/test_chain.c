@@ -546,7 +546,7 @@ START_TEST(a_hostile_service_costs_little)
 	int64_t begin = world.host.now_us(&world.host);
 	int rc = ask();
 	ck_assert_msg(rc == hostile[_i].code, "%d: %s", rc, err.text);
-	ck_assert_int_lt(world.host.now_us(&world.host) - begin, 6000000);
+	ck_assert_int_lt(world.host.now_us(&world.host) - begin, 15000000);
 }
 END_TEST
 
@@ -617,7 +617,7 @@ START_TEST(who_is_not_wanted_any_more_ends)
 	ck_assert_int_eq(kl_aws_new(&world.host, &conf, &aws, &err), 0);
 	int64_t begin = world.host.now_us(&world.host);
 	ck_assert_int_eq(kl_aws_credentials(aws, &late, &got, &err), KLAMM_ERR_ABORTED);
-	ck_assert_int_lt(world.host.now_us(&world.host) - begin, 1000000);
+	ck_assert_int_lt(world.host.now_us(&world.host) - begin, 5000000);
 }
 END_TEST
 
