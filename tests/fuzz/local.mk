@@ -77,7 +77,7 @@ fuzz: all $(FUZZ_TARGETS)
 %C%_fuzz_json_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_json_LDFLAGS = $(LDFLAGS_OF_FUZZ)
 %C%_fuzz_json_LDADD = $(LDADD_OF_FUZZ)
-%C%_fuzz_oauth_SOURCES = %D%/fuzz_oauth.c $(SOURCES_OF_FUZZ) $(http_sources) \
+%C%_fuzz_oauth_SOURCES = %D%/fuzz_oauth.c $(SOURCES_OF_FUZZ) $(aws_sources) $(http_sources) \
 	$(sasl_oauthbearer_sources)
 %C%_fuzz_oauth_CFLAGS = $(CFLAGS_OF_FUZZ) $(CURL_CFLAGS)
 %C%_fuzz_oauth_LDFLAGS = $(LDFLAGS_OF_FUZZ)
