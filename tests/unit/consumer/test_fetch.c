@@ -427,45 +427,6 @@ START_TEST(leaders_and_brokers_that_move)
 }
 END_TEST
 
-/* KIP-951: where the leader is that Metadata has not named yet, answers to Fetch and Produce
- * say; Metadata is not asked again for longer than anybody waits here. */
-START_TEST(a_leader_that_metadata_does_not_name)
-{
-	enum { METADATA = 3, RECORDS = 3 };
-	struct klamm_error err;
-	struct world_seen seen[RECORDS];
-	world_start((struct klamm_broker_options){.nodes = 2});
-	world_create("t", 1);
-	ck_assert_int_eq(klamm_broker_move_leader(world_broker, "t", 0, 1, &err), 0);
-	ck_assert_int_eq(klamm_broker_node_stop(world_broker, 2, false, &err), 0);
-	struct klamm_producer *producer =
-		world_producer(NULL, "retry.backoff.ms=200000",
-			       "retry.backoff.max.ms=200000", "delivery.timeout.ms=400000",
-			       NULL);
-	struct klamm_consumer *consumer =
-		world_consumer(NULL, "retry.backoff.ms=200000",
-			       "retry.backoff.max.ms=200000", NULL);
-	int64_t asked = 0;
-	world_assign(consumer, "t", 0, 0);
-	for (int round = 0; round < 2; round++) {
-		for (int i = 0; i < RECORDS; i++)
-			world_send(producer, "t", 0, NULL, "v", NULL);
-		ck_assert_uint_eq(world_flush(producer), 0);
-		world_read(consumer, RECORDS, seen);
-		ck_assert_int_eq(seen[0].offset, RECORDS * round);
-		if (round == 1)
-			break;
-		asked = klamm_broker_request_count(world_broker, METADATA);
-		ck_assert_int_eq(klamm_broker_node_start(world_broker, 2, &err), 0);
-		ck_assert_int_eq(klamm_broker_move_leader(world_broker, "t", 0, 2, &err), 0);
-	}
-	ck_assert_int_eq(klamm_broker_request_count(world_broker, METADATA), asked);
-	world_close(producer);
-	world_close_consumer(consumer);
-	world_down();
-}
-END_TEST
-
 /* It is waited for, as Java's consumer does; a call that asks for it says so. */
 START_TEST(a_topic_that_is_not_there_yet)
 {
@@ -505,7 +466,6 @@ UNIT_SUITE(fetch)
 	unit_add_loop(s, an_error_that_lasts_is_told, kl_countof(lasting));
 	unit_add_loop(s, lost_connections_are_made_again, 3);
 	unit_add(s, leaders_and_brokers_that_move);
-	unit_add(s, a_leader_that_metadata_does_not_name);
 	unit_add(s, a_topic_that_is_not_there_yet);
 	return s;
 }
