@@ -122,7 +122,7 @@ TESTS += %D%/test_oauth
 %C%_test_oauth_CFLAGS = $(UNIT_CFLAGS) $(CURL_CFLAGS) $(JSONC_CFLAGS)
 %C%_test_oauth_CPPFLAGS = $(AM_CPPFLAGS) -DSHIPPED='""'
 %C%_test_oauth_LDADD = $(UNIT_LIBS) $(HTTP_LIBS) $(JSONC_LIBS)
-%C%_test_oauth_SOURCES = $(http_sources) $(sasl_oauthbearer_sources) \
+%C%_test_oauth_SOURCES = $(aws_sources) $(http_sources) $(sasl_oauthbearer_sources) \
 	%D%/loaded.c %D%/loaded.h \
 	%D%/oauth.c %D%/oauth.h \
 	%D%/test_oauth_client.c \
