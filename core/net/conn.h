@@ -46,7 +46,8 @@ struct kl_conn_ops {
 	/* A whole frame, without its size. Borrowed for the call, or as long as a reference on
 	 * slab is held. May close the connection. */
 	void (*frame)(struct kl_conn *conn, struct kl_slab *slab, const uint8_t *p, size_t n);
-	/* It is closed, not by kl_conn_close(). Called once, last. */
+	/* It is closed, not by kl_conn_close(). Called once, last; but whoever called may
+	 * look at conn again: it stays until a task that is posted now runs. */
 	void (*closed)(struct kl_conn *conn, const struct klamm_error *err);
 };
 

@@ -85,6 +85,7 @@ struct peer {
 	struct kl_conn conn;
 	struct kl_list link;
 	struct kl_list frames;
+	struct kl_task bury;
 };
 
 static void peer_end(struct peer *peer)
@@ -103,9 +104,17 @@ static void peer_frame(struct kl_conn *conn, struct kl_slab *slab, const uint8_t
 		memcpy(to, p, n);
 }
 
+static void peer_bury(struct kl_task *task)
+{
+	peer_end(kl_container(task, struct peer, bury));
+}
+
 static void peer_closed(struct kl_conn *conn, const struct klamm_error *err)
 {
-	peer_end(kl_container(conn, struct peer, conn));
+	struct peer *peer = kl_container(conn, struct peer, conn);
+	kl_list_remove(&peer->link);
+	peer->bury.fn = peer_bury;
+	kl_loop_post(conn->loop, &peer->bury);
 }
 
 static const struct kl_conn_ops peer_ops = {

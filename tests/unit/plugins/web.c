@@ -156,8 +156,10 @@ static void serve(struct web *web, int fd)
 {
 	struct talk talk = {.web = web, .fd = fd};
 	int i = atomic_load(&web->count);
-	const struct web_act *act =
-		&web->acts[(size_t)i < web->act_count ? (size_t)i : web->act_count - 1];
+	/* A copy: the test may be over before this is. */
+	const struct web_act done =
+		web->acts[(size_t)i < web->act_count ? (size_t)i : web->act_count - 1];
+	const struct web_act *act = &done;
 	char waste[256];
 	if (act->deaf) {
 		atomic_store(&web->count, i + 1);

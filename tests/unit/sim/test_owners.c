@@ -395,7 +395,7 @@ START_TEST(nobody_owns_it_in_trouble)
 {
 	share();
 	revoked(a, 0);
-	owners_excuse_all(o, 500);
+	owners_hinder(o, 500);
 	for (int64_t now = 10; now <= 500 + OWNER_BOUND; now += 10)
 		owners_watch(o, now, ends);
 	good();
