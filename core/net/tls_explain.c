@@ -232,6 +232,15 @@ static const char *name_of(int alert)
 						    : SSL_alert_desc_string_long(alert);
 }
 
+/* The alert of a server that refuses the certificate comes behind the handshake in TLS 1.3,
+ * and Java has encrypted it in a way that nobody can read. */
+static bool is_lost_alert(const struct kl_tls_session *s, unsigned long e)
+{
+	return s->host != NULL && s->shaken && !s->got_data &&
+	       SSL_version(s->ssl) == TLS1_3_VERSION && ERR_GET_LIB(e) == ERR_LIB_SSL &&
+	       ERR_GET_REASON(e) == SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC;
+}
+
 static void explain_ssl(struct kl_tls_session *s, unsigned long e, struct klamm_error *err)
 {
 	int alert = alert_of(e);
@@ -240,6 +249,11 @@ static void explain_ssl(struct kl_tls_session *s, unsigned long e, struct klamm_
 	} else if (alert >= 0) {
 		kl_error(err, KLAMM_ERR_TLS, "%s refuses with the alert \"%s\": %s",
 			 peer_of(s), name_of(alert), advice_for(s, alert));
+	} else if (is_lost_alert(s, e)) {
+		kl_error(err, KLAMM_ERR_TLS,
+			 "%s ends it with what cannot be read, as Java does to a certificate "
+			 "that it refuses: %s",
+			 peer_of(s), about_cert(s));
 	} else if (s->shaken || !explain_foreign(s, err)) {
 		const char *reason = ERR_reason_error_string(e);
 		kl_error(err, KLAMM_ERR_TLS, "%s: %s",
