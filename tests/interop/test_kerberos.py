@@ -304,8 +304,8 @@ def renewed(ctx):
         text = producer.end()
     got = klamm.run(*ctx.alice(), "consume", "krb-renewed", "-o", "start", "-e").decode()
     equal(got, "".join(producer.lines), "records")
-    assert text.count("has a ticket for") >= 3, text[-3000:]
-    assert text.count("authenticated again") >= 3, text[-3000:]
+    assert text.count("has a ticket for") >= 2, text[-3000:]
+    assert text.count("authenticated again") >= 2, text[-3000:]
 
 
 # --- others' clients ---
