@@ -1,5 +1,6 @@
 """Runs the command line of this build."""
 import contextlib
+import json
 import os
 import subprocess
 import tempfile
@@ -25,6 +26,19 @@ def run(*args, stdin=b"", status=0):
 
 def create_topic(at, name, partitions=1, *args):
     run("-b", at, "topic", "create", name, "-p", partitions, *args)
+
+
+def describe(at, *topics):
+    """What there is of each, as soon as the node that is asked has heard of all."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            out = run("-b", at, "topic", "describe", *topics, "--json")
+            return [json.loads(line) for line in out.splitlines()]
+        except AssertionError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 def produce(at, topic, rows, *args):

@@ -121,8 +121,7 @@ class Reader:
 
 
 def leader_of(ctx, topic):
-    out = klamm.run("-b", ctx.at, "topic", "describe", topic, "--json")
-    return json.loads(out)["partitions"][0]["leader"]
+    return klamm.describe(ctx.at, topic)[0]["partitions"][0]["leader"]
 
 
 def lines(count, value="{}"):
@@ -155,7 +154,7 @@ def group_racks(ctx):
     """KIP-881. Java's assignors give the same: tests/unit/plugins/assignors.txt has theirs."""
     klamm.create_topic(ctx.at, "racks", 6, "-r", 1)
     time.sleep(2)  # the nodes hear of it one after the other
-    described = json.loads(klamm.run("-b", ctx.at, "topic", "describe", "racks", "--json"))
+    described = klamm.describe(ctx.at, "racks")[0]
     near = {f"rack{node}": {p["partition"] for p in described["partitions"]
                             if p["leader"] == node} for node in range(1, NODES + 1)}
 
@@ -189,8 +188,8 @@ def group_racks(ctx):
 @test("records without a key stay in the producer's rack, if somebody leads there")
 def own_rack(ctx):
     klamm.create_topic(ctx.at, "own-rack", 6, "-r", NODES)
-    out = klamm.run("-b", ctx.at, "topic", "describe", "own-rack", "--json")
-    leaders = {p["partition"]: p["leader"] for p in json.loads(out)["partitions"]}
+    described = klamm.describe(ctx.at, "own-rack")[0]
+    leaders = {p["partition"]: p["leader"] for p in described["partitions"]}
     equal(sorted(set(leaders.values())), [1, 2, 3], "leaders")
     before = {}
     for rack, nodes in (("rack2", {2}), ("rack3", {3}), ("elsewhere", {1, 2, 3})):
@@ -208,7 +207,7 @@ def truncated(ctx):
     klamm.run("-b", ctx.at, "topic", "create", "cut", "-p", 1, "-r", 2,
               "-c", "unclean.leader.election.enable=true", "-c", "min.insync.replicas=1")
     klamm.run("-b", ctx.at, "produce", "cut", stdin=lines(20, "old{}"))
-    described = json.loads(klamm.run("-b", ctx.at, "topic", "describe", "cut", "--json"))
+    described = klamm.describe(ctx.at, "cut")[0]
     first = described["partitions"][0]["leader"]
     other = next(n for n in described["partitions"][0]["replicas"] if n != first)
     with Reader(ctx.at, "cut") as reader:

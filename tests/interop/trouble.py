@@ -1,5 +1,4 @@
 """What happens to the nodes of a cluster at random, one at a time."""
-import json
 import random
 import time
 
@@ -8,8 +7,7 @@ import peers
 
 
 def _partitions(ctx, *topics):
-    told = klamm.run("-b", ctx.at, "topic", "describe", *topics, "--json")
-    return [p for line in told.splitlines() for p in json.loads(line)["partitions"]]
+    return [p for topic in klamm.describe(ctx.at, *topics) for p in topic["partitions"]]
 
 
 def leader(ctx, topic):
