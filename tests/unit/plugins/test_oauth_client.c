@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* OAUTHBEARER's client: what it says, and where its tokens come from. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -38,11 +39,13 @@ static struct application {
 	int64_t expires_ms;
 	int code, calls;
 } application;
+/* For the test in which it is asked by another thread. */
+static pthread_mutex_t giving = PTHREAD_MUTEX_INITIALIZER;
 
-static int give(void *arg, struct klamm_out *value, struct klamm_out *extensions,
-		int64_t *expires_ms_out, struct klamm_error *err)
+static int give_now(struct application *a, struct klamm_out *value,
+		    struct klamm_out *extensions, int64_t *expires_ms_out,
+		    struct klamm_error *err)
 {
-	struct application *a = arg;
 	a->calls++;
 	if (a->code != 0)
 		return klamm_fail(err, a->code, "%s", a->words);
@@ -50,6 +53,15 @@ static int give(void *arg, struct klamm_out *value, struct klamm_out *extensions
 	if (a->extensions != NULL)
 		klamm_out_append(extensions, a->extensions, strlen(a->extensions));
 	return klamm_out_append(value, a->value, strlen(a->value));
+}
+
+static int give(void *arg, struct klamm_out *value, struct klamm_out *extensions,
+		int64_t *expires_ms_out, struct klamm_error *err)
+{
+	pthread_mutex_lock(&giving);
+	int rc = give_now(arg, value, extensions, expires_ms_out, err);
+	pthread_mutex_unlock(&giving);
+	return rc;
 }
 
 static void up_application(void)
@@ -151,6 +163,14 @@ START_TEST(an_application_without_token)
 }
 END_TEST
 
+static int last_failure(struct oauth *o)
+{
+	pthread_mutex_lock(&o->mutex);
+	int code = o->failed.code;
+	pthread_mutex_unlock(&o->mutex);
+	return code;
+}
+
 /* As long as a token is good it is used, whatever becomes of the next one. */
 START_TEST(replaces_tokens_in_the_background)
 {
@@ -166,18 +186,20 @@ START_TEST(replaces_tokens_in_the_background)
 	struct oauth *o = bed.instance.self;
 	application.expires_ms = (oauth_now() + 2) * 1000;
 	ck_assert_int_eq(oauth_bed_begin(&bed), 0);
+	pthread_mutex_lock(&giving);
 	application.code = KLAMM_ERR_AUTHENTICATION; /* the provider fails now */
 	application.words = "no";
 	application.value = "newer";
-	for (int i = 0; i < 300 && application.calls < 2; i++)
+	pthread_mutex_unlock(&giving);
+	for (int i = 0; i < 300 && last_failure(o) == 0; i++)
 		usleep(10000);
-	ck_assert_int_eq(application.calls, 2);
-	int64_t left = application.expires_ms - bed.api->wall_ms(bed.api);
+	ck_assert_int_eq(last_failure(o), KLAMM_ERR_AUTHENTICATION);
+	int64_t left = o->token.expires_ms - bed.api->wall_ms(bed.api);
 	ck_assert_msg(left > 0, "asked %lld ms after its end", (long long)-left);
-	pthread_mutex_lock(&o->mutex);
+	pthread_mutex_lock(&giving);
+	ck_assert_int_eq(application.calls, 2);
+	pthread_mutex_unlock(&giving);
 	ck_assert_str_eq(o->token.value.p, "tok.en");
-	ck_assert_int_eq(o->failed.code, KLAMM_ERR_AUTHENTICATION);
-	pthread_mutex_unlock(&o->mutex);
 	oauth_bed_free(&bed);
 	klamm_loop_free(loop);
 	up();
