@@ -293,6 +293,10 @@ int kl_dev_store_cut(struct kl_dev_home *home, struct kl_dev_segment *segment)
 	if (rc != 0)
 		return rc;
 	rc = home->store->loop->os->file_truncate(file, (int64_t)segment->bytes);
+	/* At once: the next batch may go to another file, and what was cut off must not come
+	 * back before it when the power fails. */
+	if (rc == 0)
+		rc = home->store->loop->os->file_sync(file);
 	return rc < 0 ? kl_dev_store_failed(home->store, "cut", "a segment", rc) : 0;
 }
 
