@@ -23,9 +23,8 @@ static struct {
 	_Atomic bool hold_join;  /* JoinGroup is not answered */
 	/* The next one is, behind so many answers to Metadata or OffsetCommit. */
 	_Atomic int join_behind;
-	_Atomic bool skip;       /* KIP-814 */
 	_Atomic bool other_type; /* KIP-559 */
-	_Atomic int stays;       /* so many that join find the generation as it is */
+	_Atomic int stays; /* so many that join find the generation as it is (KIP-814) */
 	_Atomic bool other;      /* "o-1" is in the group as well */
 	struct kl_bytes subscribes; /* as that one does */
 	/* --- it saw --- */
@@ -116,7 +115,7 @@ static bool join(const struct script_request *request)
 		bool stays = says.stays > 0 && says.stays-- > 0;
 		body->generation_id = stays ? says.generation : ++says.generation;
 		body->leader = body->member_id;
-		body->skip_assignment = says.skip || stays;
+		body->skip_assignment = stays;
 		if (request->header.version >= 7)
 			body->protocol_type =
 				says.other_type ? KL_STR("connect") : KL_STR("consumer");
