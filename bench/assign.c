@@ -129,8 +129,8 @@ static void make_members(void)
 	if (w.ids == NULL || w.joined == NULL || w.subscriptions == NULL)
 		die("out of memory");
 	for (size_t m = 0; m < w.members; m++) {
-		snprintf(w.ids[m], NAME, "consumer-%08zx",
-			 m * 2654435761u % 4294967296u);
+		snprintf(w.ids[m], NAME, "consumer-%08x",
+			 (unsigned)(m * 2654435761u));
 		join(m, NULL);
 	}
 }

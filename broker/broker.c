@@ -40,6 +40,17 @@
 #define ACCEPT_AGAIN (100 * KL_MS)
 #define ACCEPT_ROUND 64
 
+/* --- forks --- */
+
+int kl_dev_check_fork(const struct klamm_broker *broker, struct klamm_error *err)
+{
+	if (kl_loop_is_forked(broker->loop))
+		return kl_error(err, KLAMM_ERR_FORKED,
+				"this broker belongs to the parent process: make a new one "
+				"after fork()");
+	return 0;
+}
+
 /* --- nodes --- */
 
 struct kl_dev_node *kl_dev_node(struct klamm_broker *broker, int32_t id)
@@ -65,6 +76,11 @@ static void on_listener(struct kl_watch *watch, uint32_t events)
 	struct kl_dev_node *node = kl_container(watch, struct kl_dev_node, listener);
 	struct klamm_loop *loop = node->broker->loop;
 	for (int i = 0; i < ACCEPT_ROUND; i++) {
+		if (node->conn_count >= node->broker->limits.connections) {
+			node->is_full = true;
+			kl_watch_set(loop, watch, 0);
+			return;
+		}
 		struct kl_sock *sock;
 		struct kl_addr peer;
 		int rc = loop->os->sock_accept(watch->sock, &sock, &peer);
@@ -79,6 +95,14 @@ static void on_listener(struct kl_watch *watch, uint32_t events)
 		if (rc != -ECONNABORTED && rc != -EINTR)
 			return;
 	}
+}
+
+void kl_dev_node_left(struct kl_dev_node *node)
+{
+	node->conn_count--;
+	if (node->is_full && kl_dev_node_runs(node))
+		kl_watch_set(node->broker->loop, &node->listener, KL_IN);
+	node->is_full = false;
 }
 
 static void accept_again(struct kl_timer *timer)
@@ -184,16 +208,8 @@ static bool in_range(int64_t v, int64_t min, int64_t max)
 	return v >= min && v <= max;
 }
 
-static int take_options(struct klamm_broker *broker,
-			const struct klamm_broker_options *given, struct klamm_error *err)
+static void fill_in(struct klamm_broker_options *o)
 {
-	struct klamm_broker_options *o = &broker->options;
-	memcpy(o, given, kl_min(given->size, sizeof(*o)));
-	const char *advertise = o->advertise;
-	int32_t port = 0;
-	int rc = parse_listen(broker, o->listen ?: "127.0.0.1:0", &port, err);
-	if (rc != 0)
-		return rc;
 	o->nodes = o->nodes ?: 1;
 	o->partitions = o->partitions ?: 1;
 	o->replicas = o->replicas ?: kl_min(o->nodes, REPLICAS_DEFAULT);
@@ -202,20 +218,21 @@ static int take_options(struct klamm_broker *broker,
 	o->retention_check_ms = o->retention_check_ms ?: RETENTION_CHECK_MS;
 	o->null_record_size = o->null_record_size ?: NULL_RECORD_SIZE;
 	o->null_batch_records = o->null_batch_records ?: NULL_BATCH_RECORDS;
-	for (const char *const *p = o->config; p != NULL && *p != NULL; p++) {
-		if (kl_dev_sasl_owns_setting(*p))
-			continue;
-		rc = kl_dev_limits_set(&broker->limits, *p, err);
-		if (rc != 0)
-			return rc;
-	}
-	rc = take_racks(broker, o->racks, err);
-	if (rc != 0)
-		return rc;
-	o->listen = o->advertise = o->sasl = o->users = o->racks = NULL;
-	o->tls_certificate = o->tls_key = o->tls_key_password = NULL;
-	o->tls_ca = o->tls_client_auth = NULL;
-	o->config = NULL;
+}
+
+static int take_config(struct klamm_broker *broker, const char *const *config,
+		       struct klamm_error *err)
+{
+	int rc = 0;
+	for (; rc == 0 && config != NULL && *config != NULL; config++)
+		if (!kl_dev_sasl_owns_setting(*config))
+			rc = kl_dev_limits_set(&broker->limits, *config, err);
+	return rc;
+}
+
+static int check_options(const struct klamm_broker_options *o, int32_t port,
+			 struct klamm_error *err)
+{
 	if (o->data_dir != NULL && o->null)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 				"a broker that forgets all records has no use for a data "
@@ -231,16 +248,21 @@ static int take_options(struct klamm_broker *broker,
 			"a broker's option is out of its range (nodes 1..%d, partitions "
 			"1..10000, replicas 1..nodes)",
 			NODES_MAX);
+	return 0;
+}
+
+static int make_nodes(struct klamm_broker *broker, const char *advertise, int32_t port,
+		      struct klamm_error *err)
+{
+	int32_t n = broker->options.nodes;
 	if (advertise == NULL)
 		advertise = is_everywhere(broker->listen_host) ? "127.0.0.1"
 							       : broker->listen_host;
-	if (o->data_dir != NULL)
-		o->data_dir = broker->data_dir = strdup(o->data_dir);
 	broker->host = strdup(advertise);
-	broker->nodes = calloc((size_t)o->nodes, sizeof(*broker->nodes));
+	broker->nodes = calloc((size_t)n, sizeof(*broker->nodes));
 	if (broker->host == NULL || broker->nodes == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a broker");
-	for (int32_t i = 0; i < o->nodes; i++) {
+	for (int32_t i = 0; i < n; i++) {
 		struct kl_dev_node *node = &broker->nodes[i];
 		node->broker = broker;
 		node->id = i + 1;
@@ -250,6 +272,39 @@ static int take_options(struct klamm_broker *broker,
 		kl_list_init(&node->fetch.used);
 	}
 	return 0;
+}
+
+static int take_options(struct klamm_broker *broker,
+			const struct klamm_broker_options *given, struct klamm_error *err)
+{
+	struct klamm_broker_options *o = &broker->options;
+	memcpy(o, given, kl_min(given->size, sizeof(*o)));
+	const char *advertise = o->advertise;
+	int32_t port = 0;
+	int rc = parse_listen(broker, o->listen ?: "127.0.0.1:0", &port, err);
+	if (rc != 0)
+		return rc;
+	fill_in(o);
+	rc = take_config(broker, o->config, err);
+	if (rc == 0)
+		rc = take_racks(broker, o->racks, err);
+	if (rc != 0)
+		return rc;
+	/* The caller's: what is needed of them was copied, or is now. */
+	o->listen = o->advertise = o->sasl = o->users = o->racks = NULL;
+	o->tls_certificate = o->tls_key = o->tls_key_password = NULL;
+	o->tls_ca = o->tls_client_auth = NULL;
+	o->config = NULL;
+	rc = check_options(o, port, err);
+	if (rc != 0)
+		return rc;
+	if (o->data_dir != NULL) {
+		o->data_dir = broker->data_dir = strdup(o->data_dir);
+		if (o->data_dir == NULL)
+			return kl_error(err, KLAMM_ERR_NO_MEMORY,
+					"out of memory for a broker");
+	}
+	return make_nodes(broker, advertise, port, err);
 }
 
 static int make_address(struct klamm_broker *broker, struct klamm_error *err)
@@ -288,7 +343,9 @@ static int start_nodes(struct klamm_broker *broker, struct klamm_error *err)
 		if (rc < 0)
 			return kl_error(err, KLAMM_ERR_SYSTEM,
 					"cannot listen on %s:%d: %s", broker->listen_host,
-					port, strerror(-rc));
+					port,
+					rc == -ENOENT ? "the name has no address"
+						      : strerror(-rc));
 	}
 	return 0;
 }
@@ -440,6 +497,8 @@ int klamm_broker_new(const struct klamm_broker_options *options,
 	if (broker == NULL)
 		return KLAMM_ERR_NO_MEMORY;
 	int rc = take_options(broker, options, err);
+	if (rc == 0 && broker->options.loop != NULL)
+		rc = kl_loop_check_fork(broker->options.loop, err);
 	if (rc == 0)
 		rc = make_loop(broker, err);
 	if (rc == 0)
@@ -468,7 +527,8 @@ const char *klamm_broker_address(const struct klamm_broker *broker)
 
 void klamm_broker_stop(struct klamm_broker *broker)
 {
-	kl_loop_call(broker->loop, run_stop, broker);
+	if (kl_dev_check_fork(broker, NULL) == 0)
+		kl_loop_call(broker->loop, run_stop, broker);
 }
 
 static bool store_is_idle(void *arg)
@@ -495,7 +555,7 @@ static void close_store(struct klamm_broker *broker)
 
 void klamm_broker_free(struct klamm_broker *broker)
 {
-	if (broker == NULL)
+	if (broker == NULL || (broker->loop != NULL && kl_loop_is_forked(broker->loop)))
 		return;
 	if (broker->loop != NULL && broker->nodes != NULL) {
 		klamm_broker_stop(broker);

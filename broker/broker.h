@@ -30,6 +30,8 @@ struct kl_dev_node {
 	struct kl_watch listener; /* sock NULL: it is stopped */
 	struct kl_timer again;    /* accept again, after descriptors ran out */
 	struct kl_list conns;
+	int32_t conn_count;
+	bool is_full; /* max.connections: who comes waits until another one goes */
 	struct {
 		struct kl_dev_fetch_session *by_id;
 		struct kl_list used; /* longest unused first */
@@ -103,11 +105,14 @@ struct klamm_broker {
 struct kl_dev_node *kl_dev_node(struct klamm_broker *broker, int32_t id);
 /* The running node with the lowest id, NULL = none. */
 struct kl_dev_node *kl_dev_controller(struct klamm_broker *broker);
+/* FORKED: this is a child, and its loop the parent's. For what a program calls. */
+int kl_dev_check_fork(const struct klamm_broker *broker, struct klamm_error *err);
 struct kl_str kl_dev_node_host(const struct kl_dev_node *node);
 
 /* 0 or a negative errno. */
 int kl_dev_node_listen(struct kl_dev_node *node);
 void kl_dev_node_close(struct kl_dev_node *node, bool reset);
+void kl_dev_node_left(struct kl_dev_node *node); /* one connection fewer */
 
 /* --- conn.c --- */
 

@@ -191,9 +191,6 @@ struct kl_dev_partition *kl_dev_call_partition(struct kl_dev_call *call, struct 
 int kl_dev_call_check(const struct kl_dev_call *call,
 		      const struct kl_dev_partition *partition, int32_t epoch,
 		      bool only_leader);
-/* 0, FENCED_ or UNKNOWN_LEADER_EPOCH; -1 asks for nothing. */
-int kl_dev_check_epoch(const struct kl_dev_partition *partition, int32_t epoch);
-
 /* Replicas as metadata shows them; the lists are borrowed, or in the call's arena. */
 struct kl_dev_replicas {
 	int32_t *all, *in_sync, *offline;

@@ -192,6 +192,8 @@ void kl_dev_classic_unassign(struct kl_dev_group *group, int error);
 /* A record of the group as it is, with what its members have or, next, get. 0, or an error
  * that its members are told. */
 int kl_dev_classic_store(struct kl_dev_group *group, bool next);
+void kl_dev_classic_put(struct kl_str group, const struct kl_group_metadata_value *value,
+			struct kl_dev_batch *batch);
 void kl_dev_classic_put_none(const struct kl_dev_group *group, struct kl_dev_batch *batch);
 /* The group becomes what its record says. false: out of memory. */
 bool kl_dev_classic_take(struct kl_dev_group *group,

@@ -36,16 +36,22 @@ static bool put_members(const struct kl_dev_group *group, bool next, struct kl_a
 	return true;
 }
 
+void kl_dev_classic_put(struct kl_str group, const struct kl_group_metadata_value *value,
+			struct kl_dev_batch *batch)
+{
+	struct kl_group_metadata_key id = {.group = group};
+	struct kl_dev_half k = {.prefix = KEY, .msg = &kl_msg_group_metadata_key, .obj = &id};
+	struct kl_dev_half v = {VALUE, VALUE, &kl_msg_group_metadata_value, value};
+	kl_dev_batch_add_msgs(batch, &k, &v);
+}
+
 static int store(const struct kl_dev_group *group, struct kl_dev_partition *home,
 		 const struct kl_group_metadata_value *value)
 {
 	struct klamm_broker *broker = group->broker;
-	struct kl_group_metadata_key id = {.group = kl_dev_group_id(group)};
-	struct kl_dev_half k = {.prefix = KEY, .msg = &kl_msg_group_metadata_key, .obj = &id};
-	struct kl_dev_half v = {VALUE, VALUE, &kl_msg_group_metadata_value, value};
 	struct kl_dev_batch batch;
 	kl_dev_batch_begin(&batch, broker->loop->os->wall_ms(broker->loop->os));
-	kl_dev_batch_add_msgs(&batch, &k, &v);
+	kl_dev_classic_put(kl_dev_group_id(group), value, &batch);
 	int rc = kl_dev_group_store(broker, home, &batch);
 	kl_dev_batch_free(&batch);
 	return rc;

@@ -116,7 +116,10 @@ int kl_dev_unpack(struct klamm_broker *broker, const struct kl_batch_head *head,
 	struct klamm_out *out = clear(&broker->codecs->plain);
 	rc = codec->plugin->codec.decompress(codec->instance.self, &packed, PLAIN_MAX, out,
 					     err);
-	return finish(out, PLAIN_MAX, rc, plain_out, err);
+	rc = finish(out, PLAIN_MAX, rc, plain_out, err);
+	if (rc != 0)
+		clear(&broker->codecs->plain);
+	return rc;
 }
 
 int kl_dev_pack(struct klamm_broker *broker, const struct kl_batch_head *head,

@@ -11,8 +11,10 @@
  * bytes that wait to leave, until they are below the second. */
 #define CHOKE_AT ((size_t)1 << 20)
 #define CHOKE_UNTIL ((size_t)256 << 10)
-/* Kafka's connections.max.idle.ms. */
-#define IDLE_CLOSE (600 * (int64_t)KL_SECOND)
+/* A request has so long to come whole, and a second more for each so many bytes of it that
+ * are here: whoever sends it byte by byte does not hold memory for ever. */
+#define REQUEST_CLOSE (60 * (int64_t)KL_SECOND)
+#define REQUEST_RATE ((size_t)64 << 10)
 /* A client that has not got through the TLS handshake by then. */
 #define HANDSHAKE_CLOSE (10 * (int64_t)KL_SECOND)
 /* A connection at rest for so long gives its receive buffer back. */
@@ -56,6 +58,7 @@ static void bury(struct kl_dev_conn *conn)
 		kl_timer_drop(broker->loop, &conn->throttle);
 	kl_list_remove(&conn->unpark.link);
 	kl_list_remove(&conn->link);
+	kl_dev_node_left(conn->node);
 	kl_list_push(&broker->dead_conns, &conn->link);
 	kl_loop_post(broker->loop, &broker->bury);
 }
@@ -79,11 +82,45 @@ static void unpark(struct kl_hook *hook)
 	update_mute(kl_container(hook, struct kl_dev_conn, unpark));
 }
 
+static void host_of(struct kl_os *os, const struct kl_addr *addr,
+		    char host[static KL_ADDR_TEXT + 1])
+{
+	char text[KL_ADDR_TEXT];
+	os->addr_text(os, addr, text);
+	char *port = strrchr(text, ':');
+	bool brackets = text[0] == '[' && port != NULL && port[-1] == ']';
+	if (port != NULL)
+		port[brackets ? -1 : 0] = '\0';
+	snprintf(host, KL_ADDR_TEXT + 1, "/%s", text + brackets);
+}
+
+/* max.connections.per.ip */
+static bool are_too_many(struct kl_dev_node *node, const struct kl_addr *peer)
+{
+	struct klamm_loop *loop = node->broker->loop;
+	int32_t max = node->broker->limits.connections_per_ip, count = 0;
+	if (max == INT32_MAX)
+		return false;
+	char host[KL_ADDR_TEXT + 1], other[KL_ADDR_TEXT + 1];
+	host_of(loop->os, peer, host);
+	kl_list_for(conn, &node->conns, struct kl_dev_conn, link) {
+		host_of(loop->os, &conn->peer, other);
+		count += strcmp(host, other) == 0;
+	}
+	if (count < max)
+		return false;
+	kl_log(&loop->log, KL_LOG_INFO, "broker",
+	       "node %d: too many connections from %s (max.connections.per.ip=%d)",
+	       (int)node->id, host, (int)max);
+	return true;
+}
+
 void kl_dev_conn_accept(struct kl_dev_node *node, struct kl_sock *sock,
 			const struct kl_addr *peer)
 {
 	struct klamm_broker *broker = node->broker;
-	struct kl_dev_conn *conn = calloc(1, sizeof(*conn));
+	struct kl_dev_conn *conn =
+		are_too_many(node, peer) ? NULL : calloc(1, sizeof(*conn));
 	if (conn == NULL) {
 		broker->loop->os->sock_close(sock);
 		return;
@@ -100,6 +137,7 @@ void kl_dev_conn_accept(struct kl_dev_node *node, struct kl_sock *sock,
 		return;
 	}
 	kl_list_push(&node->conns, &conn->link);
+	node->conn_count++;
 	if (broker->tls != NULL)
 		kl_conn_secure(&conn->conn, broker->tls, NULL, NULL);
 }
@@ -127,14 +165,7 @@ void kl_dev_conn_answered(struct kl_dev_conn *conn, struct kl_dev_call *call)
 
 void kl_dev_conn_host(const struct kl_dev_conn *conn, char host[static KL_ADDR_TEXT + 1])
 {
-	struct kl_os *os = conn->conn.loop->os;
-	char text[KL_ADDR_TEXT];
-	os->addr_text(os, &conn->peer, text);
-	char *port = strrchr(text, ':');
-	bool brackets = text[0] == '[' && port != NULL && port[-1] == ']';
-	if (port != NULL)
-		port[brackets ? -1 : 0] = '\0';
-	snprintf(host, KL_ADDR_TEXT + 1, "/%s", text + brackets);
+	host_of(conn->conn.loop->os, &conn->peer, host);
 }
 
 void kl_dev_conn_sent(struct kl_dev_conn *conn)
@@ -171,15 +202,24 @@ void kl_dev_conns_close(struct kl_dev_node *node, bool reset)
 		kl_dev_conn_close(conn, reset);
 }
 
+static bool is_slow(const struct kl_conn *conn, int64_t now)
+{
+	size_t part = kl_conn_unfinished(conn);
+	int64_t allowed = REQUEST_CLOSE + (int64_t)(part / REQUEST_RATE) * KL_SECOND;
+	return part > 0 && (now - conn->last_used >= REQUEST_CLOSE ||
+			    now - conn->frame_since >= allowed);
+}
+
 void kl_dev_conns_sweep(struct kl_dev_node *node)
 {
 	int64_t now = node->broker->loop->now;
+	int64_t idle_max = node->broker->limits.idle_ms * KL_MS;
 	kl_list_for_safe(conn, &node->conns, struct kl_dev_conn, link)
 	{
 		int64_t idle = now - conn->conn.last_used;
 		bool shakes = conn->conn.phase == KL_CONN_TLS; /* since it was accepted */
-		if (idle >= IDLE_CLOSE || (shakes && idle >= HANDSHAKE_CLOSE) ||
-		    kl_dev_auth_is_late(conn))
+		if (idle >= idle_max || (shakes && idle >= HANDSHAKE_CLOSE) ||
+		    is_slow(&conn->conn, now) || kl_dev_auth_is_late(conn))
 			kl_dev_conn_close(conn, false);
 		else if (idle >= IDLE_SHED)
 			kl_conn_shed(&conn->conn);

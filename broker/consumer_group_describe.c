@@ -8,8 +8,9 @@
 /* What Kafka tells of permissions when nothing is forbidden. */
 #define GROUP_OPERATIONS 0x0d48
 
-/* MemberType of who uses this protocol. */
+/* MemberType of who uses this protocol, and of who uses the other one. */
 #define MODERN 1
+#define CLASSIC 0
 
 /* Those of topics that there still are. false: out of memory. */
 static bool put_parts(struct kl_dev_call *call, const struct kl_dev_parts *parts,
@@ -44,7 +45,7 @@ static bool put_member(struct kl_dev_call *call, const struct kl_dev_modern_memb
 	const struct kl_consumer_group_member_metadata_value *about = member->about.value;
 	out->member_id = kl_dev_modern_id(member);
 	out->member_epoch = member->epoch;
-	out->member_type = MODERN;
+	out->member_type = kl_dev_modern_is_classic(member) ? CLASSIC : MODERN;
 	if (about != NULL) {
 		out->instance_id = about->instance_id;
 		out->rack_id = about->rack_id;

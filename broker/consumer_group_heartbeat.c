@@ -5,6 +5,7 @@
 #include "broker/batch_make.h"
 #include "broker/coordinators.h"
 #include "broker/groups.h"
+#include "broker/migrate.h"
 #include "broker/modern_beat.h"
 
 /* The first version whose members come with an id of their own (KIP-1082). */
@@ -84,15 +85,41 @@ static bool check_topics(struct kl_dev_beat *b)
 
 /* --- the group --- */
 
-/* An empty classic group makes room for a modern one; another one stays what it is. */
-static bool drop_classic(struct kl_dev_beat *b, struct kl_dev_partition *home)
+static bool has_room(const struct kl_dev_beat *b, size_t members)
+{
+	return (int64_t)members < b->call->broker->limits.modern_max_size;
+}
+
+static bool deny_room(struct kl_dev_beat *b)
+{
+	char text[120];
+	snprintf(text, sizeof(text),
+		 "The consumer group has reached its maximum capacity of %d members.",
+		 b->call->broker->limits.modern_max_size);
+	return kl_dev_deny(b, KLAMM_ERR_GROUP_MAX_SIZE_REACHED, text);
+}
+
+/* A classic group with members becomes a modern one, with the same members. Who would be
+ * refused afterwards is refused before. */
+static bool upgrade(struct kl_dev_beat *b)
+{
+	const struct kl_dev_member *members = b->group->classic.members;
+	struct kl_str pattern = b->request->subscribed_topic_regex;
+	if (kl_dev_migrate_check_up(b->group, &b->err) != 0)
+		return false;
+	if (!has_room(b, HASH_COUNT(members)) &&
+	    kl_dev_member_find(b->group, b->request->member_id) == NULL)
+		return deny_room(b);
+	if (pattern.len > 0 && kl_dev_modern_check_regex(pattern, &b->err) != 0)
+		return false;
+	return kl_dev_migrate_up(&b->group, &b->err) == 0;
+}
+
+/* One without members makes room for a modern one. */
+static bool drop_empty(struct kl_dev_beat *b, struct kl_dev_partition *home)
 {
 	struct klamm_broker *broker = b->call->broker;
 	struct kl_dev_batch batch;
-	if (!b->group->type->is_empty(b->group))
-		return kl_dev_deny(b, KLAMM_ERR_GROUP_ID_NOT_FOUND,
-			      "The group has members of the classic protocol, and this broker "
-			      "does not mix them.");
 	kl_dev_batch_begin(&batch, broker->loop->os->wall_ms(broker->loop->os));
 	b->group->type->put_tombstones(b->group, &batch);
 	int rc = kl_dev_group_append(broker, home, &batch, -1, -1);
@@ -114,7 +141,9 @@ static bool find_group(struct kl_dev_beat *b, struct kl_dev_partition *home)
 		return kl_dev_deny(b, KLAMM_ERR_GROUP_ID_NOT_FOUND,
 			      b->group != NULL ? "The group is not a consumer group."
 					       : "There is no such consumer group.");
-	if (b->group != NULL && !drop_classic(b, home))
+	if (b->group != NULL && !b->group->type->is_empty(b->group))
+		return upgrade(b);
+	if (b->group != NULL && !drop_empty(b, home))
 		return false;
 	if (b->group == NULL)
 		b->group = kl_dev_group_add(b->call->broker, id, home->index);
@@ -128,15 +157,8 @@ static bool find_group(struct kl_dev_beat *b, struct kl_dev_partition *home)
 
 static bool check_room(struct kl_dev_beat *b)
 {
-	const struct kl_dev_modern *modern = b->group->modern;
-	char text[120];
-	int32_t max = b->call->broker->limits.modern_max_size;
-	if ((int64_t)HASH_COUNT(modern->members) < max ||
-	    kl_dev_modern_find(b->group, b->request->member_id) != NULL)
-		return true;
-	snprintf(text, sizeof(text),
-		 "The consumer group has reached its maximum capacity of %d members.", max);
-	return kl_dev_deny(b, KLAMM_ERR_GROUP_MAX_SIZE_REACHED, text);
+	return has_room(b, HASH_COUNT(b->group->modern->members)) ||
+	       kl_dev_modern_find(b->group, b->request->member_id) != NULL || deny_room(b);
 }
 
 /* An answer that had the next epoch may be lost, and the request repeated. */
@@ -166,54 +188,14 @@ static bool check_epoch(struct kl_dev_beat *b)
 	return kl_dev_deny(b, KLAMM_ERR_FENCED_MEMBER_EPOCH, text);
 }
 
-static bool add_member(struct kl_dev_beat *b, struct kl_str id)
-{
-	char made[KL_UUID_TEXT];
-	struct klamm_uuid uuid;
-	struct kl_os *os = b->call->broker->loop->os;
-	if (id.len <= 0) {
-		os->random(os, &uuid, sizeof(uuid));
-		kl_uuid_text(&uuid, made);
-		id = kl_str(made);
-	}
-	b->member = kl_dev_modern_add(b->group, id);
-	b->member_is_new = b->member != NULL;
-	return b->member != NULL || kl_dev_beat_no_memory(b);
-}
-
 static bool find_dynamic(struct kl_dev_beat *b)
 {
 	b->member = kl_dev_modern_find(b->group, b->request->member_id);
 	if (b->member != NULL)
 		return check_epoch(b);
 	if (b->request->member_epoch == KL_DEV_JOINS)
-		return add_member(b, b->request->member_id);
+		return kl_dev_beat_add(b, b->request->member_id);
 	return kl_dev_deny(b, KLAMM_ERR_UNKNOWN_MEMBER_ID, "The group has no such member.");
-}
-
-/* Under its new id it has what it had under the old one; the epochs begin anew. */
-static bool replace_static(struct kl_dev_beat *b, struct kl_dev_modern_member *old,
-			   struct kl_dev_partition *home)
-{
-	struct klamm_broker *broker = b->call->broker;
-	struct kl_str group = kl_dev_group_id(b->group), id = b->request->member_id;
-	struct kl_dev_batch batch;
-	struct kl_dev_modern_log gone = {&batch, group, kl_dev_modern_id(old)};
-	struct kl_dev_modern_log come = {&batch, group, id};
-	struct kl_dev_modern_now now = {.state = old->state, .has = old->has,
-					.gives = old->gives};
-	kl_dev_batch_begin(&batch, broker->loop->os->wall_ms(broker->loop->os));
-	kl_dev_modern_put_no_member(&gone);
-	kl_dev_modern_put_about(&come, old->about.value);
-	bool ok = kl_dev_modern_put_target(&come, &old->target) &&
-		  kl_dev_modern_put_current(&come, &now);
-	int rc = ok ? kl_dev_group_append(broker, home, &batch, -1, -1)
-		    : KLAMM_ERR_COORDINATOR_NOT_AVAILABLE;
-	kl_dev_batch_free(&batch);
-	if (rc != 0)
-		return kl_dev_deny(b, rc, klamm_err_text(rc));
-	b->member = kl_dev_modern_find(b->group, id);
-	return b->member != NULL || kl_dev_beat_no_memory(b);
 }
 
 static bool find_static(struct kl_dev_beat *b, struct kl_dev_partition *home)
@@ -224,10 +206,11 @@ static bool find_static(struct kl_dev_beat *b, struct kl_dev_partition *home)
 	if (b->request->member_epoch == KL_DEV_JOINS) {
 		if (known == NULL)
 			return find_dynamic(b);
-		if (known->epoch != KL_DEV_LEAVES_STATIC)
+		/* One of the classic protocol gives way to whoever has its name (KIP-345). */
+		if (known->epoch != KL_DEV_LEAVES_STATIC && !kl_dev_modern_is_classic(known))
 			return kl_dev_deny(b, KLAMM_ERR_UNRELEASED_INSTANCE_ID,
 				      "Another member has this instance id.");
-		return replace_static(b, known, home);
+		return kl_dev_beat_replace(b, known, id, home);
 	}
 	if (known == NULL)
 		return kl_dev_deny(b, KLAMM_ERR_UNKNOWN_MEMBER_ID,
@@ -243,7 +226,7 @@ static bool find_static(struct kl_dev_beat *b, struct kl_dev_partition *home)
 
 static bool leave_for_good(struct kl_dev_beat *b)
 {
-	int rc = kl_dev_modern_remove(b->member, "leaves");
+	int rc = kl_dev_modern_remove(&b->member, 1, "leaves");
 	return rc == 0 || kl_dev_deny(b, rc, klamm_err_text(rc));
 }
 
@@ -357,35 +340,14 @@ static bool read_owned(struct kl_dev_beat *b)
 	return true;
 }
 
-static bool append(struct kl_dev_beat *b, struct kl_dev_partition *home)
-{
-	struct klamm_broker *broker = b->call->broker;
-	int rc = kl_dev_group_append(broker, home, &b->batch, -1, -1);
-	if (rc != 0)
-		return kl_dev_deny(b, rc, klamm_err_text(rc));
-	b->group->modern->hash_seen = broker->topics.version;
-	if (b->moved)
-		kl_dev_modern_pace(b->member);
-	kl_dev_modern_alive(b->member);
-	return true;
-}
-
 static bool stay(struct kl_dev_beat *b, struct kl_dev_partition *home,
 		 struct kl_consumer_group_heartbeat_response *response)
 {
 	if (!read_owned(b) || !find_group(b, home) || !check_room(b) ||
 	    !(b->request->instance_id.len >= 0 ? find_static(b, home) : find_dynamic(b)))
 		return false;
-	return kl_dev_beat_run(b) && put_answer(b, response) && append(b, home);
-}
-
-/* What was made for it, and is of no use now. */
-static void undo(struct kl_dev_beat *b)
-{
-	if (b->member_is_new)
-		kl_dev_modern_drop(b->member);
-	if (b->group_is_new)
-		kl_dev_group_forget(b->group);
+	return kl_dev_beat_run(b) && put_answer(b, response) &&
+	       kl_dev_beat_append(b, home);
 }
 
 static bool handle(struct kl_dev_beat *b, struct work *work)
@@ -443,15 +405,11 @@ void kl_dev_consumer_group_heartbeat(struct kl_dev_call *call)
 	kl_msg_init(&kl_msg_consumer_group_heartbeat_response, &work->response);
 	kl_dev_batch_begin(&b.batch, broker->loop->os->wall_ms(broker->loop->os));
 	bool ok = handle(&b, work);
-	kl_dev_batch_free(&b.batch);
-	kl_dev_parts_free(&b.owned);
-	kl_dev_parts_free(&b.target);
-	kl_dev_parts_free(&b.now.has);
-	kl_dev_parts_free(&b.now.gives);
+	kl_dev_beat_free(&b);
 	if (ok) {
 		kl_dev_call_settle(call, &work->pledge, 1, answer);
 		return;
 	}
-	undo(&b);
+	kl_dev_beat_undo(&b);
 	answer_error(call, &b.err);
 }

@@ -18,6 +18,9 @@ struct control {
 
 static int run(struct klamm_broker *broker, void (*fn)(void *arg), struct control *c)
 {
+	int rc = kl_dev_check_fork(broker, c->err);
+	if (rc != 0)
+		return rc;
 	c->broker = broker;
 	kl_loop_call(broker->loop, fn, c);
 	return c->rc;

@@ -311,11 +311,12 @@ static void run_remove(void *arg)
 		kl_dev_fault_drop(fault);
 }
 
-static int32_t add(struct klamm_broker *broker, struct kl_dev_fault *fault)
+static void add(struct klamm_broker *broker, struct kl_dev_fault *fault, int32_t *id_out)
 {
 	struct fault_call call = {.broker = broker, .fault = fault};
 	kl_loop_call(broker->loop, run_add, &call);
-	return call.id;
+	if (id_out != NULL)
+		*id_out = call.id;
 }
 
 int klamm_broker_fault_add(struct klamm_broker *broker,
@@ -325,31 +326,31 @@ int klamm_broker_fault_add(struct klamm_broker *broker,
 	struct klamm_broker_fault known = {0};
 	memcpy(&known, spec, kl_min(spec->size, sizeof(known)));
 	struct kl_dev_fault *fault;
-	int rc = kl_dev_fault_new(&known, &fault, err);
-	if (rc != 0)
-		return rc;
-	int32_t id = add(broker, fault);
-	if (id_out != NULL)
-		*id_out = id;
-	return 0;
+	int rc = kl_dev_check_fork(broker, err);
+	if (rc == 0)
+		rc = kl_dev_fault_new(&known, &fault, err);
+	if (rc == 0)
+		add(broker, fault, id_out);
+	return rc;
 }
 
 int klamm_broker_fault(struct klamm_broker *broker, const char *text, int32_t *id_out,
 		       struct klamm_error *err)
 {
 	struct kl_dev_fault *fault;
-	int rc = kl_dev_fault_parse(text, strlen(text), &fault, err);
-	if (rc != 0)
-		return rc;
-	int32_t id = add(broker, fault);
-	if (id_out != NULL)
-		*id_out = id;
-	return 0;
+	int rc = kl_dev_check_fork(broker, err);
+	if (rc == 0)
+		rc = kl_dev_fault_parse(text, strlen(text), &fault, err);
+	if (rc == 0)
+		add(broker, fault, id_out);
+	return rc;
 }
 
 int64_t klamm_broker_fault_hits(struct klamm_broker *broker, int32_t id)
 {
 	struct fault_call call = {.broker = broker, .id = id};
+	if (kl_dev_check_fork(broker, NULL) != 0)
+		return -1;
 	kl_loop_call(broker->loop, run_hits, &call);
 	return call.hits;
 }
@@ -357,5 +358,6 @@ int64_t klamm_broker_fault_hits(struct klamm_broker *broker, int32_t id)
 void klamm_broker_fault_remove(struct klamm_broker *broker, int32_t id)
 {
 	struct fault_call call = {.broker = broker, .id = id};
-	kl_loop_call(broker->loop, run_remove, &call);
+	if (kl_dev_check_fork(broker, NULL) == 0)
+		kl_loop_call(broker->loop, run_remove, &call);
 }

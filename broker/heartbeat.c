@@ -33,9 +33,11 @@ static int handle(struct kl_dev_call *call)
 		return error;
 	const struct kl_dev_group *group =
 		kl_dev_group_find(call->broker, request->group_id);
-	return group != NULL && group->type == &kl_dev_classic_type
-		       ? beat(group, request)
-		       : KLAMM_ERR_UNKNOWN_MEMBER_ID;
+	if (group == NULL)
+		return KLAMM_ERR_UNKNOWN_MEMBER_ID;
+	if (group->type != &kl_dev_classic_type)
+		return kl_dev_modern_classic_beat(group, request);
+	return beat(group, request);
 }
 
 void kl_dev_heartbeat(struct kl_dev_call *call)

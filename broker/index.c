@@ -129,11 +129,12 @@ static bool get_segment(struct kl_reader *r, struct kl_dev_log *log)
 		return false;
 	}
 	segment->end = kl_read_i64(r);
-	segment->bytes = (size_t)kl_read_i64(r);
+	int64_t bytes = kl_read_i64(r);
+	segment->bytes = (size_t)bytes;
 	segment->newest = kl_read_i64(r);
 	segment->first_time = kl_read_i64(r);
 	segment->begun_ms = kl_read_i64(r);
-	return segment->bytes <= INT64_MAX && get_marks(r, segment);
+	return bytes >= 0 && (int64_t)segment->bytes == bytes && get_marks(r, segment);
 }
 
 /* false: the rest cannot be used. */

@@ -315,13 +315,11 @@ static void join(const struct join *j)
 		join_known(j);
 }
 
-/* An empty group of another type makes room; the types are not mixed. */
+/* An empty group of another type makes room. */
 static int drop_other(struct join *j, struct kl_dev_partition *home)
 {
 	struct klamm_broker *broker = j->call->broker;
 	struct kl_dev_batch batch;
-	if (!j->group->type->is_empty(j->group))
-		return KLAMM_ERR_INCONSISTENT_GROUP_PROTOCOL;
 	kl_dev_batch_begin(&batch, broker->loop->os->wall_ms(broker->loop->os));
 	j->group->type->put_tombstones(j->group, &batch);
 	int rc = kl_dev_group_append(broker, home, &batch, -1, -1);
@@ -336,6 +334,8 @@ static int begin_group(struct join *j, struct kl_dev_partition *home)
 {
 	j->group = kl_dev_group_find(j->call->broker, j->request->group_id);
 	if (j->group != NULL && j->group->type != &kl_dev_classic_type) {
+		if (!j->group->type->is_empty(j->group))
+			return 0;
 		int rc = drop_other(j, home);
 		if (rc != 0)
 			return rc;
@@ -353,11 +353,10 @@ static int begin_group(struct join *j, struct kl_dev_partition *home)
 	return rc;
 }
 
-static int begin(struct join *j)
+static int begin(struct join *j, struct kl_dev_partition **home_out)
 {
 	const struct kl_join_group_request *request = j->request;
 	const struct kl_dev_limits *limits = &j->call->broker->limits;
-	struct kl_dev_partition *home;
 	int error = kl_dev_call_error(j->call);
 	if (error != 0)
 		return error;
@@ -368,16 +367,19 @@ static int begin(struct join *j)
 		return KLAMM_ERR_INVALID_SESSION_TIMEOUT;
 	if (request->protocols_n > KL_DEV_OFFERS_MAX)
 		return KLAMM_ERR_INVALID_REQUEST;
-	error = kl_dev_call_home(j->call, KL_DEV_GROUP, request->group_id, &home);
-	return error != 0 ? error : begin_group(j, home);
+	error = kl_dev_call_home(j->call, KL_DEV_GROUP, request->group_id, home_out);
+	return error != 0 ? error : begin_group(j, *home_out);
 }
 
 void kl_dev_join_group(struct kl_dev_call *call)
 {
 	struct join j = {.call = call, .request = call->request};
-	int error = begin(&j);
+	struct kl_dev_partition *home;
+	int error = begin(&j, &home);
 	if (error != 0)
 		refuse(&j, j.request->member_id, error);
+	else if (j.group->type != &kl_dev_classic_type)
+		kl_dev_modern_join(call, j.group, home);
 	else
 		join(&j);
 }

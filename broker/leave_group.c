@@ -60,6 +60,31 @@ static int leave(struct kl_dev_group *group, const struct kl_leave_group_request
 	return 0;
 }
 
+/* Members of a modern group, whatever protocol they speak: they go all at once. false: out of
+ * memory. */
+static bool leave_modern(struct kl_dev_call *call, struct kl_dev_group *group,
+			 const struct kl_leave_group_request_member *asked, size_t n,
+			 struct work *work)
+{
+	struct kl_leave_group_response_member *out = work->response.members;
+	struct kl_dev_modern_member **gone = kl_arena_array(&call->arena, n, sizeof(*gone));
+	struct kl_dev_modern_member *member;
+	size_t count = 0;
+	if (gone == NULL)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		out[i].error_code =
+			(int16_t)kl_dev_modern_leaving(group, &asked[i], &member);
+		bool is_there = out[i].error_code != 0;
+		for (size_t k = 0; k < count; k++)
+			is_there |= gone[k] == member;
+		if (!is_there)
+			gone[count++] = member;
+	}
+	work->response.error_code = (int16_t)kl_dev_modern_remove(gone, count, "leaves");
+	return true;
+}
+
 /* All in the form of newer versions. NULL: out of memory. */
 static const struct kl_leave_group_request_member *members_of(struct kl_dev_call *call,
 							      size_t *n_out)
@@ -85,15 +110,19 @@ static bool leave_all(struct kl_dev_call *call, struct kl_dev_group *group, stru
 		kl_type_new(&kl_type_leave_group_response_member, &call->arena, n);
 	if (members == NULL || out == NULL)
 		return false;
+	work->response.members = out;
+	work->response.members_n = (int32_t)n;
 	for (size_t i = 0; i < n; i++) {
 		out[i].member_id = members[i].member_id;
 		out[i].group_instance_id = members[i].group_instance_id;
+	}
+	if (group != NULL && group->type != &kl_dev_classic_type)
+		return leave_modern(call, group, members, n, work);
+	for (size_t i = 0; i < n; i++) {
 		out[i].error_code = (int16_t)(group != NULL ? leave(group, &members[i])
 							    : KLAMM_ERR_UNKNOWN_MEMBER_ID);
 		left += out[i].error_code == 0;
 	}
-	work->response.members = out;
-	work->response.members_n = (int32_t)n;
 	if (left > 0 && !group->type->is_empty(group))
 		kl_dev_classic_rebalance(group, "rebalance, members left");
 	return true;
@@ -125,8 +154,6 @@ void kl_dev_leave_group(struct kl_dev_call *call)
 	int error = begin(call, &home);
 	struct kl_dev_group *group =
 		error == 0 ? kl_dev_group_find(call->broker, request->group_id) : NULL;
-	if (group != NULL && group->type != &kl_dev_classic_type)
-		group = NULL;
 	work->response.error_code = (int16_t)error;
 	if (error == 0 && !leave_all(call, group, work)) {
 		kl_dev_call_fail(call);

@@ -37,6 +37,7 @@ libklamm_broker_la_SOURCES = \
 	%D%/describe_transactions.c \
 	%D%/dirty.c %D%/dirty.h \
 	%D%/dispatch.c \
+	%D%/embedded.c %D%/embedded.h \
 	%D%/end_txn.c \
 	%D%/expiry.c %D%/expiry.h \
 	%D%/fault_effect.c \
@@ -63,8 +64,12 @@ libklamm_broker_la_SOURCES = \
 	%D%/log_time.c \
 	%D%/member.c \
 	%D%/metadata.c \
+	%D%/migrate.h \
+	%D%/migrate_down.c \
+	%D%/migrate_up.c \
 	%D%/modern.c %D%/modern.h \
 	%D%/modern_beat.c %D%/modern_beat.h \
+	%D%/modern_classic.c \
 	%D%/modern_current.c \
 	%D%/modern_log.c \
 	%D%/modern_read.c \

@@ -61,9 +61,9 @@ static int add_segment(struct kl_dev_log *log, int64_t now_ms)
 	return 0;
 }
 
-/* A segment is sealed when all of it is on the disk, so that a crash can only damage
- * the last one. */
-int kl_dev_log_roll(struct kl_dev_log *log)
+/* The next append begins a segment; nothing happens to a last one that is empty. A segment is
+ * sealed when all of it is on the disk, so that a crash can only damage the last one. */
+static int roll(struct kl_dev_log *log)
 {
 	const struct kl_dev_segment *last = last_segment(log);
 	if (last == NULL || last->bytes == 0)
@@ -108,7 +108,7 @@ static int prepare(struct kl_dev_log *log, const struct kl_batch_head *head,
 	 * now. */
 	if ((log->sync == NULL || !kl_dev_sync_runs(log->sync)) &&
 	    is_full(log, head, now_ms)) {
-		rc = kl_dev_log_roll(log);
+		rc = roll(log);
 		if (rc != 0)
 			return rc;
 		last = last_segment(log);

@@ -113,9 +113,6 @@ void kl_dev_log_replace(struct kl_dev_log *log, size_t first, size_t count,
 			struct kl_dev_segment *segment, bool remove);
 /* Cut what an append that failed may have left behind, before the next one. */
 int kl_dev_log_mend(struct kl_dev_log *log);
-/* The next append begins a segment. Nothing happens to a last one that is empty. 0, or
- * KAFKA_STORAGE_ERROR: the last one could not be synced. */
-int kl_dev_log_roll(struct kl_dev_log *log);
 
 /* A leader begins. false: out of memory. */
 bool kl_dev_log_begin_epoch(struct kl_dev_log *log, int32_t epoch);

@@ -43,6 +43,8 @@ static void free_member(struct kl_dev_modern_member *member)
 {
 	struct klamm_loop *loop = member->group->broker->loop;
 	kl_timer_drop(loop, &member->session);
+	kl_timer_drop(loop, &member->join);
+	kl_timer_drop(loop, &member->sync);
 	kl_timer_drop(loop, &member->rebalance);
 	kl_arena_free(&member->about.arena);
 	kl_dev_parts_free(&member->has);
@@ -50,6 +52,38 @@ static void free_member(struct kl_dev_modern_member *member)
 	kl_dev_parts_free(&member->target);
 	kl_dev_groups_give(member->group->broker, member->bytes);
 	free(member);
+}
+
+/* false: out of memory. */
+static bool make_timers(struct kl_dev_modern_member *member)
+{
+	struct klamm_loop *loop = member->group->broker->loop;
+	return kl_timer_init(loop, &member->session, kl_dev_modern_on_session, NULL) == 0 &&
+	       kl_timer_init(loop, &member->join, kl_dev_modern_on_join, NULL) == 0 &&
+	       kl_timer_init(loop, &member->sync, kl_dev_modern_on_sync, NULL) == 0 &&
+	       kl_timer_init(loop, &member->rebalance, kl_dev_modern_on_rebalance, NULL) == 0;
+}
+
+void kl_dev_modern_make_id(struct klamm_broker *broker, char id[static KL_UUID_TEXT])
+{
+	struct klamm_uuid uuid;
+	struct kl_os *os = broker->loop->os;
+	os->random(os, &uuid, sizeof(uuid));
+	kl_uuid_text(&uuid, id);
+}
+
+bool kl_dev_modern_is_held(const struct kl_dev_group *group, const struct klamm_uuid *topic,
+			   int32_t index, const struct kl_dev_modern_member *but)
+{
+	struct kl_dev_modern_member *member, *next;
+	HASH_ITER(hh, group->modern->members, member, next)
+	{
+		if (member != but &&
+		    (kl_dev_parts_find(&member->has, topic, index) != NULL ||
+		     kl_dev_parts_find(&member->gives, topic, index) != NULL))
+			return true;
+	}
+	return false;
 }
 
 struct kl_dev_modern_member *kl_dev_modern_add(struct kl_dev_group *group, struct kl_str id)
@@ -68,10 +102,7 @@ struct kl_dev_modern_member *kl_dev_modern_add(struct kl_dev_group *group, struc
 	member->bytes = bytes;
 	memcpy(member->id, id.p, (size_t)id.len);
 	member->id_len = id.len;
-	bool added = kl_timer_init(broker->loop, &member->session, kl_dev_modern_on_session,
-				   NULL) == 0 &&
-		     kl_timer_init(broker->loop, &member->rebalance,
-				   kl_dev_modern_on_rebalance, NULL) == 0;
+	bool added = make_timers(member);
 #undef uthash_nonfatal_oom
 #define uthash_nonfatal_oom(elt) added = false
 	if (added)
@@ -208,6 +239,13 @@ static bool is_empty(const struct kl_dev_group *group)
 	return group->modern->members == NULL;
 }
 
+/* Of one that is not the member's: members of the classic protocol call it a generation. */
+static int error_of_epoch(const struct kl_dev_modern_member *member)
+{
+	return kl_dev_modern_is_classic(member) ? KLAMM_ERR_ILLEGAL_GENERATION
+						: KLAMM_ERR_STALE_MEMBER_EPOCH;
+}
+
 static int check_commit(struct kl_dev_group *group, const struct kl_dev_committer *who)
 {
 	if (who->generation < 0 && is_empty(group))
@@ -220,9 +258,10 @@ static int check_commit(struct kl_dev_group *group, const struct kl_dev_committe
 		return 0;
 	if (member == NULL)
 		return KLAMM_ERR_UNKNOWN_MEMBER_ID;
-	if (!who->in_transaction && who->version < KNOWS_EPOCHS)
+	if (!who->in_transaction && who->version < KNOWS_EPOCHS &&
+	    !kl_dev_modern_is_classic(member))
 		return KLAMM_ERR_UNSUPPORTED_VERSION;
-	return who->generation > member->epoch ? KLAMM_ERR_STALE_MEMBER_EPOCH : 0;
+	return who->generation > member->epoch ? error_of_epoch(member) : 0;
 }
 
 /* An older epoch is good enough for what was the member's then already (KIP-1251). */
@@ -236,8 +275,7 @@ static int check_commit_part(const struct kl_dev_group *group,
 	const struct kl_dev_part *part = kl_dev_parts_find(&member->has, topic, index);
 	if (part == NULL)
 		part = kl_dev_parts_find(&member->gives, topic, index);
-	return part == NULL || who->generation < part->epoch ? KLAMM_ERR_STALE_MEMBER_EPOCH
-							     : 0;
+	return part == NULL || who->generation < part->epoch ? error_of_epoch(member) : 0;
 }
 
 static int check_fetch(const struct kl_dev_group *group, struct kl_str member_id,
@@ -248,7 +286,7 @@ static int check_fetch(const struct kl_dev_group *group, struct kl_str member_id
 	const struct kl_dev_modern_member *member = kl_dev_modern_find(group, member_id);
 	if (member == NULL)
 		return KLAMM_ERR_UNKNOWN_MEMBER_ID;
-	return epoch == member->epoch ? 0 : KLAMM_ERR_STALE_MEMBER_EPOCH;
+	return epoch == member->epoch ? 0 : error_of_epoch(member);
 }
 
 static int check_delete(const struct kl_dev_group *group)
@@ -301,8 +339,7 @@ static void loaded(struct kl_dev_group *group)
 	struct kl_dev_modern_member *member, *next;
 	HASH_ITER(hh, group->modern->members, member, next)
 	{
-		kl_dev_modern_alive(member);
-		kl_dev_modern_pace(member);
+		kl_dev_modern_loaded(member);
 	}
 }
 

@@ -11,6 +11,7 @@
 
 #include "broker/call.h"
 #include "broker/parts.h"
+#include "core/base/text.h"
 #include "core/proto/gen/messages.h"
 
 struct kl_dev_batch;
@@ -46,6 +47,9 @@ struct kl_dev_modern_member {
 	struct kl_dev_parts gives;  /* and what it is to give up */
 	struct kl_dev_parts target; /* what it shall have */
 	struct kl_timer session;    /* it is put out when it was not heard of */
+	/* One of the classic protocol is when it was told to join, or has joined, and does not
+	 * join, or ask what it is assigned. */
+	struct kl_timer join, sync;
 	struct kl_timer rebalance;  /* or does not give up in time, */
 	int32_t rebalance_epoch;    /* and is in this epoch still */
 	size_t bytes;               /* that it counts for */
@@ -56,6 +60,19 @@ struct kl_dev_modern_member {
 static inline struct kl_str kl_dev_modern_id(const struct kl_dev_modern_member *member)
 {
 	return (struct kl_str){member->id, member->id_len};
+}
+
+/* How a member takes part that speaks the classic protocol; NULL: it does not. */
+static inline const struct kl_consumer_group_member_metadata_value_classic *
+kl_dev_modern_classic(const struct kl_dev_modern_member *member)
+{
+	return member->about.value != NULL ? member->about.value->classic_member_metadata
+					   : NULL;
+}
+
+static inline bool kl_dev_modern_is_classic(const struct kl_dev_modern_member *member)
+{
+	return kl_dev_modern_classic(member) != NULL;
 }
 
 /* A pattern that members subscribe to, and the topics that it means. */
@@ -109,6 +126,16 @@ kl_dev_modern_assignor(const struct kl_dev_group *group,
 		       const struct kl_dev_modern_member *member,
 		       const struct kl_consumer_group_member_metadata_value *about);
 
+/* Subscribed topics as records have them: sorted, each once. false: out of memory. */
+bool kl_dev_modern_name_topics(struct kl_consumer_group_member_metadata_value *about,
+			       const struct kl_str *topics, int32_t count,
+			       struct kl_arena *arena);
+/* A random UUID, as Kafka gives them to members. */
+void kl_dev_modern_make_id(struct klamm_broker *broker, char id[static KL_UUID_TEXT]);
+/* Somebody has it, or is to give it up. */
+bool kl_dev_modern_is_held(const struct kl_dev_group *group, const struct klamm_uuid *topic,
+			   int32_t index, const struct kl_dev_modern_member *but);
+
 /* The assignors of the broker: "uniform, range", the first for who wants none. */
 bool kl_dev_modern_has_assignor(const struct klamm_broker *broker, struct kl_str name);
 const char *kl_dev_modern_assignors(const struct klamm_broker *broker);
@@ -118,12 +145,35 @@ struct kl_str kl_dev_modern_default_assignor(const struct klamm_broker *broker);
 
 /* It was heard of. */
 void kl_dev_modern_alive(struct kl_dev_modern_member *member);
+/* The group was read from its log. */
+void kl_dev_modern_loaded(struct kl_dev_modern_member *member);
+/* It is to join, and has its time since it was told so first; it has joined, and is to ask. */
+void kl_dev_modern_await_join(struct kl_dev_modern_member *member);
+void kl_dev_modern_await_sync(struct kl_dev_modern_member *member);
 /* Its state was set: it has its time to give up what it is to, or needs none. */
 void kl_dev_modern_pace(struct kl_dev_modern_member *member);
 void kl_dev_modern_on_session(struct kl_timer *timer);
 void kl_dev_modern_on_rebalance(struct kl_timer *timer);
-/* It is put out, or has left; it is freed then. 0 or COORDINATOR_NOT_AVAILABLE. */
-int kl_dev_modern_remove(struct kl_dev_modern_member *member, const char *why);
+void kl_dev_modern_on_join(struct kl_timer *timer);
+void kl_dev_modern_on_sync(struct kl_timer *timer);
+/* These are put out, or have left; they are freed then, and when all that are left speak the
+ * classic protocol the group is a classic one. 0 or COORDINATOR_NOT_AVAILABLE. */
+int kl_dev_modern_remove(struct kl_dev_modern_member *const *members, size_t n,
+			 const char *why);
+
+/* --- modern_classic.c: members that speak the classic protocol --- */
+
+void kl_dev_modern_join(struct kl_dev_call *call, struct kl_dev_group *group,
+			struct kl_dev_partition *home);
+void kl_dev_modern_sync(struct kl_dev_call *call, struct kl_dev_group *group,
+			struct kl_dev_partition *home);
+/* Heartbeat; the error. */
+int kl_dev_modern_classic_beat(const struct kl_dev_group *group,
+			       const struct kl_heartbeat_request *request);
+/* The one that LeaveGroup means. 0, UNKNOWN_MEMBER_ID or FENCED_INSTANCE_ID. */
+int kl_dev_modern_leaving(const struct kl_dev_group *group,
+			  const struct kl_leave_group_request_member *asked,
+			  struct kl_dev_modern_member **member_out);
 
 /* --- modern_log.c: records --- */
 

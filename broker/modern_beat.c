@@ -20,6 +20,61 @@ bool kl_dev_beat_no_memory(struct kl_dev_beat *b)
 			   "The broker is out of memory.");
 }
 
+void kl_dev_beat_undo(struct kl_dev_beat *b)
+{
+	if (b->member_is_new)
+		kl_dev_modern_drop(b->member);
+	if (b->group_is_new)
+		kl_dev_group_forget(b->group);
+}
+
+void kl_dev_beat_free(struct kl_dev_beat *b)
+{
+	kl_dev_batch_free(&b->batch);
+	kl_dev_parts_free(&b->owned);
+	kl_dev_parts_free(&b->target);
+	kl_dev_parts_free(&b->now.has);
+	kl_dev_parts_free(&b->now.gives);
+}
+
+/* --- the member --- */
+
+bool kl_dev_beat_add(struct kl_dev_beat *b, struct kl_str id)
+{
+	char made[KL_UUID_TEXT];
+	if (id.len <= 0) {
+		kl_dev_modern_make_id(b->call->broker, made);
+		id = kl_str(made);
+	}
+	b->member = kl_dev_modern_add(b->group, id);
+	b->member_is_new = b->member != NULL;
+	return b->member != NULL || kl_dev_beat_no_memory(b);
+}
+
+bool kl_dev_beat_replace(struct kl_dev_beat *b, struct kl_dev_modern_member *old,
+			 struct kl_str id, struct kl_dev_partition *home)
+{
+	struct klamm_broker *broker = b->call->broker;
+	struct kl_str group = kl_dev_group_id(b->group);
+	struct kl_dev_batch batch;
+	struct kl_dev_modern_log gone = {&batch, group, kl_dev_modern_id(old)};
+	struct kl_dev_modern_log come = {&batch, group, id};
+	struct kl_dev_modern_now now = {.state = old->state, .has = old->has,
+					.gives = old->gives};
+	kl_dev_batch_begin(&batch, broker->loop->os->wall_ms(broker->loop->os));
+	kl_dev_modern_put_no_member(&gone);
+	kl_dev_modern_put_about(&come, old->about.value);
+	bool ok = kl_dev_modern_put_target(&come, &old->target) &&
+		  kl_dev_modern_put_current(&come, &now);
+	int rc = ok ? kl_dev_group_append(broker, home, &batch, -1, -1)
+		    : KLAMM_ERR_COORDINATOR_NOT_AVAILABLE;
+	kl_dev_batch_free(&batch);
+	if (rc != 0)
+		return kl_dev_deny(b, rc, klamm_err_text(rc));
+	b->member = kl_dev_modern_find(b->group, id);
+	return b->member != NULL || kl_dev_beat_no_memory(b);
+}
+
 /* --- what the member says from now on --- */
 
 static int by_text(const void *a, const void *b)
@@ -30,23 +85,24 @@ static int by_text(const void *a, const void *b)
 	return rc != 0 ? rc : (n > m) - (n < m);
 }
 
-static bool set_names(struct kl_dev_beat *b)
+bool kl_dev_modern_name_topics(struct kl_consumer_group_member_metadata_value *about,
+			       const struct kl_str *topics, int32_t count,
+			       struct kl_arena *arena)
 {
-	const struct kl_consumer_group_heartbeat_request *r = b->request;
-	size_t n = (size_t)kl_max(r->subscribed_topic_names_n, 0);
-	struct kl_str *names = kl_arena_array(&b->call->arena, n, sizeof(*names));
+	size_t n = (size_t)kl_max(count, 0);
+	struct kl_str *names = kl_arena_array(arena, n, sizeof(*names));
 	int32_t kept = 0;
 	if (names == NULL)
 		return false;
 	if (n > 0) {
-		memcpy(names, r->subscribed_topic_names, n * sizeof(*names));
+		memcpy(names, topics, n * sizeof(*names));
 		qsort(names, n, sizeof(*names), by_text);
 	}
 	for (size_t i = 0; i < n; i++)
 		if (kept == 0 || !kl_str_equal(names[kept - 1], names[i]))
 			names[kept++] = names[i];
-	b->about.subscribed_topic_names = names;
-	b->about.subscribed_topic_names_n = kept;
+	about->subscribed_topic_names = names;
+	about->subscribed_topic_names_n = kept;
 	return true;
 }
 
@@ -62,7 +118,7 @@ static bool make_about(struct kl_dev_beat *b)
 	b->about.subscribed_topic_regex = KL_STR("");
 	if (old != NULL)
 		b->about = *old;
-	b->about.classic_member_metadata = NULL;
+	b->about.classic_member_metadata = b->classic;
 	b->about.client_id = b->call->client_id;
 	b->about.client_host = kl_str(kl_arena_text(&b->call->arena, host, strlen(host)));
 	if (b->about.client_host.p == NULL)
@@ -77,7 +133,9 @@ static bool make_about(struct kl_dev_beat *b)
 		b->about.rebalance_timeout_ms = r->rebalance_timeout_ms;
 	if (r->subscribed_topic_regex.len >= 0)
 		b->about.subscribed_topic_regex = r->subscribed_topic_regex;
-	return r->subscribed_topic_names_n < 0 || set_names(b);
+	return r->subscribed_topic_names_n < 0 ||
+	       kl_dev_modern_name_topics(&b->about, r->subscribed_topic_names,
+					 r->subscribed_topic_names_n, &b->call->arena);
 }
 
 static bool has_same_names(const struct kl_dev_beat *b)
@@ -167,7 +225,7 @@ static bool take_target(struct kl_dev_beat *b, const struct kl_dev_modern_change
 			const struct kl_dev_modern_log *log)
 {
 	b->target_epoch = b->group->modern->target_epoch;
-	if (b->target_epoch >= b->epoch || !is_time_to_assign(b))
+	if (b->target_epoch >= b->epoch || b->goes_down || !is_time_to_assign(b))
 		return kl_dev_parts_copy(&b->target, &b->member->target) ||
 		       kl_dev_beat_no_memory(b);
 	struct kl_str assignor = kl_dev_modern_assignor(b->group, b->member, &b->about);
@@ -198,15 +256,8 @@ static bool subscribes(void *arg, const struct klamm_uuid *topic)
 static bool is_held(void *arg, const struct klamm_uuid *topic, int32_t index)
 {
 	const struct step_arg *a = arg;
-	struct kl_dev_modern_member *member, *next;
-	HASH_ITER(hh, a->b->group->modern->members, member, next)
-	{
-		if (member != a->b->member && !KL_BUG(HELD_GIVEN) &&
-		    (kl_dev_parts_find(&member->has, topic, index) != NULL ||
-		     kl_dev_parts_find(&member->gives, topic, index) != NULL))
-			return true;
-	}
-	return false;
+	return !KL_BUG(HELD_GIVEN) &&
+	       kl_dev_modern_is_held(a->b->group, topic, index, a->b->member);
 }
 
 static bool move(struct kl_dev_beat *b, const struct kl_dev_modern_change *change,
@@ -249,4 +300,17 @@ bool kl_dev_beat_run(struct kl_dev_beat *b)
 		return kl_dev_beat_no_memory(b);
 	return take_subscription(b, &change, &log) && take_target(b, &change, &log) &&
 	       move(b, &change, &log);
+}
+
+bool kl_dev_beat_append(struct kl_dev_beat *b, struct kl_dev_partition *home)
+{
+	struct klamm_broker *broker = b->call->broker;
+	int rc = kl_dev_group_append(broker, home, &b->batch, -1, -1);
+	if (rc != 0)
+		return kl_dev_deny(b, rc, klamm_err_text(rc));
+	b->group->modern->hash_seen = broker->topics.version;
+	if (b->moved)
+		kl_dev_modern_pace(b->member);
+	kl_dev_modern_alive(b->member);
+	return true;
 }

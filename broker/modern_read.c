@@ -177,7 +177,9 @@ static int take_group(struct kl_dev_group *group, enum kl_dev_modern_kind kind,
 	bool ok = read_value(msg, value, &arena, &bytes, &obj);
 	if (ok && obj != NULL && kind == KL_DEV_MODERN_GROUP) {
 		const struct kl_consumer_group_metadata_value *body = obj;
-		modern->epoch = body->epoch;
+		ok = body->epoch < INT32_MAX; /* one is to follow it */
+		if (ok)
+			modern->epoch = body->epoch;
 		modern->hash = body->metadata_hash;
 	} else if (ok && obj != NULL) {
 		const struct kl_consumer_group_target_assignment_metadata_value *body = obj;

@@ -294,6 +294,15 @@ static bool has_replica(const struct kl_dev_partition *partition, int32_t node)
 	return false;
 }
 
+/* 0, FENCED_ or UNKNOWN_LEADER_EPOCH; -1 asks for nothing. */
+static int check_epoch(const struct kl_dev_partition *partition, int32_t epoch)
+{
+	if (epoch < 0 || epoch == partition->leader_epoch)
+		return 0;
+	return epoch < partition->leader_epoch ? KLAMM_ERR_FENCED_LEADER_EPOCH
+					       : KLAMM_ERR_UNKNOWN_LEADER_EPOCH;
+}
+
 /* In Kafka's order: who has a replica compares epochs before it says that it does not lead. */
 int kl_dev_call_check(const struct kl_dev_call *call,
 		      const struct kl_dev_partition *partition, int32_t epoch,
@@ -302,18 +311,10 @@ int kl_dev_call_check(const struct kl_dev_call *call,
 	int32_t node = call->conn->node->id;
 	if (!has_replica(partition, node))
 		return KLAMM_ERR_NOT_LEADER_OR_FOLLOWER;
-	int error = kl_dev_check_epoch(partition, epoch);
+	int error = check_epoch(partition, epoch);
 	if (error == 0 && only_leader && partition->leader != node)
 		error = KLAMM_ERR_NOT_LEADER_OR_FOLLOWER;
 	return error;
-}
-
-int kl_dev_check_epoch(const struct kl_dev_partition *partition, int32_t epoch)
-{
-	if (epoch < 0 || epoch == partition->leader_epoch)
-		return 0;
-	return epoch < partition->leader_epoch ? KLAMM_ERR_FENCED_LEADER_EPOCH
-					       : KLAMM_ERR_UNKNOWN_LEADER_EPOCH;
 }
 
 bool kl_dev_call_replicas(struct kl_dev_call *call,

@@ -116,6 +116,9 @@ int klamm_broker_credential(struct klamm_broker *broker, const char *user,
 			    const char *what, const char *value,
 			    struct klamm_error *err)
 {
+	int rc = kl_dev_check_fork(broker, err);
+	if (rc != 0)
+		return rc;
 	if (broker->sasl == NULL)
 		return kl_error(err, KLAMM_ERR_INVALID_ARGUMENT,
 				"the broker does not ask clients who they are");

@@ -15,12 +15,16 @@
 	{.name = name_, .type = KLAMM_OPTION_BOOL, .offset = AT(member), .def = def_}
 
 const struct klamm_option kl_dev_setting_rows[KL_DEV_SETTING_ROWS] = {
+	{.name = "connections.max.idle.ms", .type = KLAMM_OPTION_LONG,
+	 .offset = AT(idle_ms), .def = "600000", .range = "1..31536000000"},
 	{.name = "group.consumer.assignors", .type = KLAMM_OPTION_ENUM,
 	 .offset = AT(modern_assignors), .def = "uniform,range",
 	 .range = KL_DEV_ASSIGNORS},
 	INT("group.consumer.assignment.interval.ms", modern_assignment_ms, "1000", "0..15000"),
 	INT("group.consumer.heartbeat.interval.ms", modern_heartbeat_ms, "5000", "1.."),
 	INT("group.consumer.max.size", modern_max_size, "2147483647", "1.."),
+	{.name = "group.consumer.migration.policy", .type = KLAMM_OPTION_ENUM,
+	 .offset = AT(modern_migration), .def = "bidirectional", .range = KL_DEV_MIGRATIONS},
 	INT("group.consumer.regex.refresh.interval.ms", modern_regex_ms, "600000",
 	    "10000.."),
 	INT("group.consumer.session.timeout.ms", modern_session_ms, "45000", "1.."),
@@ -33,6 +37,8 @@ const struct klamm_option kl_dev_setting_rows[KL_DEV_SETTING_ROWS] = {
 	 .offset = AT(cleaner_backoff_ms), .def = "15000", .range = "1.."},
 	{.name = "log.cleaner.dedupe.buffer.size", .type = KLAMM_OPTION_LONG,
 	 .offset = AT(cleaner_keys), .def = "134217728", .range = "1.."},
+	INT("max.connections", connections, "2147483647", "0.."),
+	INT("max.connections.per.ip", connections_per_ip, "2147483647", "0.."),
 	INT("max.incremental.fetch.session.cache.slots", fetch_sessions, "1000", "0.."),
 	INT("offset.metadata.max.bytes", offset_metadata_max, "4096", "0.."),
 	{.name = "offsets.retention.check.interval.ms", .type = KLAMM_OPTION_LONG,

@@ -6,10 +6,19 @@
 
 #include <klamm/plugin.h>
 
-#define KL_DEV_SETTING_ROWS 29
+#define KL_DEV_SETTING_ROWS 33
 
 /* The first of them is the one for members that want none. */
 #define KL_DEV_ASSIGNORS "uniform,range|range,uniform|uniform|range"
+
+/* May a group that has members change its protocol, to that of KIP-848 and back? */
+enum kl_dev_migration {
+	KL_DEV_MIGRATES,
+	KL_DEV_UPGRADES,
+	KL_DEV_DOWNGRADES,
+	KL_DEV_STAYS, /* nor have members of both */
+};
+#define KL_DEV_MIGRATIONS "bidirectional|upgrade|downgrade|disabled"
 
 struct kl_dev_limits {
 	/* Of classic groups. */
@@ -21,6 +30,7 @@ struct kl_dev_limits {
 	int32_t modern_assignment_ms; /* targets are worked out no sooner again */
 	int32_t modern_heartbeat_ms, modern_session_ms;
 	int32_t modern_max_size;
+	int32_t modern_migration; /* enum kl_dev_migration */
 	int32_t modern_regex_ms; /* patterns are held to the topics again */
 	/* Of the features that Kafka calls so: 0 or 1, and 0, 1 or 2. */
 	int32_t group_version;
@@ -37,6 +47,8 @@ struct kl_dev_limits {
 	int32_t offsets_minutes;    /* kept for so long after they were committed */
 	int64_t offsets_interval_ms;
 	int32_t offset_metadata_max;
+	int32_t connections, connections_per_ip; /* to each node */
+	int64_t idle_ms;          /* a connection at rest is closed */
 	int32_t fetch_sessions;   /* of each node */
 	int32_t replica_selector; /* enum kl_dev_selector */
 	int64_t cleaner_backoff_ms;

@@ -195,8 +195,8 @@ static void close_some(struct kl_dev_store *store)
 	}
 }
 
-void kl_dev_store_name(const struct kl_dev_home *home, const struct kl_dev_segment *segment,
-		       char name[static KL_DEV_FILE_NAME])
+static void name_file(const struct kl_dev_home *home, const struct kl_dev_segment *segment,
+		      char name[static KL_DEV_FILE_NAME])
 {
 	snprintf(name, KL_DEV_FILE_NAME, "%s-%020" PRId64 ".log%s", home->name,
 		 segment->base, segment->is_aside ? KL_DEV_ASIDE : "");
@@ -207,7 +207,7 @@ static int open_file(struct kl_dev_home *home, struct kl_dev_segment *segment,
 {
 	struct kl_os *os = home->store->loop->os;
 	char name[KL_DEV_FILE_NAME];
-	kl_dev_store_name(home, segment, name);
+	name_file(home, segment, name);
 	KL_AUTO(kl_dev_free_text) char *path = kl_dev_store_path(home->store, name);
 	if (path == NULL)
 		return KLAMM_ERR_KAFKA_STORAGE_ERROR;
@@ -316,9 +316,9 @@ int kl_dev_store_place(struct kl_dev_home *home, struct kl_dev_segment *segment,
 	struct kl_dev_store *store = home->store;
 	struct kl_os *os = store->loop->os;
 	char aside[KL_DEV_FILE_NAME], name[KL_DEV_FILE_NAME];
-	kl_dev_store_name(home, segment, aside);
+	name_file(home, segment, aside);
 	segment->is_aside = false;
-	kl_dev_store_name(home, segment, name);
+	name_file(home, segment, name);
 	KL_AUTO(kl_dev_free_text) char *from = kl_dev_store_path(store, aside);
 	KL_AUTO(kl_dev_free_text) char *to = kl_dev_store_path(store, name);
 	int rc = from != NULL && to != NULL ? os->file_rename(os, from, to) : -ENOMEM;
@@ -333,7 +333,7 @@ void kl_dev_store_remove(struct kl_dev_home *home, struct kl_dev_segment *segmen
 {
 	struct kl_os *os = home->store->loop->os;
 	char name[KL_DEV_FILE_NAME];
-	kl_dev_store_name(home, segment, name);
+	name_file(home, segment, name);
 	KL_AUTO(kl_dev_free_text) char *path = kl_dev_store_path(home->store, name);
 	kl_dev_handle_drop(segment->file);
 	int rc = path != NULL ? os->file_unlink(os, path) : -ENOMEM;

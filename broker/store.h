@@ -70,8 +70,7 @@ int kl_dev_store_failed(struct kl_dev_store *store, const char *what, const char
 
 #define KL_DEV_FILE_NAME (KL_DEV_HOME_NAME + 36)
 #define KL_DEV_ASIDE ".cleaned"
-void kl_dev_store_name(const struct kl_dev_home *home, const struct kl_dev_segment *segment,
-		       char name[static KL_DEV_FILE_NAME]);
+
 /* The segment's file, made when it is not there, until the next call of any of these. */
 int kl_dev_store_open(struct kl_dev_home *home, struct kl_dev_segment *segment,
 		      struct kl_file **file_out);

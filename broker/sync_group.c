@@ -40,10 +40,10 @@ static void sync(struct kl_dev_call *call, struct kl_dev_member *member)
 		kl_dev_classic_assign(group, call->request);
 }
 
-static int begin(struct kl_dev_call *call, struct kl_dev_group **group_out)
+static int begin(struct kl_dev_call *call, struct kl_dev_group **group_out,
+		 struct kl_dev_partition **home_out)
 {
 	const struct kl_sync_group_request *request = call->request;
-	struct kl_dev_partition *home;
 	int error = kl_dev_call_error(call);
 	if (error != 0)
 		return error;
@@ -52,23 +52,25 @@ static int begin(struct kl_dev_call *call, struct kl_dev_group **group_out)
 		return KLAMM_ERR_INCONSISTENT_GROUP_PROTOCOL;
 	if (request->group_id.len <= 0)
 		return KLAMM_ERR_INVALID_GROUP_ID;
-	error = kl_dev_call_home(call, KL_DEV_GROUP, request->group_id, &home);
+	error = kl_dev_call_home(call, KL_DEV_GROUP, request->group_id, home_out);
 	if (error != 0)
 		return error;
 	*group_out = kl_dev_group_find(call->broker, request->group_id);
-	if (*group_out == NULL || (*group_out)->type->is_empty(*group_out) ||
-	    (*group_out)->type != &kl_dev_classic_type)
+	if (*group_out == NULL || (*group_out)->type->is_empty(*group_out))
 		return KLAMM_ERR_UNKNOWN_MEMBER_ID;
-	return check(*group_out, request);
+	return (*group_out)->type == &kl_dev_classic_type ? check(*group_out, request) : 0;
 }
 
 void kl_dev_sync_group(struct kl_dev_call *call)
 {
 	const struct kl_sync_group_request *request = call->request;
 	struct kl_dev_group *group;
-	int error = begin(call, &group);
+	struct kl_dev_partition *home;
+	int error = begin(call, &group, &home);
 	if (error != 0)
 		kl_dev_answer_not_synced(call, error);
+	else if (group->type != &kl_dev_classic_type)
+		kl_dev_modern_sync(call, group, home);
 	else
 		sync(call, kl_dev_member_find(group, request->member_id));
 }

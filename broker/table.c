@@ -21,6 +21,9 @@
 #define TABLE_MAX ((size_t)256 << 20)
 /* No list of one thing is longer. */
 #define COUNT_MAX 10000000
+/* No epoch of a leader, offset or producer id is higher, so that there is room to count on. */
+#define EPOCH_MAX (INT32_MAX / 2)
+#define NEXT_MAX  (INT64_MAX / 2)
 
 /* --- encode --- */
 
@@ -128,6 +131,22 @@ static int32_t get_count(struct kl_reader *r, size_t smallest)
 	return r->failed ? 0 : n;
 }
 
+/* Numbers that are counted on from: a negative one, or one without room behind it, was not
+ * written by a broker. */
+static int32_t get_epoch(struct kl_reader *r)
+{
+	int32_t epoch = kl_read_i32(r);
+	r->failed |= epoch < 0 || epoch > EPOCH_MAX;
+	return epoch;
+}
+
+static int64_t get_next(struct kl_reader *r)
+{
+	int64_t next = kl_read_i64(r);
+	r->failed |= next < 0 || next > NEXT_MAX;
+	return next;
+}
+
 static struct klamm_uuid get_uuid(struct kl_reader *r)
 {
 	struct klamm_uuid uuid = {{0}};
@@ -155,8 +174,8 @@ static int load_settings(struct klamm_broker *broker, struct kl_reader *r,
 static int load_partition(struct klamm_broker *broker, struct kl_reader *r,
 			  struct kl_dev_topic *topic, struct klamm_error *err)
 {
-	int32_t leader_epoch = kl_read_i32(r);
-	int64_t start = kl_read_i64(r);
+	int32_t leader_epoch = get_epoch(r);
+	int64_t start = get_next(r);
 	int32_t count = get_count(r, 4);
 	if (count == 0 || count > broker->options.nodes)
 		return r->failed ? 0
@@ -180,7 +199,7 @@ static int load_partition(struct klamm_broker *broker, struct kl_reader *r,
 	}
 	struct kl_dev_log *log = &partition->log;
 	partition->leader_epoch = leader_epoch;
-	log->start = log->end = log->high = log->synced = kl_max(start, 0);
+	log->start = log->end = log->high = log->synced = start;
 	for (int32_t n = get_count(r, 12); n > 0 && !r->failed; n--) {
 		struct kl_dev_epoch epoch = {kl_read_i32(r), kl_read_i64(r)};
 		if (!kl_dev_log_add_epoch(log, epoch))
@@ -218,7 +237,7 @@ static int decode(struct klamm_broker *broker, struct kl_reader *r,
 	int rc = 0;
 	kl_read(r, MAGIC_LEN);
 	broker->cluster_uuid = get_uuid(r);
-	broker->next_producer_id = broker->producer_id_limit = kl_read_i64(r);
+	broker->next_producer_id = broker->producer_id_limit = get_next(r);
 	broker->topics.next_leader =
 		(int32_t)((uint32_t)kl_read_i32(r) % (uint32_t)broker->options.nodes);
 	for (int32_t n = get_count(r, 26); n > 0 && rc == 0 && !r->failed; n--)

@@ -74,15 +74,16 @@ extern const struct cli_command *const cli_commands[]; /* ended by NULL */
 extern const struct cli_option cli_global_options[];
 
 extern const struct cli_command cli_bench_consume, cli_bench_produce, cli_broker,
-	cli_completion, cli_config_dump, cli_config_explain, cli_config_lint,
-	cli_config_sample, cli_consume, cli_fault_clear, cli_fault_list,
+	cli_cluster_describe, cli_completion, cli_config_dump, cli_config_explain,
+	cli_config_lint, cli_config_sample, cli_consume, cli_fault_clear, cli_fault_list,
 	cli_fault_set, cli_group_delete, cli_group_delete_offsets,
 	cli_group_describe, cli_group_lag, cli_group_list, cli_group_offsets,
 	cli_group_remove_member, cli_group_seek, cli_group_watch,
 	cli_plugin_check, cli_plugin_info,
 	cli_plugin_list, cli_plugin_new, cli_produce, cli_topic_create,
 	cli_topic_delete, cli_topic_delete_records, cli_topic_describe,
-	cli_topic_list, cli_version, cli_wire_decode, cli_wire_encode;
+	cli_topic_list, cli_topic_offsets, cli_version, cli_wire_decode,
+	cli_wire_encode;
 
 /* --- one run --- */
 
@@ -150,6 +151,8 @@ void *cli_alloc(size_t n); /* zeroed; exits the program when memory is out */
 
 /* --- signals --- */
 
+/* SIGINT and SIGTERM end the program at once: so it begins. */
+void cli_end_by_signals(void);
 /* From now on SIGINT and SIGTERM set a flag and call wake(arg), which must be safe in a
  * signal handler; the second one ends the program at once. */
 void cli_catch_signals(void (*wake)(void *arg), void *arg);

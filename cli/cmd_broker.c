@@ -54,7 +54,8 @@ static const struct cli_option rows[] = {
 	{0, "message-max", "BYTES", CLI_INT32, AT(message_max), 1, 100 << 20,
 	 "largest batch (1048588)"},
 	{0, "sasl", "MECHANISM,...", CLI_TEXT, AT(sasl), 0, 0,
-	 "let clients prove who they are: PLAIN, GSSAPI, SCRAM-SHA-256, ..."},
+	 "let clients prove who they are: PLAIN, SCRAM-SHA-256, "
+	 "SCRAM-SHA-512, GSSAPI, OAUTHBEARER, AWS_MSK_IAM"},
 	{0, "users", "FILE", CLI_TEXT, AT(users), 0, 0,
 	 "with --sasl: lines of NAME = PASSWORD, or what is stored instead"},
 	{0, "reauth-ms", "MS", CLI_INT64, AT(reauth), 1, INT64_MAX,

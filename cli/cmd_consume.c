@@ -135,9 +135,10 @@ static int with_consumer(struct cli_consume *c, const struct klamm_conf *conf)
 	if (klamm_consumer_new(conf, c->loop, &c->consumer, &err) != 0) {
 		status = cli_error(&err);
 	} else {
-		cli_catch_signals(wake, c->consumer);
 		status =
 			c->group != NULL ? cli_consume_subscribe(c) : cli_consume_assign(c);
+		/* Until here there was nothing to end in good order. */
+		cli_catch_signals(wake, c->consumer);
 		if (status == 0)
 			status = read_records(c);
 		cli_progress_end(&c->progress);
@@ -175,24 +176,35 @@ static int check_topics(struct cli_consume *c)
 	return 0;
 }
 
-static int check(struct cli_consume *c)
+static int check_places(struct cli_consume *c)
 {
+	static const char must[] = "must be start, end, N, -N, @MS, @2026-03-05T17:08 or @-2h";
 	const struct cli_consume_options *o = c->options;
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (!cli_place_parse(o->place != NULL ? o->place : "start",
-			     now.tv_sec * 1000ll + now.tv_nsec / 1000000, &c->place))
+	int64_t now_ms = now.tv_sec * 1000ll + now.tv_nsec / 1000000;
+	if (!cli_place_parse(o->place != NULL ? o->place : "start", now_ms, &c->place))
+		return cli_usage(c->cli, "-o %s: %s", o->place, must);
+	if (!cli_place_parse(o->until != NULL ? o->until : "end", now_ms, &c->until))
+		return cli_usage(c->cli, "--until %s: %s", o->until, must);
+	if (o->until != NULL && o->group != NULL)
 		return cli_usage(c->cli,
-				 "-o %s: must be start, end, N, -N, @MS, @2026-03-05T17:08 "
-				 "or @-2h",
-				 o->place);
+				 "--until and -g exclude each other: a group reads on");
+	return 0;
+}
+
+static int check(struct cli_consume *c)
+{
+	const struct cli_consume_options *o = c->options;
+	int rc = check_places(c);
+	if (rc != 0)
+		return rc;
 	if (o->partitions != NULL && !cli_ranges_valid(o->partitions))
 		return cli_usage(c->cli, "-p %s: must be partitions such as 0,3,5-7",
 				 o->partitions);
-	int rc = check_topics(c);
-	if (rc != 0)
-		return rc;
-	rc = cli_consume_dead_check(c);
+	rc = check_topics(c);
+	if (rc == 0)
+		rc = cli_consume_dead_check(c);
 	if (rc != 0)
 		return rc;
 	if (o->json && o->format != NULL)
@@ -225,9 +237,11 @@ static int set_up(struct cli_consume *c, struct klamm_conf *conf)
 
 static int run(struct cli *cli, const void *options, const struct cli_list *args)
 {
+	struct cli_consume_options wanted = *(const struct cli_consume_options *)options;
+	wanted.exit_at_end |= wanted.until != NULL;
 	struct cli_consume c = {
 		.cli = cli,
-		.options = options,
+		.options = &wanted,
 		.topics = args,
 		.timeout_ms = cli_timeout_ms(cli),
 		.progress.on = cli_may_chat(cli) && !isatty(STDOUT_FILENO),
@@ -255,6 +269,8 @@ static int run(struct cli *cli, const void *options, const struct cli_list *args
 static const struct cli_option rows[] = {
 	{'o', "offset", "PLACE", CLI_TEXT, AT(place), 0, 0,
 	 "start, end, N, -N (before the end), @MS, @2026-03-05T17:08, @-2h"},
+	{0, "until", "PLACE", CLI_TEXT, AT(until), 0, 0,
+	 "stop before this place, and at the end as with -e"},
 	{'p', "partition", "N,...", CLI_TEXT, AT(partitions), 0, 0,
 	 "only these partitions: 0,3,5-7"},
 	{'g', "group", "GROUP", CLI_TEXT, AT(group), 0, 0,

@@ -6,11 +6,6 @@
 
 #include "cli/produce.h"
 
-static void wake(void *loop)
-{
-	klamm_loop_wake(loop);
-}
-
 static int with_producer(struct cli_produce *p, const struct klamm_conf *conf)
 {
 	struct klamm_error err;
@@ -20,7 +15,6 @@ static int with_producer(struct cli_produce *p, const struct klamm_conf *conf)
 	if (klamm_producer_new(conf, p->loop, &p->producer, &err) != 0) {
 		status = cli_error(&err);
 	} else {
-		cli_catch_signals(wake, p->loop);
 		status = cli_produce_run(p);
 		cli_release_signals();
 		klamm_topic_unref(p->topic);

@@ -5,11 +5,10 @@
 #include <openssl/crypto.h>
 
 #include "cli/cli.h"
-#include "config.h"
 
 static int run(struct cli *cli, const void *options, const struct cli_list *args)
 {
-	printf("klamm %s\n", PACKAGE_VERSION);
+	printf("klamm %s\n", klamm_version());
 	printf("plugins: %s\n", KLAMM_PLUGINDIR);
 	printf("%s\n", OpenSSL_version(OPENSSL_VERSION));
 	return CLI_OK;

@@ -36,7 +36,7 @@ static const char frame[] =
 	"\telse\n"
 	"\t\twords=$(_klamm_arguments \"$command\")\n"
 	"\t\t[[ -n $words ]] || words=$(_klamm_commands |\n"
-	"\t\t\tsed -n \"s/^${command:+$command }\\\\([a-z]*\\\\).*/\\\\1/p\" | sort -u)\n"
+	"\t\t\tsed -n \"s/^${command:+$command }\\\\([a-z-]*\\\\).*/\\\\1/p\" | sort -u)\n"
 	"\tfi\n"
 	"\tcase $words in\n"
 	"\tfiles)\n"

@@ -8,10 +8,11 @@
 #include "cli/place.h"
 
 struct cli_consume_options {
-	const char *place, *partitions, *format, *group, *regex;
+	const char *place, *until, *partitions, *format, *group, *regex;
 	const char *on_error, *dead_letters;
 	int64_t count;
-	bool exit_at_end, json, null_is_shown;
+	bool exit_at_end; /* also with until */
+	bool json, null_is_shown;
 };
 
 /* What becomes of a record that its deserializer cannot read. */
@@ -27,6 +28,7 @@ struct cli_consume_part {
 	int32_t partition;
 	bool done;
 	int64_t first, end; /* when it began; known only where they are asked for */
+	int64_t until;      /* what --until says, -1 = that place is behind the end */
 	/* With a group: what is printed, and what is committed of that; -1 = nothing yet. */
 	int64_t printed, committed;
 	int32_t epoch; /* of the last record printed */
@@ -36,7 +38,7 @@ struct cli_consume {
 	const struct cli *cli;
 	const struct cli_consume_options *options;
 	const struct cli_list *topics;
-	struct cli_place place;
+	struct cli_place place, until;
 	int64_t timeout_ms;
 	struct klamm_loop *loop;
 	struct klamm_consumer *consumer;
@@ -89,9 +91,8 @@ int cli_consume_subscribe(struct cli_consume *c);
 /* A record was printed, or all of a batch. */
 void cli_consume_printed(struct cli_consume *c, struct cli_consume_part *part,
 			 const struct klamm_record_view *view);
-/* Commit what was printed, once it is written: when it is time, or now and for good. */
+/* Commit what was printed, once it is written, when it is time. */
 void cli_consume_commit_due(struct cli_consume *c);
-int cli_consume_commit(struct cli_consume *c);
 /* Leave the group. */
 int cli_consume_leave(struct cli_consume *c, int status);
 /* Is nothing left to read? A member without partitions is given some time to get one. */

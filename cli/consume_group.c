@@ -132,7 +132,8 @@ void cli_consume_commit_due(struct cli_consume *c)
 	free(offsets);
 }
 
-int cli_consume_commit(struct cli_consume *c)
+/* The same at once, and for good. */
+static int commit_now(struct cli_consume *c)
 {
 	if (!c->commits || !cli_consume_flush(c))
 		return 0;
@@ -206,7 +207,7 @@ static void on_revoked(void *arg, struct klamm_consumer *consumer,
 	if (c->cli->verbosity > 0)
 		notice(c, "revoked", v, n);
 	if (n > 0)
-		cli_consume_commit(c); /* what fails was told; the next reader repeats it */
+		commit_now(c); /* what fails was told; the next reader repeats it */
 	forget(c, v, n);
 }
 
@@ -264,7 +265,7 @@ int cli_consume_subscribe(struct cli_consume *c)
 
 int cli_consume_leave(struct cli_consume *c, int status)
 {
-	int rc = cli_consume_commit(c);
+	int rc = commit_now(c);
 	c->commits = false; /* the listener is called once more */
 	klamm_consumer_close(c->consumer, c->timeout_ms, NULL);
 	for (size_t i = 0; i < c->part_count; i++)

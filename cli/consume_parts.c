@@ -15,16 +15,16 @@ static void wait_for_topic(struct cli_consume *c)
 	struct klamm_error err;
 	int64_t until = cli_now_us() + LOOK_MS * KL_MS;
 	int64_t left;
-	while (!cli_interrupted() && (left = until - cli_now_us()) > 0)
+	while ((left = until - cli_now_us()) > 0)
 		klamm_loop_step(c->loop, left / KL_MS + 1, &err);
 }
 
-static int no_topic(int64_t waited_ms, const struct klamm_error *err)
+static int no_topic(const char *topic, int64_t waited_ms)
 {
 	return cli_fail(CLI_USAGE,
-			"%s; it was waited for for %lld s: klamm topic list says what "
-			"there is, klamm topic create makes a topic",
-			err->text, (long long)(waited_ms / 1000));
+			"topic %s is not there, and did not come in %lld s: klamm topic "
+			"list says what there is, klamm topic create makes a topic",
+			topic, (long long)(waited_ms / 1000));
 }
 
 int cli_consume_count(struct cli_consume *c, const char *topic, int32_t *count_out)
@@ -37,12 +37,10 @@ int cli_consume_count(struct cli_consume *c, const char *topic, int32_t *count_o
 						       count_out, &err);
 		if (rc == 0)
 			return 0;
-		if (cli_interrupted())
-			return CLI_INTERRUPTED;
 		if (rc != KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION)
 			return cli_error(&err);
 		if (cli_now_us() >= until)
-			return no_topic(patience_ms, &err);
+			return no_topic(topic, patience_ms);
 		if (!told)
 			cli_fail(0, "topic %s is not there: waiting whether it is being made",
 				 topic);
@@ -184,6 +182,36 @@ static int begin(struct cli_consume *c)
 	return rc == 0 ? 0 : cli_error(&err);
 }
 
+static int64_t until_of(const struct cli_consume *c, const struct cli_consume_part *part)
+{
+	switch (c->until.kind) {
+	case CLI_PLACE_OFFSET:
+		return c->until.n;
+	case CLI_PLACE_TAIL:
+		return part->end - kl_min(c->until.n, part->end);
+	default: /* it was looked up */
+		return part->until;
+	}
+}
+
+/* The end, but for a place before it. */
+static int end_before(struct cli_consume *c)
+{
+	int64_t place = c->until.kind == CLI_PLACE_START ? KLAMM_OFFSET_BEGINNING
+			: c->until.kind == CLI_PLACE_END ? KLAMM_OFFSET_END
+							 : c->until.n;
+	int rc = 0;
+	if (c->until.kind != CLI_PLACE_OFFSET && c->until.kind != CLI_PLACE_TAIL)
+		rc = cli_consume_offsets(c, 0, place,
+					 offsetof(struct cli_consume_part, until));
+	for (size_t i = 0; rc == 0 && i < c->part_count; i++) {
+		int64_t until = until_of(c, &c->parts[i]);
+		if (until >= 0)
+			c->parts[i].end = kl_min(c->parts[i].end, until);
+	}
+	return rc;
+}
+
 int cli_consume_assign(struct cli_consume *c)
 {
 	int rc = find_parts(c);
@@ -194,5 +222,7 @@ int cli_consume_assign(struct cli_consume *c)
 	if (rc == 0 && (tail || c->options->exit_at_end))
 		rc = cli_consume_offsets(c, 0, KLAMM_OFFSET_END,
 					 offsetof(struct cli_consume_part, end));
-	return rc != 0 ? rc : begin(c);
+	if (rc == 0)
+		rc = begin(c); /* which goes by where the partitions really end */
+	return rc == 0 && c->options->until != NULL ? end_before(c) : rc;
 }

@@ -80,8 +80,6 @@ void cli_cell_offset(struct cli_table *table, int64_t offset); /* "-" for -1 */
 
 void cli_json_text(struct kl_buf *b, const char *member,
 		   const char *text); /* NULL = null */
-void cli_json_number(struct kl_buf *b, const char *member,
-		     double n); /* NAN, INFINITY = null */
 void cli_json_offset(struct kl_buf *b, const char *member, int64_t n); /* -1 = null */
 void cli_json_error(struct kl_buf *b, const struct klamm_error *err);
 /* topic, partition, ..., without the braces. */

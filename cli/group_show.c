@@ -101,7 +101,8 @@ void cli_json_text(struct kl_buf *b, const char *member, const char *text)
 		kl_buf_json_bytes(b, text, strlen(text));
 }
 
-void cli_json_number(struct kl_buf *b, const char *member, double n)
+/* NAN, INFINITY = null */
+static void put_number(struct kl_buf *b, const char *member, double n)
 {
 	put_name(b, member);
 	if (isfinite(n))
@@ -143,9 +144,9 @@ void cli_json_part(struct kl_buf *b, const struct cli_group_part *part)
 
 void cli_json_speed(struct kl_buf *b, const struct cli_group_speed *speed)
 {
-	cli_json_number(b, "consumed_per_s", speed->consumed);
-	cli_json_number(b, "produced_per_s", speed->produced);
-	cli_json_number(b, "eta_s", speed->eta_s);
+	put_number(b, "consumed_per_s", speed->consumed);
+	put_number(b, "produced_per_s", speed->produced);
+	put_number(b, "eta_s", speed->eta_s);
 }
 
 /* --- the table of lags --- */

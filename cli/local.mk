@@ -20,6 +20,7 @@ bin_PROGRAMS += %D%/klamm
 	%D%/bench.c %D%/bench.h \
 	%D%/cmd_bench.c \
 	%D%/cmd_broker.c \
+	%D%/cmd_cluster.c \
 	%D%/cmd_completion.c %D%/completion_bash.c %D%/completion_zsh.c %D%/completion.h \
 	%D%/cmd_config.c \
 	%D%/cmd_config_dump.c \
@@ -36,6 +37,7 @@ bin_PROGRAMS += %D%/klamm
 	%D%/cmd_plugin_new.c \
 	%D%/cmd_produce.c \
 	%D%/cmd_topic.c \
+	%D%/cmd_topic_offsets.c \
 	%D%/cmd_topic_records.c \
 	%D%/cmd_version.c \
 	%D%/cmd_wire.c

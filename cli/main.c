@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* klamm, the command line. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
-#include "config.h"
 
 static int run(struct cli *cli, const void *options, const struct cli_list *args)
 {
@@ -14,17 +15,29 @@ static int run(struct cli *cli, const void *options, const struct cli_list *args
 		return CLI_OK;
 	}
 	if (cli->version) {
-		printf("klamm %s\n", PACKAGE_VERSION);
+		printf("klamm %s\n", klamm_version());
 		return CLI_OK;
 	}
 	return cli->command->run(cli, options, args);
 }
 
+/* A standard file that the caller has closed would be the next socket, and what is printed
+ * would go to a broker: something takes its place that can be neither read nor written. */
+static void keep_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			_exit(CLI_FAILED);
+}
+
 int main(int argc, char **argv)
 {
+	keep_standard_files();
 	/* A reader that has seen enough shows up as EPIPE, which ends a command
 	 * quietly. */
 	signal(SIGPIPE, SIG_IGN);
+	cli_end_by_signals();
 	/* Static, since what they point to lives as long as the program. */
 	static struct cli cli = {.timeout_s = 15};
 	static struct cli_list args;

@@ -19,12 +19,14 @@
 #include "cli/report.h"
 
 /* A record's opaque is its place: which file, which line. Never NULL, as lines begin
- * at 1. */
-#define LINE_BITS 48
+ * at 1. Where a pointer has 32 bits, those beyond the 16 millionth pass as that one. */
+#define LINE_BITS (sizeof(void *) * 6)
+#define PLACE_LINES (((uint64_t)1 << LINE_BITS) - 1)
 
 static void *place_of(const struct cli_produce *p)
 {
-	return (void *)(uintptr_t)((uint64_t)p->file << LINE_BITS | p->line);
+	uint64_t line = kl_min((uint64_t)p->line, PLACE_LINES);
+	return (void *)(uintptr_t)((uint64_t)p->file << LINE_BITS | line);
 }
 
 static const char *file_of(const struct cli_produce *p, const void *place)
@@ -34,7 +36,7 @@ static const char *file_of(const struct cli_produce *p, const void *place)
 
 static unsigned long long line_of(const void *place)
 {
-	return (uintptr_t)place & ((1ull << LINE_BITS) - 1);
+	return (uintptr_t)place & PLACE_LINES;
 }
 
 static void tell(struct cli_produce *p, const void *place, const char *what,
@@ -358,6 +360,11 @@ static int finish(struct cli_produce *p, int status)
 	return status == 0 && p->failed > 0 ? CLI_FAILED : status;
 }
 
+static void wake(void *loop)
+{
+	klamm_loop_wake(loop);
+}
+
 int cli_produce_run(struct cli_produce *p)
 {
 	struct klamm_error err;
@@ -368,10 +375,12 @@ int cli_produce_run(struct cli_produce *p)
 	/* A wrong address or topic is told before any input is taken. */
 	if (klamm_producer_partitions_for(p->producer, p->topic_name, &partitions,
 					  &err) != 0)
-		return cli_interrupted() ? CLI_INTERRUPTED : cli_error(&err);
+		return cli_error(&err);
 	if (p->options->partition >= partitions)
 		return cli_usage(p->cli, "-p %d: %s has %d partitions",
 				 p->options->partition, p->topic_name, partitions);
+	/* Until here there was nothing to end in good order. */
+	cli_catch_signals(wake, p->loop);
 	if (p->transactional && cli_txn_init(&p->txn, p->producer, &err) != 0)
 		return cli_interrupted() ? CLI_INTERRUPTED : cli_error(&err);
 	return finish(p, read_files(p));

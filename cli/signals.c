@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SIGINT and SIGTERM end a command in good order; a second one at once, unless it is the
- * first one's echo: timeout(1) signals the process and then its group. The handler has
- * to find the flag and whom to wake without an argument: the only variables of this
- * program. */
+/* SIGINT and SIGTERM end a command at once while it only asks, and in good order when it
+ * has something under way; a second one at once, unless it is the first one's echo:
+ * timeout(1) signals the process and then its group. The handler has to find the flag and
+ * whom to wake without an argument: the only variables of this program. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -27,6 +27,19 @@ static void on_signal(int number)
 	void *arg = atomic_load(&wake_arg);
 	if (arg != NULL)
 		wake_fn(arg);
+}
+
+static void end(int number)
+{
+	_exit(CLI_INTERRUPTED);
+}
+
+void cli_end_by_signals(void)
+{
+	static const int numbers[] = {SIGINT, SIGTERM};
+	for (size_t i = 0; i < kl_countof(numbers); i++)
+		if (signal(numbers[i], end) == SIG_IGN) /* a background job of a script */
+			signal(numbers[i], SIG_IGN);
 }
 
 void cli_catch_signals(void (*wake)(void *arg), void *arg)

@@ -254,13 +254,12 @@ static int set_field(struct in *in, const struct place *at,
 		return set_array(in, at, field, json, obj);
 	if (!(field->flags & KL_FIELD_POINTER))
 		return set_value(in, at, field, json, obj + field->offset);
+	void **sub = (void **)(obj + field->offset);
+	*sub = NULL;
 	if (json == NULL)
 		return 0;
-	void *sub = kl_arena_alloc(in->arena, field->sub->size);
-	if (sub == NULL)
-		return no_memory(in);
-	*(void **)(obj + field->offset) = sub;
-	return set_struct(in, at, field->sub, json, sub);
+	*sub = kl_arena_alloc(in->arena, field->sub->size);
+	return *sub != NULL ? set_struct(in, at, field->sub, json, *sub) : no_memory(in);
 }
 
 static int by_tag(const void *a, const void *b)
@@ -330,9 +329,10 @@ static int unknown_member(struct in *in, const struct place *at,
 static int set_struct(struct in *in, const struct place *at, const struct kl_type *type,
 		      struct json_object *json, void *obj)
 {
-	kl_type_init(type, obj);
 	if (!json_object_is_type(json, json_type_object))
 		return wrong(in, at, "must be an object");
+	if (!kl_type_fill(type, in->arena, obj))
+		return no_memory(in);
 	json_object_object_foreach(json, name, value)
 	{
 		struct place below = {.up = at, .name = name};

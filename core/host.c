@@ -150,10 +150,12 @@ static int host_submit(const struct klamm_host *api, void (*fn)(void *arg), void
 		return KLAMM_ERR_UNSUPPORTED;
 	struct submitted *call = NULL;
 	kl_mutex_lock(&host->mutex);
-	bool is_full = instance->pending >= PENDING_MAX;
-	if (!is_full)
+	bool is_full = instance->pending >= PENDING_MAX, left = instance->left;
+	if (!is_full && !left)
 		call = prepare(instance, fn, arg);
 	kl_mutex_unlock(&host->mutex);
+	if (left)
+		return KLAMM_ERR_CLOSED;
 	if (call == NULL)
 		return is_full ? KLAMM_ERR_WOULD_BLOCK : KLAMM_ERR_NO_MEMORY;
 	return submit(host, call);
@@ -253,6 +255,12 @@ static int host_token(const struct klamm_host *api, struct klamm_out *value,
 	return host->token(host->token_arg, value, extensions, expires_ms_out, err);
 }
 
+static int host_store_read(const struct klamm_host *api, const struct klamm_store *store,
+			   uint32_t parts, struct klamm_out *pem_out, struct klamm_error *err)
+{
+	return kl_host_store_read(instance_of(api)->host->os, store, parts, pem_out, err);
+}
+
 /* --- the host itself --- */
 
 int kl_host_init(struct kl_host *host, struct kl_os *os, const struct kl_log *log,
@@ -319,6 +327,7 @@ void kl_host_join(struct kl_host *host, struct kl_instance *instance, const char
 		.wipe = host_wipe,
 		.on_reload = host_on_reload,
 		.token = host_token,
+		.store_read = host_store_read,
 	};
 	kl_mutex_lock(&host->mutex);
 	kl_list_push(&host->instances, &instance->link);
@@ -348,6 +357,8 @@ void kl_host_leave(struct kl_instance *instance)
 	kl_mutex_lock(&host->mutex);
 	kl_list_remove(&instance->link);
 	instance->reload = NULL;
+	/* A timer of the plugin's may still come before it is freed. */
+	instance->left = true;
 	while (instance->pending > 0 || instance->held > 0)
 		host->os->cond_wait(host->os, &host->returned, &host->mutex, KL_NEVER);
 	kl_mutex_unlock(&host->mutex);

@@ -56,12 +56,14 @@ void kl_host_reload(struct kl_host *host);
 void kl_host_join(struct kl_host *host, struct kl_instance *instance, const char *role);
 void kl_host_leave(struct kl_instance *instance);
 
-/* What a host needs of its loop, as core/net/hosted.c does it. Any thread; see the functions
- * of struct klamm_host. */
+/* What a host needs of core/net: of the loop (hosted.c), and of TLS (hosted_store.c). Any
+ * thread; see the functions of struct klamm_host. */
 int kl_host_timer_new(struct klamm_loop *loop, void (*fn)(void *arg), void *arg,
 		      struct klamm_timer **timer_out);
 void kl_host_timer_set(struct klamm_timer *timer, int64_t at_us);
 void kl_host_timer_free(struct klamm_timer *timer);
+int kl_host_store_read(struct kl_os *os, const struct klamm_store *store, uint32_t parts,
+		       struct klamm_out *pem_out, struct klamm_error *err);
 int kl_host_run_blocking(struct klamm_loop *loop, void (*fn)(void *arg), void *arg);
 
 #endif

@@ -23,4 +23,5 @@ libklamm_la_SOURCES += \
 	%D%/host.c %D%/host.h \
 	%D%/plugin.c %D%/plugin.h \
 	%D%/plugin_check.c \
-	%D%/plugin_open.c
+	%D%/plugin_open.c \
+	%D%/version.c

@@ -94,16 +94,48 @@ static int find_in(void *arg, const char *dir)
 				   finding->err);
 }
 
+/* What plugins of ours need that a system may lack: then a build leaves them out. */
+static const char *need_of(int32_t kind, const char *word)
+{
+	static const struct {
+		int32_t kind;
+		const char *word, *need;
+	} needs[] = {
+		{KLAMM_KIND_CODEC, "gzip", "zlib"},
+		{KLAMM_KIND_CODEC, "lz4", "liblz4"},
+		{KLAMM_KIND_CODEC, "snappy", "libsnappy"},
+		{KLAMM_KIND_CODEC, "zstd", "libzstd"},
+		{KLAMM_KIND_PARTITIONER, "consistent", "zlib"},
+		{KLAMM_KIND_PARTITIONER, "consistent_random", "zlib"},
+		{KLAMM_KIND_SASL, "aws_msk_iam", "libcurl"},
+		{KLAMM_KIND_SASL, "gssapi", "MIT Kerberos"},
+		{KLAMM_KIND_SASL, "oauthbearer", "libcurl"},
+	};
+	for (size_t i = 0; i < kl_countof(needs); i++)
+		if (needs[i].kind == kind && strcmp(needs[i].word, word) == 0)
+			return needs[i].need;
+	return NULL;
+}
+
+static int not_found(int32_t kind, const char *word, const char *tried,
+		     struct klamm_error *err)
+{
+	const char *need = need_of(kind, word);
+	return kl_error(err, KLAMM_ERR_PLUGIN,
+			"no plugin for %s %s: there is no %s_%s.so in %s%s%s%s",
+			kl_kind_word(kind), word, kl_kind_word(kind), word, tried,
+			need != NULL ? "; klamm was built without it, which needs " : "",
+			need != NULL ? need : "",
+			need != NULL ? ", or it comes as a package of its own" : "");
+}
+
 static int load_found(int32_t kind, const char *word, const struct kl_plugin_search *search,
 		      struct kl_plugin **plugin_out, struct klamm_error *err)
 {
 	struct finding finding = {.kind = kind, .word = word, .err = err};
 	int rc = each_dir(search, find_in, &finding);
 	if (rc == -ENOENT)
-		rc = kl_error(err, KLAMM_ERR_PLUGIN,
-			      "no plugin for %s %s: there is no %s_%s.so in %s",
-			      kl_kind_word(kind), word, kl_kind_word(kind), word,
-			      kl_buf_text(&finding.tried));
+		rc = not_found(kind, word, kl_buf_text(&finding.tried), err);
 	kl_buf_free(&finding.tried);
 	*plugin_out = finding.plugin;
 	return rc;

@@ -103,6 +103,7 @@ struct kl_instance {
 	struct kl_list link; /* in host->instances */
 	unsigned pending;    /* submitted calls that have not returned */
 	unsigned held;       /* kl_plugin_hold() */
+	bool left;           /* it is being closed: nothing more is submitted */
 	void (*reload)(void *arg);
 	void *reload_arg;
 };

@@ -1,9 +1,7 @@
-EXTRA_DIST += %D%/SCHEMA.md
-EXTRA_DIST += \
-	%D%/DEVBROKER.md \
-	%D%/PLUGINS.md \
-	%D%/plugin-example/partitioner_region.c
-EXTRA_DIST += %D%/BENCH.md %D%/DESIGN.md
+EXTRA_DIST += %D%/BENCH.md %D%/DESIGN.md %D%/SCHEMA.md
+# What manual pages and headers send their readers to; README.md's links hold there.
+docsdir = $(docdir)/docs
+dist_docs_DATA = %D%/DEVBROKER.md %D%/PLUGINS.md
 
 # Manual pages. klamm(1) is written by hand; the others are prose around what the tables and
 # the public headers say. The tarball has them made.

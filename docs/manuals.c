@@ -164,14 +164,12 @@ static void put_others(int32_t status, const char *title, const char *text)
 		put_item(row->option.name);
 		if (row->owner != NULL)
 			printf("of %s", row->owner);
-		if (row->instead != NULL) {
+		if (row->owner != NULL && row->instead != NULL)
 			printf("; ");
+		if (row->instead != NULL)
 			put(row->instead);
-		}
-		if (row->owner != NULL)
+		if (row->owner != NULL || row->instead != NULL)
 			printf("\n");
-		if (row->also != NULL)
-			printf("other than %s\n", row->also);
 	}
 	printf(".El\n");
 }
@@ -181,9 +179,6 @@ static void keys(void)
 	const struct kl_conf_rows *group;
 	for (size_t g = 0; (group = kl_conf_group(g)) != NULL; g++)
 		put_group(group);
-	put_others(KL_STATUS_NOT_YET, "Not supported yet",
-		   "These keys ask for what this version cannot do.\n"
-		   "Their defaults are accepted, any other value is an error.");
 	put_others(KL_STATUS_INSTEAD, "Had otherwise",
 		   "To ignore one of these would change what happens, so it is an error,\n"
 		   "but for its default.");

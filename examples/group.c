@@ -161,6 +161,9 @@ int main(int argc, char **argv)
 	signal(SIGINT, stop);
 	signal(SIGTERM, stop);
 	int status = work();
+	/* The handler needs the consumer. From here on a signal ends the program at once. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	/* Calls on_revoked(), which commits, and leaves the group. */
 	if (klamm_consumer_close(consumer, WAIT_MS, &err) != 0)
 		status = fail("closing", &err);

@@ -12,4 +12,5 @@ noinst_LTLIBRARIES += %D%/libkit.la
 	%D%/partitioner.c \
 	%D%/run.c \
 	%D%/sasl.c \
+	%D%/sasl_peer.c %D%/sasl_peer.h \
 	%D%/serializer.c

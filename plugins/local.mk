@@ -10,6 +10,8 @@ EXTRA_DIST += \
 	%D%/common/aws/credentials.h \
 	%D%/common/aws/metadata.c \
 	%D%/common/aws/profile.c \
+	%D%/common/aws/proof.c \
+	%D%/common/aws/proof.h \
 	%D%/common/aws/profile.h \
 	%D%/common/aws/region.c \
 	%D%/common/aws/region.h \
@@ -58,6 +60,7 @@ aws_sources = \
 	plugins/common/aws/credentials.h \
 	plugins/common/aws/metadata.c \
 	plugins/common/aws/profile.c plugins/common/aws/profile.h \
+	plugins/common/aws/proof.c plugins/common/aws/proof.h \
 	plugins/common/aws/region.c plugins/common/aws/region.h \
 	plugins/common/aws/sigv4.c plugins/common/aws/sigv4.h \
 	plugins/common/aws/sts.c \

@@ -302,7 +302,8 @@ def check_field(message, field):
         field.default = word[1:-1]
     else:
         raise SchemaError(field.where, "'%s' cannot be this default" % word)
-    if field.struct and field.null and not field.array and not field.null_default:
+    pointer = field.struct and field.null and not field.array
+    if pointer and field.tag is None and not field.null_default:
         raise SchemaError(field.where, "a struct that may be null defaults to null")
 
 

@@ -4,6 +4,10 @@ AM_TESTS_ENVIRONMENT = \
 	abs_top_srcdir='$(abs_top_srcdir)'; export abs_top_srcdir; \
 	abs_top_builddir='$(abs_top_builddir)'; export abs_top_builddir; \
 	CC='$(CC)'; export CC;
+if SANITIZED
+# A sanitizer's run-time looks functions up at their first call: see AM_LDFLAGS.
+AM_TESTS_ENVIRONMENT += LD_BIND_NOW=1; export LD_BIND_NOW;
+endif
 
 # Everything speaks TAP: the Check programs and the scripts (*.test).
 TEST_EXTENSIONS = .test

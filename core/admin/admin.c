@@ -67,6 +67,8 @@ static void on_timer(struct kl_timer *timer)
 static void on_failure(struct kl_call *call, const struct kl_response *response)
 {
 	call->err = *response->err;
+	if (response->code == KLAMM_ERR_UNSUPPORTED && call->needs != NULL)
+		kl_error_prefix(&call->err, "%s with %s", call->what, call->needs);
 	if (call->admin->loop->now >= call->deadline)
 		time_out(call);
 	else if (klamm_err_retriable(response->code))
@@ -122,6 +124,7 @@ static void attempt(struct kl_call *call)
 		return;
 	}
 	call->request.api = call->api;
+	call->request.min_version = call->min_version;
 	call->request.max_version = -1;
 	call->request.prepare = prepare;
 	call->request.deadline = call->deadline;
@@ -174,12 +177,14 @@ int kl_admin_check(const struct klamm_admin *admin, struct klamm_error *err)
 int kl_admin_call(struct klamm_admin *admin, struct kl_call *call, int64_t timeout_ms,
 		  struct klamm_error *err)
 {
-	int rc = kl_admin_check(admin, err);
-	if (rc != 0)
-		return rc;
+	call->admin = admin;
+	if (kl_admin_check(admin, &call->err) != 0) {
+		if (call->failed != NULL)
+			call->failed(call);
+		return kl_error_copy(err, &call->err);
+	}
 	if (timeout_ms == KLAMM_TIMEOUT_DEFAULT)
 		timeout_ms = admin->settings->default_api_timeout_ms;
-	call->admin = admin;
 	call->deadline = kl_os_deadline_ms(admin->os, timeout_ms);
 	kl_loop_call(admin->loop, start_in_loop, call);
 	kl_loop_wait(admin->loop, &admin->gate, has_ended, call, call->deadline);
@@ -302,6 +307,9 @@ static int set_up(struct klamm_admin *a, const struct klamm_conf *conf,
 int klamm_admin_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 		    struct klamm_admin **admin_out, struct klamm_error *err)
 {
+	int rc = loop != NULL ? kl_loop_check_fork(loop, err) : 0;
+	if (rc != 0)
+		return rc;
 	struct klamm_admin *a = calloc(1, sizeof(*a));
 	if (a == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY,
@@ -309,7 +317,7 @@ int klamm_admin_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 	a->os = loop != NULL ? loop->os : kl_os_real();
 	a->loop = loop;
 	kl_list_init(&a->scatters);
-	int rc = set_up(a, conf, err);
+	rc = set_up(a, conf, err);
 	if (rc != 0) {
 		klamm_admin_free(a);
 		return rc;

@@ -42,6 +42,8 @@ struct kl_call {
 	/* --- set by the caller --- */
 	const char *what; /* "creating topics", for texts */
 	enum kl_api api;
+	int min_version;
+	const char *needs; /* NULL, or what older ones do not have, for the same texts */
 	bool to_controller; /* brokers before KRaft let no other do it */
 	/* A message in call->arena for what is still to be done; NULL: out of memory.
 	 */

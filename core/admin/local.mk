@@ -8,5 +8,6 @@ libklamm_la_SOURCES += \
 	%D%/groups_offsets.c \
 	%D%/groups_protocol.c \
 	%D%/records.c \
-	%D%/scatter.c %D%/scatter.h \
+	%D%/scatter.c %D%/scatter.h %D%/scatter_int.h \
+	%D%/scatter_item.c %D%/scatter_part.c \
 	%D%/topics.c

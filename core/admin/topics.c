@@ -235,6 +235,17 @@ static int run(struct klamm_admin *admin, struct change *change, int64_t timeout
 	return tell(change, errors, err);
 }
 
+/* KIP-464: brokers before Kafka 2.4 take no -1, and say only that it is too small. */
+#define CREATE_BY_DEFAULTS 4
+
+static void ask_for_defaults(struct change *change, const struct klamm_new_topic *topic)
+{
+	if (topic->partitions >= 0 && topic->replicas >= 0)
+		return;
+	change->call.min_version = CREATE_BY_DEFAULTS;
+	change->call.needs = "the broker's own number of partitions or replicas (Kafka 2.4)";
+}
+
 int klamm_admin_create_topics(struct klamm_admin *admin,
 			      const struct klamm_new_topic *const *topics, size_t count,
 			      uint32_t flags, int64_t timeout_ms,
@@ -256,8 +267,10 @@ int klamm_admin_create_topics(struct klamm_admin *admin,
 	if (change.items == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY,
 				"out of memory for %zu topics", count);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		change.items[i].name = topics[i]->name;
+		ask_for_defaults(&change, topics[i]);
+	}
 	int rc = run(admin, &change, timeout_ms, errors, err);
 	free(change.items);
 	return rc;

@@ -85,8 +85,10 @@ enum kl_bug {
 	KL_BUG_DEAD_STAYS,
 	/* A member forgets where it is in what it keeps, */
 	KL_BUG_POSITION_FORGOTTEN,
-	/* or joins without a word of what it has. */
+	/* joins without a word of what it has, */
 	KL_BUG_OWNED_UNTOLD,
+	/* or comes back as the leader and does not look what has no owner. */
+	KL_BUG_RETURN_UNSEEN,
 	/* KIP-848: no heartbeat goes out while a member gives up and takes; */
 	KL_BUG_SILENT_REBALANCE,
 	/* one says that it has given up, before that; */

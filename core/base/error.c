@@ -44,6 +44,14 @@ static int32_t usual_scope(int code)
 	return KLAMM_SCOPE_FINAL;
 }
 
+/* One line: texts of others are in it, which may be shown on a terminal. */
+static void tame(char *text)
+{
+	for (char *p = text; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = ' ';
+}
+
 int kl_error(struct klamm_error *err, int code, const char *fmt, ...)
 {
 	if (err == NULL)
@@ -54,9 +62,7 @@ int kl_error(struct klamm_error *err, int code, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	for (char *p = text; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ')
-			*p = ' ';
+	tame(text);
 	*err = (struct klamm_error){
 		.code = code,
 		.scope = usual_scope(code),
@@ -81,6 +87,7 @@ void kl_error_prefix(struct klamm_error *err, const char *fmt, ...)
 		return;
 	snprintf(text + n, sizeof(text) - (size_t)n, ": %.*s",
 		 (int)(sizeof(text) - (size_t)n), err->text);
+	tame(text);
 	memcpy(err->text, text, sizeof(text));
 }
 
@@ -131,10 +138,13 @@ void kl_log(const struct kl_log *log, int32_t level, const char *where, const ch
 {
 	if (!kl_log_on(log, level))
 		return;
-	char text[1024];
+	char text[1024], place[128];
 	va_list args;
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	log->fn(log->arg, level, where, text);
+	snprintf(place, sizeof(place), "%s", where);
+	tame(text);
+	tame(place);
+	log->fn(log->arg, level, place, text);
 }

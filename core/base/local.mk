@@ -19,4 +19,5 @@ libklamm_la_SOURCES += \
 	%D%/sink.c %D%/sink.h \
 	%D%/slab.c %D%/slab.h \
 	%D%/text.c %D%/text.h \
-	%D%/value.c %D%/value.h
+	%D%/value.c %D%/value.h \
+	%D%/wide.h

@@ -8,7 +8,8 @@
 /* So far below the end of the address space that doubling never overflows. */
 #define NO_LIMIT (SIZE_MAX / 4)
 
-bool kl_quota_take(struct kl_quota *quota, size_t n)
+/* quota NULL: always true */
+static bool quota_take(struct kl_quota *quota, size_t n)
 {
 	if (quota == NULL)
 		return true;
@@ -19,7 +20,7 @@ bool kl_quota_take(struct kl_quota *quota, size_t n)
 	return false;
 }
 
-void kl_quota_give(struct kl_quota *quota, size_t n)
+static void quota_give(struct kl_quota *quota, size_t n)
 {
 	if (quota != NULL)
 		atomic_fetch_sub(&quota->used, n);
@@ -35,14 +36,14 @@ static int sink_grow(struct klamm_out *out, size_t more)
 		return 0;
 	size_t need = out->len + more, cap = kl_max(out->cap * 2, (size_t)FIRST);
 	cap = kl_min(kl_max(cap, need), out->limit);
-	if (!kl_quota_take(sink->quota, cap - out->cap)) {
+	if (!quota_take(sink->quota, cap - out->cap)) {
 		cap = need; /* near the end of the quota, what it takes and no more */
-		if (!kl_quota_take(sink->quota, cap - out->cap))
+		if (!quota_take(sink->quota, cap - out->cap))
 			return KLAMM_ERR_NO_MEMORY;
 	}
 	uint8_t *data = realloc(out->data, kl_max(cap, (size_t)1));
 	if (data == NULL) {
-		kl_quota_give(sink->quota, cap - out->cap);
+		quota_give(sink->quota, cap - out->cap);
 		return KLAMM_ERR_NO_MEMORY;
 	}
 	out->data = data;
@@ -64,7 +65,7 @@ void kl_sink_init(struct kl_sink *sink, size_t limit, struct kl_quota *quota)
 void kl_sink_free(struct kl_sink *sink)
 {
 	free(sink->out.data);
-	kl_quota_give(sink->quota, sink->out.cap);
+	quota_give(sink->quota, sink->out.cap);
 	sink->out.data = NULL;
 	sink->out.cap = 0;
 	kl_sink_clear(sink);
@@ -99,7 +100,7 @@ void kl_lent_arena_init(struct kl_lent_arena *a, size_t max, struct kl_quota *qu
 
 void kl_lent_arena_free(struct kl_lent_arena *a)
 {
-	kl_quota_give(a->quota, a->arena.total);
+	quota_give(a->quota, a->arena.total);
 	kl_arena_free(&a->arena);
 	a->arena.max = a->max;
 }

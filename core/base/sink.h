@@ -15,8 +15,6 @@ struct kl_quota {
 	atomic_size_t used;
 	size_t max; /* 0 = no limit, only counted */
 };
-bool kl_quota_take(struct kl_quota *quota, size_t n); /* quota NULL: always true */
-void kl_quota_give(struct kl_quota *quota, size_t n);
 
 struct kl_sink {
 	struct klamm_out out;

@@ -84,9 +84,9 @@ size_t kl_slab_size(size_t size)
 }
 
 /* With the mutex held: count cap as used, if the budget allows. */
-static bool charge(struct kl_slab_pool *pool, size_t cap)
+static bool charge(struct kl_slab_pool *pool, size_t cap, bool beyond)
 {
-	if (pool->budget != 0 && pool->used > 0 &&
+	if (!beyond && pool->budget != 0 && pool->used > 0 &&
 	    (cap > pool->budget || pool->used > pool->budget - cap))
 		return false;
 	pool->used += cap;
@@ -119,7 +119,7 @@ static struct kl_slab *make_way(struct kl_slab_pool *pool)
 	return gone;
 }
 
-struct kl_slab *kl_slab_get(struct kl_slab_pool *pool, size_t size)
+static struct kl_slab *get(struct kl_slab_pool *pool, size_t size, bool beyond)
 {
 	if (size > SIZE_MAX / 4)
 		return NULL;
@@ -127,7 +127,7 @@ struct kl_slab *kl_slab_get(struct kl_slab_pool *pool, size_t size)
 	size_t cap = kl_slab_size(size);
 	struct kl_slab *slab = NULL, *gone = NULL;
 	pthread_mutex_lock(&pool->mutex);
-	bool allowed = charge(pool, cap);
+	bool allowed = charge(pool, cap, beyond);
 	if (allowed && class < KL_SLAB_CLASSES)
 		slab = pop_free(pool, class);
 	if (allowed && slab == NULL)
@@ -148,6 +148,16 @@ struct kl_slab *kl_slab_get(struct kl_slab_pool *pool, size_t size)
 	slab->cap = cap;
 	atomic_init(&slab->refs, 1);
 	return slab;
+}
+
+struct kl_slab *kl_slab_get(struct kl_slab_pool *pool, size_t size)
+{
+	return get(pool, size, false);
+}
+
+struct kl_slab *kl_slab_get_beyond(struct kl_slab_pool *pool, size_t size)
+{
+	return get(pool, size, true);
 }
 
 void kl_slab_unref(struct kl_slab *slab)

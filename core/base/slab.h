@@ -37,6 +37,9 @@ void kl_slab_pool_free(struct kl_slab_pool *pool);
 /* At least size bytes, one reference; NULL: over the budget or out of memory. A slab larger
  * than the whole budget is had only while nothing else is in use. */
 struct kl_slab *kl_slab_get(struct kl_slab_pool *pool, size_t size);
+/* The same beyond the budget, which nobody else gets anything of meanwhile: for what takes the
+ * place of a slab that is in use, where that could never come back otherwise. */
+struct kl_slab *kl_slab_get_beyond(struct kl_slab_pool *pool, size_t size);
 void kl_slab_unref(struct kl_slab *slab); /* NULL is fine */
 static inline struct kl_slab *kl_slab_ref(struct kl_slab *slab)
 {

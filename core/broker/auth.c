@@ -86,23 +86,9 @@ static void succeed(struct kl_node *node, int64_t credentials_ms)
 
 /* --- the mechanism's messages --- */
 
-/* Of a live connection frames may be long, for the records in them. */
-static void refuse_length(struct kl_node *node, size_t len)
-{
-	struct klamm_error err;
-	kl_error(&err, KLAMM_ERR_PROTOCOL,
-		 "the broker's message has %zu bytes, where %d are the most", len,
-		 KL_SASL_TOKEN_MAX);
-	fail(node, &err);
-}
-
 static void think(struct kl_node *node, const void *in, size_t len)
 {
 	struct kl_auth *auth = &node->auth;
-	if (len > KL_SASL_TOKEN_MAX) {
-		refuse_length(node, len);
-		return;
-	}
 	if (auth->again)
 		node->setup_deadline = kl_node_now(node) + kl_node_setup_timeout(node);
 	auth->step = KL_AUTH_THINK;
@@ -334,7 +320,7 @@ void kl_auth_begin(struct kl_node *node, bool again)
 	auth->session = kl_sasl_session_new(
 		node->nodes->loop, &(struct kl_sasl_session_spec){
 					   .instance = node->nodes->sasl,
-					   .host = node->host,
+					   .host = kl_node_name(node),
 					   .port = node->port,
 					   .flags = flags_of(node),
 					   .done = on_step,

@@ -90,9 +90,10 @@ struct kl_cluster {
 	unsigned failures;
 	bool stopped;
 	struct klamm_error last_error; /* why the last attempt got nothing */
-	/* How often a broker has refused to let this client in, for those that wait [any
-	 * thread]; and why, until one gives metadata. */
-	atomic_uint refusals;
+	/* How often a broker has answered, and how often one has refused to let this client
+	 * in, for those that wait [any thread]; and why, until one gives metadata. */
+	atomic_uint answers, refusals;
+	struct kl_gate *told; /* where answers are waited for; NULL = nobody did yet */
 	struct klamm_error refusal;
 };
 
@@ -125,6 +126,26 @@ struct kl_leader_hint {
 };
 /* How many endpoints of an answer are looked at: more than a cluster has. */
 #define KL_HINT_ENDPOINTS 4096
+/* What an answer says of one partition; those to Produce and to Fetch have types of their own
+ * for the same fields. */
+#define kl_leader_hint_of(body, told)                                                   \
+	({                                                                              \
+		struct kl_leader_hint hint_ = {                                         \
+			.leader = (told)->current_leader.leader_id,                     \
+			.epoch = (told)->current_leader.leader_epoch};                  \
+		int32_t n_ = kl_min((body)->node_endpoints_n, KL_HINT_ENDPOINTS);       \
+		for (int32_t i_ = 0; i_ < n_; i_++) {                                   \
+			const typeof(*(body)->node_endpoints) *at_ =                    \
+				&(body)->node_endpoints[i_];                            \
+			if (at_->node_id != hint_.leader)                               \
+				continue;                                               \
+			hint_.host = at_->host;                                         \
+			hint_.port = at_->port;                                         \
+			hint_.rack = at_->rack;                                         \
+			break;                                                          \
+		}                                                                       \
+		hint_;                                                                  \
+	})
 /* A leader that is not known yet is from now on. false: that was no news. */
 bool kl_cluster_leader_hint(struct kl_cluster *cluster, struct kl_topic_info *topic,
 			    int32_t partition, const struct kl_leader_hint *hint);

@@ -184,6 +184,8 @@ int kl_node_init(struct kl_node *node, struct kl_nodes *nodes, int32_t id, const
 		.probe_at = KL_NEVER,
 		.refused_at = KL_NEVER,
 		.send_hook = {.fn = send_waiting_hook},
+		/* What an answer becomes may be many times as long as its bytes. */
+		.arena = {.max = (size_t)nodes->settings->klamm_memory_max},
 	};
 	kl_list_init(&node->send_hook.link);
 	kl_list_init(&node->waiting);
@@ -219,5 +221,6 @@ void kl_node_free(struct kl_node *node, const struct klamm_error *why)
 	kl_auth_free(&node->auth);
 	kl_tls_ticket_free(&node->ticket);
 	kl_arena_free(&node->arena);
+	free(node->canonical);
 	free(node->host);
 }

@@ -65,8 +65,11 @@ struct kl_node {
 	int32_t peer_id; /* in metrics: as id, -1, -2, ... for bootstrap addresses */
 	struct kl_peer *peer; /* NULL = it has no figures of its own */
 	char *host;
+	/* The name that its address goes by (client.dns.lookup), which is whom TLS and SASL
+	 * are to reach then; NULL = host. */
+	char *canonical;
 	uint16_t port;
-	char where[96]; /* "broker 3 (kafka-3:9092)", for texts */
+	char where[100]; /* "broker 3 (kafka-3:9092)", for texts */
 	enum kl_node_state state;
 
 	struct kl_resolve *resolve;
@@ -122,6 +125,12 @@ int kl_node_init(struct kl_node *node, struct kl_nodes *nodes, int32_t id, const
 		 uint16_t port, struct klamm_error *err);
 /* Closes; every request ends with why. Never from inside a request's done(). */
 void kl_node_free(struct kl_node *node, const struct klamm_error *why);
+
+/* Whom to reach. */
+static inline const char *kl_node_name(const struct kl_node *node)
+{
+	return node->canonical != NULL ? node->canonical : node->host;
+}
 
 /* Begin to connect, unless that is under way, done, or has to wait for its backoff. true: the
  * node is ready for requests. */

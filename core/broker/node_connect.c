@@ -165,16 +165,26 @@ static void on_opened(struct kl_conn *conn)
 /* A broker that is killed between the two answers looks like an old one, once. */
 #define PROOFS 2
 
-/* Answers but Fetch are bounded by what a cluster can hold; the handshake's by far less. */
+/* Answers but Fetch are bounded by what a cluster can hold; those by which a broker is got to
+ * know, at first or again, by far less. */
 #define HANDSHAKE_FRAME_MAX (256 * 1024)
 /* What stands in a Fetch answer beside the records. */
 #define FETCH_OVERHEAD (64 * 1024)
+
+/* Answers come in the order of the requests; one that nobody asked for is none, and short. */
+static bool is_handshake(const struct kl_node *node)
+{
+	const struct kl_request *asked =
+		kl_list_first(&node->in_flight, struct kl_request, link);
+	return node->state < KL_NODE_READY || asked == NULL ||
+	       asked->api == KL_API_SASL_HANDSHAKE || asked->api == KL_API_SASL_AUTHENTICATE;
+}
 
 static size_t frame_max(struct kl_conn *conn)
 {
 	struct kl_node *node = kl_container(conn, struct kl_node, conn);
 	const struct kl_settings *s = node->nodes->settings;
-	if (node->state < KL_NODE_READY)
+	if (is_handshake(node))
 		return HANDSHAKE_FRAME_MAX;
 	size_t max = (size_t)s->klamm_receive_message_max;
 	if (s->role != KLAMM_ROLE_CONSUMER)
@@ -292,7 +302,8 @@ static void layer(struct kl_node *node, const struct kl_addr *addr)
 	if (node->nodes->proxy != NULL)
 		go_via(node, addr);
 	if (node->nodes->tls != NULL)
-		kl_conn_secure(&node->conn, node->nodes->tls, node->host, &node->ticket);
+		kl_conn_secure(&node->conn, node->nodes->tls, kl_node_name(node),
+			       &node->ticket);
 }
 
 static void try_next_address(struct kl_node *node)
@@ -330,13 +341,55 @@ static void try_next_address(struct kl_node *node)
 	kl_node_give_up(node, &last, true);
 }
 
+/* One attempt goes to one address, whose name is the broker's then. */
+static bool by_canonical_name(const struct kl_node *node)
+{
+	return node->id < 0 && node->nodes->settings->client_dns_lookup ==
+				       KL_DNS_CANONICAL_BOOTSTRAP;
+}
+
+static int look_up(struct kl_node *node, kl_resolve_fn done, struct klamm_error *err)
+{
+	if (by_canonical_name(node))
+		return kl_resolve_start_canonical(node->nodes->loop, node->host, node->port,
+						  node->failures, done, node, &node->resolve,
+						  err);
+	return kl_resolve_start(node->nodes->loop, node->host, node->port, done, node,
+				&node->resolve, err);
+}
+
+/* false: out of memory. Another name has other TLS sessions. */
+static bool take_name(struct kl_node *node, const struct kl_resolve *resolve)
+{
+	const char *name = kl_resolve_name(resolve);
+	if (name[0] == '\0' || strcmp(name, kl_node_name(node)) == 0)
+		return true;
+	char *copy = strdup(name);
+	if (copy == NULL)
+		return false;
+	free(node->canonical);
+	node->canonical = copy;
+	kl_tls_ticket_free(&node->ticket);
+	kl_log(&node->nodes->log, KL_LOG_INFO, node->where, "goes by the name %s", name);
+	return true;
+}
+
 static void resolved(void *owner, unsigned count, const struct kl_addr *addrs,
 		     const struct klamm_error *err)
 {
 	struct kl_node *node = owner;
+	struct klamm_error why;
+	bool named = err != NULL || !by_canonical_name(node) ||
+		     take_name(node, node->resolve);
 	node->resolve = NULL;
+	if (!named) {
+		kl_error(&why, KLAMM_ERR_NO_MEMORY, "%s: out of memory for its name",
+			 node->where);
+		kl_node_give_up(node, &why, true);
+		return;
+	}
 	if (err != NULL) {
-		struct klamm_error why = *err;
+		why = *err;
 		kl_error_prefix(&why, "%s", node->where);
 		why.node = node->id;
 		kl_node_give_up(node, &why, true);
@@ -362,18 +415,17 @@ static void proxy_resolved(void *owner, unsigned count, const struct kl_addr *ad
 	}
 	node->proxy_addr = addrs[node->failures % count];
 	node->resolve = NULL;
-	if (kl_resolve_start(node->nodes->loop, node->host, node->port, resolved, node,
-			     &node->resolve, &why) != 0)
+	if (look_up(node, resolved, &why) != 0)
 		kl_node_give_up(node, &why, true);
 }
 
 static int start_resolving(struct kl_node *node, struct klamm_error *err)
 {
 	const struct kl_proxy_url *proxy = node->nodes->proxy;
-	return kl_resolve_start(node->nodes->loop, proxy != NULL ? proxy->host : node->host,
-				proxy != NULL ? proxy->port : node->port,
-				proxy != NULL ? proxy_resolved : resolved, node,
-				&node->resolve, err);
+	if (proxy == NULL)
+		return look_up(node, resolved, err);
+	return kl_resolve_start(node->nodes->loop, proxy->host, proxy->port, proxy_resolved,
+				node, &node->resolve, err);
 }
 
 bool kl_node_may_connect(const struct kl_node *node)

@@ -65,7 +65,7 @@ static void check_orders(struct rules *r)
 
 static void check_servers(struct rules *r)
 {
-	if (r->s.bootstrap_servers.n == 0 && r->s.bootstrap_controllers.n == 0)
+	if (r->s.bootstrap_servers.n == 0)
 		tell(r, true, "bootstrap.servers",
 		     "bootstrap.servers: must be set; it names the brokers to ask "
 		     "first");

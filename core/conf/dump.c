@@ -185,7 +185,8 @@ static bool in_effect(const struct klamm_conf *conf, size_t index)
 {
 	const struct kl_conf_row *row = kl_conf_row(index);
 	return row->status == KL_STATUS_WORKS ||
-	       (row->status == KL_STATUS_NOT_YET && conf->values[index].text != NULL);
+	       (row->status == KL_STATUS_INSTEAD && row->owner == NULL &&
+		conf->values[index].text != NULL);
 }
 
 int kl_conf_dump(const struct klamm_conf *conf, int32_t roles, kl_conf_entry_fn fn, void *arg,

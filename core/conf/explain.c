@@ -95,11 +95,6 @@ static void put_status(const struct kl_conf_row *row, struct kl_buf *out)
 	const char *instead = row->instead != NULL ? row->instead : "";
 	kl_buf_printf(out, "    status    ");
 	switch (row->status) {
-	case KL_STATUS_NOT_YET:
-		kl_buf_printf(out, "not supported by this version of klamm");
-		if (row->also != NULL)
-			kl_buf_printf(out, ", other than %s", row->also);
-		break;
 	case KL_STATUS_JVM:
 		kl_buf_printf(out,
 			      "accepted and ignored: only means something to a JVM");
@@ -109,8 +104,10 @@ static void put_status(const struct kl_conf_row *row, struct kl_buf *out)
 			      sep, instead);
 		break;
 	case KL_STATUS_INSTEAD:
-		kl_buf_printf(out, "not accepted: belongs to %s%s%s", row->owner, sep,
-			      instead);
+		kl_buf_printf(out, "not accepted: %s%s%s%s",
+			      row->owner != NULL ? "belongs to " : "",
+			      row->owner != NULL ? row->owner : "",
+			      row->owner != NULL ? sep : "", instead);
 		break;
 	default:
 		kl_buf_printf(out, "works; read by %s",

@@ -280,6 +280,13 @@ static const struct {
 	{"OAuthBearerLoginModule", "scope", "sasl.oauthbearer.scope"},
 	{"OAuthBearerLoginModule", "ssl.truststore.location", "https.ca.location"},
 	{"OAuthBearerLoginModule", "ssl.truststore.certificates", "https.ca.pem"},
+	{"OAuthBearerLoginModule", "ssl.truststore.password", "https.ca.password"},
+	{"OAuthBearerLoginModule", "ssl.keystore.location", "https.keystore.location"},
+	{"OAuthBearerLoginModule", "ssl.keystore.certificate.chain",
+	 "https.keystore.certificate.chain"},
+	{"OAuthBearerLoginModule", "ssl.keystore.key", "https.keystore.key"},
+	{"OAuthBearerLoginModule", "ssl.keystore.password", "https.keystore.password"},
+	{"OAuthBearerLoginModule", "ssl.key.password", "https.key.password"},
 	{"OAuthBearerLoginModule", "extension_*", "sasl.oauthbearer.config"},
 	{"OAuthBearerLoginModule", "unsecuredLogin*", "sasl.oauthbearer.config"},
 };

@@ -205,7 +205,10 @@ bool kl_properties_next(struct kl_properties *r)
 {
 	kl_buf_clear(&r->joined);
 	r->why = NULL;
-	if (!next_logical_line(r) || kl_properties_failed(r))
+	if (!next_logical_line(r))
+		return false;
+	kl_buf_text(&r->joined); /* that of a lone backslash is empty, but not NULL */
+	if (kl_properties_failed(r))
 		return false;
 	r->is_section = r->sections && r->joined.len > 0 && r->joined.data[0] == '[';
 	if (r->is_section)

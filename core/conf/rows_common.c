@@ -20,21 +20,23 @@ static const struct kl_conf_row rows[] = {
 	},
 	{
 		.option = {.name = "bootstrap.controllers", .type = KLAMM_OPTION_LIST,
-			   .offset = AT(bootstrap_controllers), .range = "host:port,...",
+			   .range = "host:port,...",
 			   .doc = "KRaft controllers to ask instead of brokers, for "
 				  "administration while no broker is up (KIP-919)."},
-		.roles = KLAMM_ROLE_ADMIN, .status = KL_STATUS_NOT_YET,
-		.check = kl_check_servers, .fill = kl_fill_endpoints,
+		.roles = KLAMM_ROLE_ADMIN, .status = KL_STATUS_INSTEAD,
+		.instead = "klamm asks brokers, never controllers: set bootstrap.servers",
+		.check = kl_check_servers,
 	},
 	{
 		.option = {.name = "bootstrap.resolve.timeout.ms",
-			   .type = KLAMM_OPTION_LONG,
-			   .offset = AT(bootstrap_resolve_timeout_ms), .def = "0",
+			   .type = KLAMM_OPTION_LONG, .def = "0",
 			   .range = "0..",
 			   .doc = "How long names of bootstrap.servers that do not "
 				  "resolve are tried again before the client gives up; "
 				  "0 means one attempt."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET, .unit = "ms",
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER, .unit = "ms",
+		.owner = "Java's client",
+		.instead = "klamm tries names again for as long as a call waits",
 	},
 	{
 		.option = {.name = "client.id", .type = KLAMM_OPTION_STRING,
@@ -59,7 +61,7 @@ static const struct kl_conf_row rows[] = {
 			   .doc = "Whether all addresses of a name are tried in turn, "
 				  "or each bootstrap name is first replaced by the "
 				  "canonical names of its addresses."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY,
 	},
 	{
 		.option = {.name = "connections.max.idle.ms", .type = KLAMM_OPTION_LONG,
@@ -263,14 +265,18 @@ static const struct kl_conf_row rows[] = {
 			   .def = "false",
 			   .doc = "Whether metrics that the brokers subscribe to are "
 				  "sent to them (KIP-714)."},
-		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_OTHER,
+		.owner = "Java's client", .also = "false",
+		.instead = "klamm sends brokers no metrics; metric.reporters has them",
 	},
 	{
 		.option = {.name = "interceptor.classes", .type = KLAMM_OPTION_LIST,
 			   .def = "",
 			   .doc = "Java classes that see every record on its way."},
 		.roles = KLAMM_ROLE_PRODUCER | KLAMM_ROLE_CONSUMER,
-		.status = KL_STATUS_NOT_YET,
+		.status = KL_STATUS_INSTEAD,
+		.instead = "no Java class can run here; the calls that send and read "
+			   "records are the place to see them all",
 	},
 };
 

@@ -205,7 +205,9 @@ static const struct kl_conf_row rows[] = {
 			   .range = "implicit|explicit",
 			   .doc = "Whether a share consumer accepts records by polling "
 				  "on or one by one (KIP-932)."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
+		.owner = "share consumers",
+		.instead = "a consumer of klamm is none, and reads as it would without it",
 	},
 	{
 		.option = {.name = "share.acquire.mode", .type = KLAMM_OPTION_ENUM,
@@ -213,7 +215,9 @@ static const struct kl_conf_row rows[] = {
 			   .range = "batch_optimized|record_limit",
 			   .doc = "Whether a share consumer locks whole batches or no "
 				  "more than it asked for (KIP-1206)."},
-		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_CONSUMER, .status = KL_STATUS_OTHER,
+		.owner = "share consumers",
+		.instead = "a consumer of klamm is none, and reads as it would without it",
 	},
 	{
 		.option = {.name = "internal.throw.on.fetch.stable.offset.unsupported",

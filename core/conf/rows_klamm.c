@@ -109,7 +109,7 @@ static const struct kl_conf_row rows[] = {
 		.option = {.name = "klamm.proxy.url", .type = KLAMM_OPTION_STRING,
 			   .flags = KLAMM_OPTION_SECRET, .offset = AT(klamm_proxy_url),
 			   .aliases = "proxy_url socks5_proxy",
-			   .doc = "A proxy that all connections go through: "
+			   .doc = "A proxy that all connections to brokers go through: "
 				  "socks5://HOST:PORT (this machine looks names of brokers "
 				  "up), socks5h://HOST:PORT (the proxy does) or "
 				  "http://HOST:PORT (CONNECT), with USER:PASSWORD@ before the "

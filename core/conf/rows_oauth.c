@@ -280,6 +280,18 @@ static const struct kl_conf_row rows[] = {
 		.reader = "sasl_oauthbearer",
 	},
 	{
+		.option = {.name = "sasl.oauthbearer.metadata.authentication.type",
+			   .type = KLAMM_OPTION_ENUM, .def = "none",
+			   .range = "none|aws_iam|azure_imds",
+			   .doc = "The cloud whose service gives tokens: aws_iam signs them "
+				  "with Amazon's keys, for MSK; azure_imds asks the machine's "
+				  "metadata service for those of its managed identity, with "
+				  "query=api-version=...&resource=... in "
+				  "sasl.oauthbearer.config."},
+		.roles = KLAMM_ROLE_ANY,
+		.reader = "sasl_oauthbearer",
+	},
+	{
 		.option = {.name = "sasl.oauthbearer.grant.type",
 			   .type = KLAMM_OPTION_ENUM, .def = "client_credentials",
 			   .range = "client_credentials|"
@@ -293,8 +305,17 @@ static const struct kl_conf_row rows[] = {
 	{
 		.option = {.name = "https.ca.location", .type = KLAMM_OPTION_STRING,
 			   .flags = KLAMM_OPTION_PATH,
-			   .doc = "A PEM file of certificates that a token server's may be "
-				  "traced to, instead of the system's."},
+			   .doc = "A file of certificates that a token server's may be "
+				  "traced to, instead of the system's: PEM, PKCS#12 or JKS; "
+				  "or a folder of them as OpenSSL hashes it. In Java's files "
+				  "it is ssl.truststore.location of the login module."},
+		.roles = KLAMM_ROLE_ANY,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "https.ca.password", .type = KLAMM_OPTION_STRING,
+			   .flags = KLAMM_OPTION_SECRET,
+			   .doc = "The password of https.ca.location."},
 		.roles = KLAMM_ROLE_ANY,
 		.reader = "sasl_oauthbearer",
 	},
@@ -303,6 +324,56 @@ static const struct kl_conf_row rows[] = {
 			   .flags = KLAMM_OPTION_SECRET,
 			   .doc = "The same certificates as PEM text, right here."},
 		.roles = KLAMM_ROLE_ANY,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "https.keystore.location",
+			   .type = KLAMM_OPTION_STRING, .flags = KLAMM_OPTION_PATH,
+			   .doc = "A file with a certificate and its private key, for token "
+				  "servers that ask for one: PEM or PKCS#12. In Java's files "
+				  "it is ssl.keystore.location of the login module, as are "
+				  "the next ones."},
+		.roles = KLAMM_ROLE_ANY,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "https.keystore.password",
+			   .type = KLAMM_OPTION_STRING, .flags = KLAMM_OPTION_SECRET,
+			   .doc = "The password of that file."},
+		.roles = KLAMM_ROLE_ANY,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "https.keystore.certificate.chain",
+			   .type = KLAMM_OPTION_STRING, .flags = KLAMM_OPTION_SECRET,
+			   .doc = "That certificate and those that signed it as PEM text, "
+				  "right here."},
+		.roles = KLAMM_ROLE_ANY,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "https.keystore.key", .type = KLAMM_OPTION_STRING,
+			   .flags = KLAMM_OPTION_SECRET,
+			   .doc = "Its private key as PEM text, right here."},
+		.roles = KLAMM_ROLE_ANY,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "https.key.password", .type = KLAMM_OPTION_STRING,
+			   .flags = KLAMM_OPTION_SECRET,
+			   .doc = "The password of a private key in PEM."},
+		.roles = KLAMM_ROLE_ANY,
+		.reader = "sasl_oauthbearer",
+	},
+	{
+		.option = {.name = "https.proxy.url", .type = KLAMM_OPTION_STRING,
+			   .flags = KLAMM_OPTION_SECRET,
+			   .doc = "A proxy that leads to token servers: "
+				  "http://USER:PASSWORD@HOST:PORT, socks5://HOST:PORT (names "
+				  "are looked up here) or socks5h://HOST:PORT (the proxy "
+				  "does). Without it https_proxy, http_proxy, all_proxy and "
+				  "no_proxy of the environment count."},
+		.roles = KLAMM_ROLE_ANY, .check = kl_check_proxy,
 		.reader = "sasl_oauthbearer",
 	},
 	{

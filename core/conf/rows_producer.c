@@ -222,7 +222,9 @@ static const struct kl_conf_row rows[] = {
 			   .type = KLAMM_OPTION_BOOL, .def = "false",
 			   .doc = "Whether an outer coordinator decides on commits "
 				  "(KIP-939)."},
-		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_NOT_YET,
+		.roles = KLAMM_ROLE_PRODUCER, .status = KL_STATUS_INSTEAD,
+		.instead = "Kafka's clients have no call yet that would prepare a "
+			   "transaction for it",
 	},
 };
 

@@ -60,17 +60,23 @@ static const struct kl_conf_row rows[] = {
 		.option = {.name = "sasl.client.callback.handler.class",
 			   .type = KLAMM_OPTION_STRING,
 			   .doc = "A Java class that answers a SASL mechanism's "
-				  "questions."},
+				  "questions; of Amazon's klamm does what they do."},
 		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_JVM,
+		.also = "software.amazon.msk.auth.iam.IAMClientCallbackHandler "
+			"software.amazon.msk.auth.iam."
+			"IAMOAuthBearerLoginCallbackHandler",
 	},
 	{
 		.option = {.name = "sasl.login.callback.handler.class",
 			   .type = KLAMM_OPTION_STRING,
-			   .doc = "A Java class that fetches credentials; of Amazon's "
-				  "IAMOAuthBearerLoginCallbackHandler klamm does what "
-				  "it does."},
+			   .doc = "A Java class that fetches credentials; of Kafka's and "
+				  "Amazon's klamm does what they do."},
 		.roles = KLAMM_ROLE_ANY, .status = KL_STATUS_JVM,
-		.also = "software.amazon.msk.auth.iam."
+		.also = "org.apache.kafka.common.security.oauthbearer."
+			"OAuthBearerLoginCallbackHandler "
+			"org.apache.kafka.common.security.oauthbearer.secured."
+			"OAuthBearerLoginCallbackHandler "
+			"software.amazon.msk.auth.iam."
 			"IAMOAuthBearerLoginCallbackHandler",
 	},
 	{

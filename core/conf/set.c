@@ -23,12 +23,21 @@ static int unknown_key(const char *key, struct klamm_error *err)
 			key, name);
 }
 
+static bool is_word_of(const char *words, const char *text)
+{
+	size_t len = strlen(text), n;
+	for (const char *p = words; p != NULL && *p != '\0'; p += n + (p[n] == ' ')) {
+		n = strcspn(p, " ");
+		if (n == len && strncmp(p, text, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool is_off(const struct kl_conf_row *row, const char *text)
 {
 	static const int32_t roles[] = {KLAMM_ROLE_PRODUCER, KLAMM_ROLE_CONSUMER,
 					KLAMM_ROLE_ADMIN};
-	if (row->also != NULL && strcasecmp(text, row->also) == 0)
-		return true;
 	for (size_t i = 0; i < kl_countof(roles); i++) {
 		const char *def = kl_conf_default(row, roles[i]);
 		if (def != NULL && strcasecmp(text, def) == 0)
@@ -42,25 +51,22 @@ static int judge(const struct kl_conf_row *row, const char *key, const char *giv
 		 const char *text, struct kl_buf *note, struct klamm_error *err)
 {
 	switch (row->status) {
-	case KL_STATUS_NOT_YET:
-		if (is_off(row, text))
-			return 0;
-		return kl_error(
-			err, KLAMM_ERR_CONFIG,
-			"%.100s = %.80s is not supported by this version of klamm", key,
-			shown(row, given));
 	case KL_STATUS_INSTEAD:
 		if (is_off(row, text))
 			return 0;
-		return kl_error(err, KLAMM_ERR_CONFIG, "%.100s = %.80s: belongs to %s; %s",
-				key, shown(row, given), row->owner, row->instead);
+		return kl_error(err, KLAMM_ERR_CONFIG, "%.100s = %.80s: %s%s%s%s", key,
+				shown(row, given), row->owner != NULL ? "belongs to " : "",
+				row->owner != NULL ? row->owner : "",
+				row->owner != NULL ? "; " : "", row->instead);
 	case KL_STATUS_JVM:
-		if (row->also != NULL && strcmp(text, row->also) == 0)
+		if (is_word_of(row->also, text))
 			return 0;
 		kl_buf_printf(note, "%.100s: only means something to a JVM; ignored",
 			      key);
 		return 0;
 	case KL_STATUS_OTHER:
+		if (is_word_of(row->also, text))
+			return 0;
 		kl_buf_printf(note, "%.100s: belongs to %s; ignored%s%s", key, row->owner,
 			      row->instead != NULL ? "; " : "",
 			      row->instead != NULL ? row->instead : "");

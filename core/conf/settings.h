@@ -75,8 +75,6 @@ struct kl_settings {
 
 	/* --- every client --- */
 	struct kl_endpoints bootstrap_servers;
-	struct kl_endpoints bootstrap_controllers; /* admin */
-	int64_t bootstrap_resolve_timeout_ms;
 	const char *client_id;	   /* "" = none */
 	const char *client_rack;   /* "" = none */
 	int32_t client_dns_lookup; /* enum kl_dns_lookup */

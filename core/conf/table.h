@@ -14,11 +14,11 @@
 /* What setting the key does today. A feature that lands changes this column. */
 enum kl_status {
 	KL_STATUS_WORKS = 0,
-	KL_STATUS_NOT_YET, /* only the default, and values in `also`, are accepted */
 	KL_STATUS_JVM,	   /* accepted and noted: only a JVM has a use for it */
 	KL_STATUS_OTHER,   /* accepted and noted: belongs to another kind of client */
-	KL_STATUS_INSTEAD, /* as NOT_YET: to ignore it would change what happens, and
-			    * `instead` says how the same is had here */
+	KL_STATUS_INSTEAD, /* only the default is accepted: to ignore it would change what
+			    * happens, and `instead` says how the same is had here, or why
+			    * it is not */
 };
 
 struct kl_conf_row {
@@ -31,11 +31,11 @@ struct kl_conf_row {
 	int32_t status; /* enum kl_status */
 	int32_t kind;	/* enum klamm_kind whose plugins the value names; 0 = none */
 	const char *consumer_def, *admin_def; /* where they differ from option.def */
-	const char *also;   /* a value that asks for nothing that is missing */
+	const char *also;   /* KL_STATUS_JVM, _OTHER: values that go unnoted: "a b" */
 	const char *words;  /* other spellings of values: "smallest=earliest ..." */
 	const char *unit;   /* "ms", "bytes", "seconds" */
 	const char *reader; /* plugins that read it; NULL = the core */
-	const char *owner;  /* KL_STATUS_OTHER, _INSTEAD: whose key it is */
+	const char *owner;  /* KL_STATUS_OTHER, _INSTEAD: whose key it is; Kafka's if NULL */
 	const char *instead; /* the same: "set buffer.memory"; OTHER may have none */
 	const char *example; /* for samples, where there is no default */
 	const int32_t *values;

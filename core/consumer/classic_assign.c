@@ -363,7 +363,8 @@ static void begin_tell(struct kl_classic *k)
 	begin(k, KL_WORK_TELL, prepare_tell);
 }
 
-/* KIP-814: a static leader that came back watches the topics, and assigns nothing anew. */
+/* KIP-814: a static leader that came back watches the topics, and assigns nothing anew, unless
+ * it finds that it has to. */
 static void begin_assign(struct kl_classic *k)
 {
 	if (!kl_membership_knows(k->m))
@@ -374,6 +375,7 @@ static void begin_assign(struct kl_classic *k)
 		return;
 	}
 	k->next_work = KL_WORK_NONE;
+	kl_classic_look_soon(k);
 	kl_classic_on(k, KL_CLASSIC_ASSIGNED);
 }
 

@@ -100,7 +100,7 @@ static void begin_joining(struct kl_classic *k)
 {
 	struct klamm_consumer *c = kl_classic_consumer(k);
 	k->join.wanted = true;
-	k->has_told = k->wish = false;
+	k->has_told = k->wish = k->look.wanted = false;
 	k->withheld_until = KL_NEVER;
 	k->joins_since = c->loop->now;
 	kl_membership_overlook(k->m); /* or one change would cost the group two rounds */
@@ -314,6 +314,7 @@ static void round_(struct kl_membership *m, int64_t *when)
 	watch_withheld(k, when);
 	kl_classic_work(k);
 	kl_classic_send(k, when);
+	kl_classic_look(k, when);
 }
 
 /* --- beginning and end --- */

@@ -3,7 +3,7 @@
  *
  * classic_member.c does what the machine says; classic_request.c sends requests and hears
  * their answers; classic_assign.c has work done on a worker: what is told the leader, what the
- * leader answers, what is heard of that.
+ * leader answers, what is heard of that; classic_look.c is for leaders that come back.
  */
 #ifndef KL_CLASSIC_MEMBER_H
 #define KL_CLASSIC_MEMBER_H
@@ -74,12 +74,18 @@ struct kl_classic {
 	unsigned attempt;
 
 	struct kl_classic_call join, sync, beat, leave;
-	struct kl_arena join_arena, sync_arena;
+	struct kl_arena join_arena, sync_arena, beat_arena;
 	struct kl_heartbeat_request beat_body;
 	struct kl_leave_group_request leave_body;
 	struct kl_leave_group_request_member leaver;
 	char *leaver_id;
 	unsigned leave_tries;
+	/* Of a leader that came back: does everything have an owner? See classic_look.c. */
+	struct kl_classic_call look;
+	struct kl_describe_groups_request look_body;
+	struct kl_str look_group;
+	int64_t look_at;
+	unsigned look_tries;
 	char reason[256]; /* of leaving */
 	int64_t retry_at; /* no Join- or SyncGroup before */
 	unsigned failures;
@@ -112,6 +118,11 @@ struct klamm_consumer *kl_classic_consumer(const struct kl_classic *k);
 void kl_classic_on(struct kl_classic *k, enum kl_classic_event event);
 /* Does it have partitions that the new assignment leaves out? */
 bool kl_classic_is_less(struct kl_classic *k);
+
+/* --- classic_look.c --- */
+/* Once the group is settled; when there is something to send. */
+void kl_classic_look_soon(struct kl_classic *k);
+void kl_classic_look(struct kl_classic *k, int64_t *when);
 
 /* --- classic_request.c --- */
 void kl_classic_send(struct kl_classic *k, int64_t *when);

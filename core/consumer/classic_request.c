@@ -375,13 +375,18 @@ static void on_beat_answer(struct kl_request *request, const struct kl_response 
 	kl_classic_on(k, event);
 }
 
-static void make_beat(struct kl_classic *k)
+/* The request may wait for its connection, and the member be another one then. false: out of
+ * memory. */
+static bool make_beat(struct kl_classic *k)
 {
+	kl_arena_reset(&k->beat_arena);
+	const char *id = kl_arena_text(&k->beat_arena, k->m->id, strlen(k->m->id));
 	kl_msg_init(&kl_msg_heartbeat_request, &k->beat_body);
 	k->beat_body.group_id = kl_str(kl_classic_consumer(k)->group.id);
 	k->beat_body.generation_id = k->m->generation;
-	k->beat_body.member_id = kl_str(k->m->id);
+	k->beat_body.member_id = kl_str(id);
 	k->beat_body.group_instance_id = kl_str(kl_membership_instance(k->m));
+	return id != NULL;
 }
 
 /* Nothing was heard for a session: maybe the coordinator is somewhere else. */
@@ -417,8 +422,11 @@ static void send_beat(struct kl_classic *k, int64_t *when)
 	if (node == NULL)
 		return;
 	struct kl_request *r = &k->beat.request;
-	make_beat(k);
 	k->beat_at = c->loop->now + (int64_t)c->settings->heartbeat_interval_ms * KL_MS;
+	if (!make_beat(k)) {
+		*when = kl_min(*when, k->beat_at);
+		return;
+	}
 	r->api = KL_API_HEARTBEAT;
 	r->body = &k->beat_body;
 	r->done = on_beat_answer;
@@ -550,10 +558,12 @@ void kl_classic_send(struct kl_classic *k, int64_t *when)
 void kl_classic_requests_free(struct kl_classic *k)
 {
 	struct kl_request *const requests[] = {&k->join.request, &k->sync.request,
-					       &k->beat.request, &k->leave.request};
+					       &k->beat.request, &k->leave.request,
+					       &k->look.request};
 	for (size_t i = 0; i < kl_countof(requests); i++)
 		kl_request_free(requests[i]);
 	kl_arena_free(&k->join_arena);
 	kl_arena_free(&k->sync_arena);
+	kl_arena_free(&k->beat_arena);
 	free(k->leaver_id);
 }

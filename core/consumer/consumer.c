@@ -131,6 +131,9 @@ static void tear_down(struct klamm_consumer *c);
 int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 		       struct klamm_consumer **consumer_out, struct klamm_error *err)
 {
+	int rc = loop != NULL ? kl_loop_check_fork(loop, err) : 0;
+	if (rc != 0)
+		return rc;
 	struct klamm_consumer *c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a consumer");
@@ -149,7 +152,7 @@ int klamm_consumer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 					 &c->rests,   &c->read_out};
 	for (size_t i = 0; i < kl_countof(lists); i++)
 		kl_list_init(lists[i]);
-	int rc = kl_gate_init(c->os, &c->gate);
+	rc = kl_gate_init(c->os, &c->gate);
 	if (rc == 0)
 		rc = set_up(c, conf, err);
 	else
@@ -323,6 +326,8 @@ int klamm_consumer_metrics(struct klamm_consumer *c, struct klamm_snapshot **sna
 
 void klamm_consumer_wakeup(struct klamm_consumer *c)
 {
+	if (atomic_load(c->state) == KL_CONSUMER_FORKED)
+		return; /* it is the parent's loop */
 	atomic_store(&c->woken, true);
 	/* A signal handler may not take the gate's lock: the loop passes it on. */
 	kl_loop_post(c->loop, &c->wake_task);

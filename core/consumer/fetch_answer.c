@@ -25,17 +25,7 @@ static bool take_hint(struct klamm_consumer *c, struct kl_cpart *part,
 		      const struct kl_fetch_response *body,
 		      const struct kl_fetch_response_partition *told)
 {
-	struct kl_leader_hint hint = {.leader = told->current_leader.leader_id,
-				      .epoch = told->current_leader.leader_epoch};
-	for (int32_t i = 0; i < kl_min(body->node_endpoints_n, KL_HINT_ENDPOINTS); i++) {
-		const struct kl_fetch_response_node_endpoint *at = &body->node_endpoints[i];
-		if (at->node_id != hint.leader)
-			continue;
-		hint.host = at->host;
-		hint.port = at->port;
-		hint.rack = at->rack;
-		break;
-	}
+	struct kl_leader_hint hint = kl_leader_hint_of(body, told);
 	return kl_cluster_leader_hint(&c->cluster, part->topic->info, part->partition, &hint);
 }
 

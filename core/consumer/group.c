@@ -126,6 +126,13 @@ void kl_group_round(struct klamm_consumer *c, int64_t *when)
 	kl_committed_round(c, when);
 }
 
+/* What went over the connection that data takes; the coordinator's own ends with that. */
+static void cancel_elsewhere(struct kl_group *g, struct kl_request *request)
+{
+	if (request->node != NULL && request->node != &g->coordinator.node)
+		kl_node_cancel(request->node, request);
+}
+
 void kl_group_stop(struct klamm_consumer *c)
 {
 	struct kl_group *g = &c->group;
@@ -134,6 +141,8 @@ void kl_group_stop(struct klamm_consumer *c)
 	struct klamm_error closed;
 	kl_error(&closed, KLAMM_ERR_CLOSED, "group %.100s: the consumer was closed", g->id);
 	kl_membership_stop(&g->membership);
+	cancel_elsewhere(g, &g->commit_request);
+	cancel_elsewhere(g, &g->fetch_request);
 	kl_coordinator_free(&g->coordinator); /* ends the requests */
 	kl_commits_fail(c, &closed);
 	kl_committed_fail(c, &closed);

@@ -6,6 +6,7 @@ libklamm_la_SOURCES += \
 	%D%/batch.c \
 	%D%/classic.c %D%/classic.h \
 	%D%/classic_assign.c \
+	%D%/classic_look.c \
 	%D%/classic_member.c %D%/classic_member.h \
 	%D%/classic_request.c \
 	%D%/commit.c \

@@ -28,7 +28,7 @@ void kl_membership_changed(struct kl_membership *m)
 	kl_hook_add(c->loop, &c->round_hook);
 }
 
-const char *kl_member_event_name(enum kl_member_event event)
+static const char *event_name(enum kl_member_event event)
 {
 	static const char *const names[] = {
 		[KL_MEMBER_SUBSCRIBED] = "subscribed",
@@ -46,7 +46,7 @@ void kl_membership_on(struct kl_membership *m, enum kl_member_event event)
 	if (c->stopping)
 		return;
 	kl_log(&c->log, KL_LOG_TRACE, "group", "%s: the member %s", c->group.id,
-	       kl_member_event_name(event));
+	       event_name(event));
 	m->ops->on(m, event);
 	kl_membership_changed(m);
 }

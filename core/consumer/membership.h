@@ -44,7 +44,6 @@ enum kl_member_event {
 	KL_MEMBER_GAVE,
 	KL_MEMBER_LOST,
 };
-const char *kl_member_event_name(enum kl_member_event event);
 
 /* What is to become of a commit now. */
 enum kl_commit_gate {

@@ -35,20 +35,29 @@ static bool put_owned(const struct kl_modern_set *owned, struct kl_arena *arena,
 	return true;
 }
 
-/* A pattern that is no more is told as an empty one. */
+static bool copy(struct kl_arena *arena, const char *text, struct kl_str *copy_out)
+{
+	size_t n = strlen(text);
+	*copy_out = (struct kl_str){kl_arena_text(arena, text, n), (int32_t)n};
+	return copy_out->p != NULL;
+}
+
+/* A pattern that is no more is told as an empty one. All of it is copied: the request may wait
+ * for its connection, and the subscription change meanwhile. */
 static bool put_subscription(struct kl_modern *member, const struct kl_modern_facts *facts,
 			     struct kl_arena *arena,
 			     struct kl_consumer_group_heartbeat_request *body)
 {
 	struct kl_str *names = kl_arena_array(arena, facts->topic_count, sizeof(*names));
-	if (names == NULL)
+	bool ok = names != NULL;
+	for (size_t i = 0; ok && i < facts->topic_count; i++)
+		ok = copy(arena, facts->topics[i], &names[i]);
+	if (ok && (facts->regex != NULL || member->told.regex))
+		ok = copy(arena, facts->regex ?: "", &body->subscribed_topic_regex);
+	if (!ok)
 		return false;
-	for (size_t i = 0; i < facts->topic_count; i++)
-		names[i] = kl_str(facts->topics[i]);
 	body->subscribed_topic_names = names;
 	body->subscribed_topic_names_n = (int32_t)facts->topic_count;
-	if (facts->regex != NULL || member->told.regex)
-		body->subscribed_topic_regex = kl_str(facts->regex ?: "");
 	member->told.subscription = facts->subscription;
 	member->told.regex = facts->regex != NULL;
 	return true;
@@ -95,7 +104,7 @@ enum verdict {
 	AGAIN,     /* later */
 	FENCED,    /* it is a member no more */
 	TOLD,      /* the application may mend it while the member goes on */
-	UNMADE,    /* there is no such group: harmless for who has left */
+	UNMADE,    /* there is no such group (any more): harmless for who has left */
 	TAKEN,     /* its instance is a member already: which may be this one itself */
 	FATAL,     /* as what is not in this table */
 };
@@ -223,6 +232,10 @@ unsigned kl_modern_failed(struct kl_modern *member, const struct kl_modern_facts
 	case UNMADE:
 		if (member->state == KL_MODERN_UNSUBSCRIBED)
 			return kl_modern_on(member, KL_MODERN_ON_LEFT);
+		/* The last member of this protocol that was put out left a classic group
+		 * behind, which changes back when it joins: Kafka's client gives up there. */
+		if (member->epoch > KL_MODERN_JOINS)
+			return kl_modern_on(member, KL_MODERN_ON_FENCED);
 		/* fall through */
 	case FATAL:
 		break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* All topics that there are. */
+/* Is the cluster there, and which topics are? */
 #include "core/base/error.h"
+#include "core/broker/reach.h"
 #include "core/broker/topic_list.h"
 #include "core/consumer/consumer.h"
 
@@ -65,4 +66,15 @@ int klamm_consumer_topics(struct klamm_consumer *c, int64_t timeout_ms,
 		return kl_error(err, KLAMM_ERR_NO_MEMORY,
 				"out of memory for a list of topics");
 	return kl_error_copy(err, &why);
+}
+
+int klamm_consumer_reach(struct klamm_consumer *c, int64_t timeout_ms, struct klamm_error *err)
+{
+	int rc = kl_consumer_check(c, true, err);
+	if (rc != 0)
+		return rc;
+	if (timeout_ms == KLAMM_TIMEOUT_DEFAULT)
+		timeout_ms = c->settings->default_api_timeout_ms;
+	return kl_cluster_reach(&c->cluster, &c->gate, NULL, NULL,
+				kl_os_deadline_ms(c->os, timeout_ms), err);
 }

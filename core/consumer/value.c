@@ -116,6 +116,8 @@ static int get(struct klamm_batch *batch, const struct klamm_record_view *view, 
 	       const struct klamm_value **value_out, struct klamm_error *err)
 {
 	struct klamm_consumer *c = batch->consumer;
+	if (atomic_load(c->state) == KL_CONSUMER_FORKED)
+		return kl_consumer_check(c, false, err);
 	atomic_fetch_add(&c->decoding, 1);
 	int rc = atomic_load(c->state) == KL_CONSUMER_OPEN
 			 ? read_value(batch, view, is_key, value_out, err)

@@ -44,6 +44,7 @@ bool kl_out_set(struct kl_out *out, const struct kl_buf *head, const struct kl_r
 	out->iov = ref_count > 0 ? out->many : &out->one;
 	out->iov_count = out->iov_at = 0;
 	out->left = 0;
+	out->is_secret = head->is_secret;
 	size_t at = 0;
 	for (size_t i = 0; i < ref_count; i++) {
 		const struct kl_ref *ref = &refs->list[i];
@@ -265,6 +266,7 @@ static bool hand_on(struct kl_conn *conn)
 			break;
 		const uint8_t *p = conn->in->data + conn->in_at + 4;
 		conn->in_at += 4 + size;
+		conn->frame_since = conn->loop->now;
 		/* The owner may close the connection: keep the bytes for the call. */
 		struct kl_slab *slab = kl_slab_ref(conn->in);
 		conn->ops->frame(conn, slab, p, size);
@@ -356,6 +358,8 @@ void kl_conn_receive(struct kl_conn *conn)
 			     0);
 			return;
 		}
+		if (conn->in_end == conn->in_at)
+			conn->frame_since = conn->loop->now;
 		conn->in_end += (size_t)n;
 		conn->last_used = conn->loop->now;
 		if (!hand_on(conn) || ((size_t)n < room && conn->tls.session == NULL))
@@ -435,6 +439,7 @@ void kl_conn_mute(struct kl_conn *conn, bool mute)
 	if (!kl_conn_is_open(conn) || conn->mute_in == mute)
 		return;
 	conn->mute_in = mute;
+	conn->frame_since = conn->loop->now; /* nobody could hurry before */
 	kl_conn_watch(conn);
 	/* Frames that are here already do not make the socket readable. */
 	if (!mute && conn->in != NULL && !hand_on(conn))

@@ -29,6 +29,7 @@ struct kl_out {
 	size_t many_cap;
 	unsigned iov_count, iov_at;
 	size_t left;
+	bool is_secret; /* as the head is: no copy stays behind */
 	/* May be NULL. The last byte was given to the kernel. */
 	void (*sent)(struct kl_out *out, struct kl_conn *conn);
 };
@@ -88,6 +89,7 @@ struct kl_conn {
 	size_t out_bytes;
 	struct kl_slab *in; /* bytes [in_at, in_end) are not handed on yet */
 	size_t in_at, in_end;
+	int64_t frame_since; /* loop time at which the frame at in_at began to come */
 };
 
 /* sock is taken, also on failure. connecting: the socket is on its way. */
@@ -104,6 +106,11 @@ void kl_conn_secure(struct kl_conn *conn, struct kl_tls *tls, const char *host,
 static inline bool kl_conn_is_open(const struct kl_conn *conn)
 {
 	return conn->watch.sock != NULL;
+}
+/* How much has come, since frame_since, of a frame that is not whole yet. */
+static inline size_t kl_conn_unfinished(const struct kl_conn *conn)
+{
+	return conn->mute_in ? 0 : conn->in_end - conn->in_at;
 }
 void kl_conn_send(struct kl_conn *conn, struct kl_out *out);
 /* Stop or resume reading. */

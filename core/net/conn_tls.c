@@ -112,6 +112,7 @@ struct gather {
 	struct kl_tls_session *session;
 	uint8_t *stage;
 	size_t staged, total;
+	bool has_secret;
 	struct klamm_error *err;
 };
 
@@ -119,7 +120,10 @@ static bool write_stage(struct gather *g)
 {
 	size_t n = g->staged;
 	g->staged = 0;
-	return kl_tls_write(g->session, g->stage, n, g->err);
+	bool ok = kl_tls_write(g->session, g->stage, n, g->err);
+	if (g->has_secret)
+		explicit_bzero(g->stage, n);
+	return ok;
 }
 
 static bool add(struct gather *g, const uint8_t *p, size_t n)
@@ -151,6 +155,7 @@ static bool encrypt(struct kl_conn *conn, struct klamm_error *err)
 		.err = err,
 	};
 	kl_list_for(out, &conn->outs, struct kl_out, link) {
+		g.has_secret |= out->is_secret;
 		for (unsigned i = out->iov_at; i < out->iov_count; i++) {
 			size_t n = kl_min(out->iov[i].iov_len, CHUNK - g.total);
 			if (!add(&g, out->iov[i].iov_base, n))

@@ -3,6 +3,7 @@ libklamm_la_SOURCES += \
 	%D%/conn_proxy.c \
 	%D%/conn_tls.c \
 	%D%/hosted.c \
+	%D%/hosted_store.c \
 	%D%/jks.c \
 	%D%/loop.c %D%/loop.h \
 	%D%/pem.c \

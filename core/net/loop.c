@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/net/loop.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "core/base/error.h"
@@ -485,7 +486,7 @@ bool kl_loop_is_forked(const struct klamm_loop *loop)
 	return atomic_load(loop->ours) == 0;
 }
 
-static int check_fork(const struct klamm_loop *loop, struct klamm_error *err)
+int kl_loop_check_fork(const struct klamm_loop *loop, struct klamm_error *err)
 {
 	if (kl_loop_is_forked(loop))
 		return kl_error(err, KLAMM_ERR_FORKED,
@@ -495,7 +496,7 @@ static int check_fork(const struct klamm_loop *loop, struct klamm_error *err)
 
 int klamm_loop_start(struct klamm_loop *loop, struct klamm_error *err)
 {
-	int rc = check_fork(loop, err);
+	int rc = kl_loop_check_fork(loop, err);
 	if (rc != 0)
 		return rc;
 	if (loop->started)
@@ -544,12 +545,12 @@ int64_t klamm_loop_timeout_ms(const struct klamm_loop *loop)
 	if (until == KL_NEVER)
 		return -1;
 	int64_t left = until == AWAKE ? 0 : until - loop->os->now(loop->os);
-	return left <= 0 ? 0 : (left + KL_MS - 1) / KL_MS;
+	return left <= 0 ? 0 : kl_min((left - 1) / KL_MS + 1, (int64_t)INT_MAX);
 }
 
 int klamm_loop_step(struct klamm_loop *loop, int64_t timeout_ms, struct klamm_error *err)
 {
-	int rc = check_fork(loop, err);
+	int rc = kl_loop_check_fork(loop, err);
 	if (rc == 0)
 		rc = kl_loop_may_wait(loop->os, err);
 	if (rc != 0)
@@ -566,5 +567,7 @@ int klamm_loop_step(struct klamm_loop *loop, int64_t timeout_ms, struct klamm_er
 
 void klamm_loop_wake(struct klamm_loop *loop)
 {
+	if (kl_loop_is_forked(loop))
+		return; /* it would wake the parent's */
 	loop->os->poller_wake(loop->poller);
 }

@@ -140,6 +140,7 @@ void kl_loop_leave_callback(struct kl_os *os);
 int kl_loop_may_wait(struct kl_os *os, struct klamm_error *err);
 /* Is this a forked child, where the loop is the parent's? */
 bool kl_loop_is_forked(const struct klamm_loop *loop);
+int kl_loop_check_fork(const struct klamm_loop *loop, struct klamm_error *err); /* FORKED */
 
 /* The caps of the worker pools; before their first job. */
 void kl_loop_set_pools(struct klamm_loop *loop, unsigned cpu, unsigned blocking);

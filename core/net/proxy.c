@@ -15,7 +15,6 @@
 #define IPV4      1 /* kinds of addresses */
 #define NAME      3
 #define IPV6      4
-#define OUT_MAX   2048 /* names, user and password in any of it */
 /* An answer to CONNECT up to the length of its address. */
 #define ANSWER 5
 
@@ -156,9 +155,11 @@ static bool ask_http(struct kl_proxy_talk *talk, struct klamm_error *err)
 	kl_buf_printf(out, "CONNECT %s%s%s:%u HTTP/1.1\r\nHost: %s%s%s:%u\r\n", open,
 		      talk->host, shut, talk->port, open, talk->host, shut, talk->port);
 	if (url->user[0] != '\0') {
-		KL_AUTO(kl_wipe_buf) struct kl_buf pair = {0};
-		kl_buf_reserve(&pair, 2 * KL_PROXY_PART);
-		kl_buf_printf(&pair, "%s:%s", url->user, url->password);
+		KL_AUTO(kl_wipe_buf) struct kl_buf pair = {.is_secret = true};
+		/* By hand: printf would leave a copy on the stack. */
+		kl_buf_put(&pair, url->user, strlen(url->user));
+		kl_buf_put(&pair, ":", 1);
+		kl_buf_put(&pair, url->password, strlen(url->password));
 		kl_buf_put(out, "Proxy-Authorization: Basic ", 27);
 		kl_buf_base64(out, pair.data, pair.len);
 		kl_buf_put(out, "\r\n", 2);
@@ -235,7 +236,7 @@ bool kl_proxy_begin(struct kl_proxy_talk *talk, const struct kl_proxy_url *url,
 		    const char *host, uint16_t port, struct klamm_error *err)
 {
 	*talk = (struct kl_proxy_talk){.url = url, .host = host, .port = port};
-	kl_buf_reserve(&talk->out, OUT_MAX); /* at once: no copies of secrets by growing */
+	talk->out.is_secret = url->user[0] != '\0';
 	if (!good_host(host))
 		return fail(talk, KLAMM_ERR_INVALID_ARGUMENT, err,
 			    "is not asked for a host of this name");

@@ -65,8 +65,6 @@ void kl_tls_allow_reads(struct kl_tls_session *s, int reads);
 ssize_t kl_tls_recv(struct kl_tls_session *s, void *p, size_t n, struct klamm_error *err);
 /* Has it bytes that the socket will not tell of any more? */
 bool kl_tls_has_input(const struct kl_tls_session *s);
-/* Has the peer ever sent anything? */
-bool kl_tls_has_heard(const struct kl_tls_session *s);
 
 /* Encrypt. Never waits: what comes out is kept until it is pushed. false: err. */
 bool kl_tls_write(struct kl_tls_session *s, const void *p, size_t n, struct klamm_error *err);

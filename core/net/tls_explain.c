@@ -143,7 +143,9 @@ int kl_tls_verified(int ok, X509_STORE_CTX *store)
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct kl_tls_session *s = ssl != NULL ? SSL_get_app_data(ssl) : NULL;
 	X509 *cert = X509_STORE_CTX_get_current_cert(store);
-	if (!ok && s != NULL && cert != NULL && s->why.code == 0)
+	/* Where certificates are not looked at, nothing that fails is their fault. */
+	bool counts = s != NULL && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE;
+	if (!ok && counts && cert != NULL && s->why.code == 0)
 		explain_cert(s, X509_STORE_CTX_get_error(store), cert);
 	return ok;
 }

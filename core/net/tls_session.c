@@ -91,22 +91,38 @@ static bool attach(struct kl_tls_session *s)
 	return true;
 }
 
+/* The dot at the end of a full name is neither in certificates nor in SNI (RFC 6066). NULL:
+ * out of memory. */
+static char *name_of(const char *host)
+{
+	size_t n = strlen(host);
+	return strndup(host, n > 0 && host[n - 1] == '.' ? n - 1 : n);
+}
+
+static bool expect_name(struct kl_tls_session *s, const char *name, bool any_name)
+{
+	X509_VERIFY_PARAM *param = SSL_get0_param(s->ssl);
+	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	/* An empty one would have OpenSSL check none; it refuses it here. */
+	return SSL_set_tlsext_host_name(s->ssl, name) &&
+	       (any_name || X509_VERIFY_PARAM_set1_host(param, name, 0));
+}
+
 /* The certificate must have this name, or this address: a name of digits is none. */
 static bool expect(struct kl_tls_session *s)
 {
-	const struct kl_tls_spec *spec = kl_tls_source_spec(s->tls->source);
+	bool any_name = kl_tls_source_spec(s->tls->source)->any_name;
 	ASN1_OCTET_STRING *address = a2i_IPADDRESS(s->host);
 	bool is_address = address != NULL;
 	ASN1_OCTET_STRING_free(address);
 	ERR_clear_error();
-	if (!is_address && !SSL_set_tlsext_host_name(s->ssl, s->host))
-		return false;
-	if (spec->any_name)
-		return true;
-	X509_VERIFY_PARAM *param = SSL_get0_param(s->ssl);
-	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return is_address ? X509_VERIFY_PARAM_set1_ip_asc(param, s->host)
-			  : X509_VERIFY_PARAM_set1_host(param, s->host, 0);
+	if (is_address)
+		return any_name ||
+		       X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(s->ssl), s->host);
+	char *name = name_of(s->host);
+	bool ok = name != NULL && expect_name(s, name, any_name);
+	free(name);
+	return ok;
 }
 
 static bool prepare(struct kl_tls_session *s)
@@ -222,11 +238,6 @@ ssize_t kl_tls_recv(struct kl_tls_session *s, void *p, size_t n, struct klamm_er
 bool kl_tls_has_input(const struct kl_tls_session *s)
 {
 	return SSL_has_pending(s->ssl);
-}
-
-bool kl_tls_has_heard(const struct kl_tls_session *s)
-{
-	return s->first_n > 0;
 }
 
 /* --- bytes out --- */

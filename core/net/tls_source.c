@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/conf/conf.h"
 #include "core/net/tls_suites.h"
+#include "core/os/secret.h"
 
 /* All certificates that a machine trusts are some 300 KiB. */
 #define FILE_MAX (16 << 20)
@@ -38,13 +39,21 @@ static bool copy_text(const char **text)
 	return *text != NULL;
 }
 
+static bool copy_secret(const char **text)
+{
+	if (*text == NULL)
+		return true;
+	*text = kl_secret_text(*text);
+	return *text != NULL;
+}
+
 /* Each text becomes a copy or NULL, also when one cannot be had. The names of settings are
- * constant. */
-static bool copy_place(struct kl_place *place)
+ * constant. What is trusted is no secret, and may be long. */
+static bool copy_place(struct kl_place *place, bool is_trust)
 {
 	bool ok = copy_text(&place->file);
-	ok &= copy_text(&place->text);
-	ok &= copy_text(&place->password);
+	ok &= (is_trust ? copy_text : copy_secret)(&place->text);
+	ok &= copy_secret(&place->password);
 	return ok;
 }
 
@@ -81,8 +90,10 @@ int kl_tls_source_new(const struct kl_tls_spec *spec, struct kl_os *os,
 	if (spec->given != NULL)
 		SSL_CTX_up_ref(spec->given);
 	bool ok = true;
-	for (int i = 0; i < PLACES; i++)
-		ok &= copy_place(place_of(&s->spec, i));
+	for (int i = 0; i < PLACES; i++) {
+		struct kl_place *place = place_of(&s->spec, i);
+		ok &= copy_place(place, place == &s->spec.trust);
+	}
 	ok &= copy_list(&s->spec.suites);
 	ok &= copy_list(&s->spec.protocols);
 	if (!ok) {
@@ -150,6 +161,8 @@ static int read_places(const struct kl_tls_source *source, struct contents *all,
 			continue;
 		if (place->file == NULL) {
 			struct kl_buf text = {0};
+			/* At once: growing would leave copies of a key. */
+			kl_buf_reserve(&text, 2 * strlen(place->text) + 256);
 			kl_pem_unfold(place->text, &text);
 			all->v[i].data = (char *)text.data;
 			all->v[i].len = text.len;
@@ -321,11 +334,13 @@ static void set_rules(SSL_CTX *ctx, const struct kl_tls_spec *spec)
 								       : SSL_VERIFY_NONE;
 	SSL_CTX_set_verify(ctx, mode, NULL);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-	if (spec->is_server)
+	if (spec->is_server) {
 		SSL_CTX_set_session_id_context(ctx, (const uint8_t *)"klamm", 5);
-	else
+		SSL_CTX_set_options(ctx, SSL_OP_CLEANSE_PLAINTEXT); /* clients' passwords */
+	} else {
 		SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT |
 							    SSL_SESS_CACHE_NO_INTERNAL);
+	}
 }
 
 static int fill(SSL_CTX *ctx, const struct kl_tls_source *source, const struct contents *all,

@@ -60,6 +60,13 @@ static BIO *bio_of(struct klamm_span bytes)
 	return BIO_new_mem_buf(bytes.data, (int)kl_min(bytes.len, (size_t)INT32_MAX));
 }
 
+/* OpenSSL's functions leave the password where they had their variables. */
+static __attribute__((noinline)) void wipe_stack(void)
+{
+	uint8_t used[32768];
+	explicit_bzero(used, sizeof(used));
+}
+
 /* The end of the blocks, rather than one that cannot be read? */
 static bool is_end(void)
 {
@@ -103,6 +110,7 @@ int kl_store_read_key(const struct kl_place *place, struct klamm_span bytes,
 		return out_of_memory(err);
 	ERR_clear_error();
 	*key_out = PEM_read_bio_PrivateKey(bio, NULL, tell_password, (void *)place);
+	wipe_stack();
 	BIO_free(bio);
 	if (*key_out != NULL)
 		return 0;
@@ -229,6 +237,7 @@ static int read_pkcs12(const struct kl_place *place, struct klamm_span bytes,
 	bool old = !ok && needs_legacy();
 	if (old)
 		ok = parse_pkcs12(bytes, place->password, true, certs, &decoded);
+	wipe_stack();
 	ERR_clear_error();
 	if (ok)
 		return 0;

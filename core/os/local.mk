@@ -1,7 +1,8 @@
 libklamm_la_SOURCES += \
 	%D%/module.c %D%/module.h \
 	%D%/os.c %D%/os.h \
-	%D%/real.c \
+	%D%/real.c %D%/real_int.h \
+	%D%/real_file.c %D%/real_net.c \
 	%D%/secret.c %D%/secret.h
 
 # The simulated world is for tests alone: it is no part of the library.

@@ -115,7 +115,9 @@ int kl_module_load(const char *dir, const char *file, void **module_out,
 	KL_AUTO(close_fd) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
 		return open_failed("plugin folder", dir, "", err);
-	KL_AUTO(close_fd) int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	/* Not waiting for whoever would write to a pipe of that name. */
+	KL_AUTO(close_fd) int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
+							       O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return open_failed("plugin", dir, file, err);
 	int rc = check_folder(dir_fd, dir, err);

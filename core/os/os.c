@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "core/base/wide.h"
+
 int64_t kl_os_deadline_ms(struct kl_os *os, int64_t ms)
 {
 	int64_t us, deadline;
@@ -18,7 +20,7 @@ uint64_t kl_os_random_below(struct kl_os *os, uint64_t n)
 	uint64_t v;
 	os->random(os, &v, sizeof(v));
 	/* Multiply-shift: the bias for the small n used here is below 2^-32. */
-	return (uint64_t)(((unsigned __int128)v * n) >> 64);
+	return kl_mul_high(v, n);
 }
 
 /* It may be a password's file. */

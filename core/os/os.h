@@ -65,6 +65,9 @@ struct kl_cond {
 	struct kl_list waiters; /* simulated */
 };
 
+/* The longest name of DNS, and a NUL. */
+#define KL_HOST_NAME 256
+
 struct kl_os {
 	const char *name; /* "real", "sim" */
 
@@ -109,6 +112,9 @@ struct kl_os {
 	 * < 0. *why_out: static text of what the resolver said. */
 	int (*resolve)(struct kl_os *os, const char *host, uint16_t port,
 		       struct kl_addr *addrs, size_t max, const char **why_out);
+	/* The name that an address goes by, if that leads back to it; else the address. */
+	void (*canonical_name)(struct kl_os *os, const struct kl_addr *addr,
+			       char name[static KL_HOST_NAME]);
 
 	/* --- stream sockets, never blocking --- */
 	/* Begins to connect; writable when decided, then connect_result() is 0 or < 0. */

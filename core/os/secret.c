@@ -22,8 +22,21 @@ static uint8_t *region; /* NULL: there is none to be had */
 static uint8_t taken[SLOTS / 8];
 static size_t first_free; /* before it there is nothing */
 
+/* A fork while another thread is here leaves the child a lock that it can have. */
+static void lock(void)
+{
+	pthread_mutex_lock(&mutex);
+}
+
+static void unlock(void)
+{
+	pthread_mutex_unlock(&mutex);
+}
+
 static void make_region(void)
 {
+	if (pthread_atfork(lock, unlock, unlock) != 0)
+		return;
 	void *p = mmap(NULL, REGION, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
@@ -64,14 +77,14 @@ void *kl_secret_alloc(size_t n)
 	if (region == NULL || n > REGION - sizeof(struct head))
 		return NULL;
 	size_t count = (n + sizeof(struct head) + SLOT - 1) / SLOT;
-	pthread_mutex_lock(&mutex);
+	lock();
 	size_t slot = find_room(count);
 	if (slot < SLOTS) {
 		mark(slot, count, true);
 		while (first_free < SLOTS && is_taken(first_free))
 			first_free++;
 	}
-	pthread_mutex_unlock(&mutex);
+	unlock();
 	if (slot == SLOTS)
 		return NULL;
 	struct head *head = (struct head *)(region + slot * SLOT);
@@ -94,10 +107,10 @@ void kl_secret_free(void *p)
 	struct head *head = (struct head *)p - 1;
 	size_t slot = (size_t)((uint8_t *)head - region) / SLOT, count = head->slots;
 	explicit_bzero(head, count * SLOT);
-	pthread_mutex_lock(&mutex);
+	lock();
 	mark(slot, count, false);
 	first_free = kl_min(first_free, slot);
-	pthread_mutex_unlock(&mutex);
+	unlock();
 }
 
 void kl_wipe_text(char *text)

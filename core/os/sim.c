@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/wide.h"
 #include "core/os/sim_int.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -45,7 +46,7 @@ uint64_t kl_sim_random(struct kl_sim *sim, enum kl_sim_stream stream)
 
 uint64_t kl_sim_draw(struct kl_sim *sim, enum kl_sim_stream stream, uint64_t below)
 {
-	return (uint64_t)(((unsigned __int128)kl_sim_random(sim, stream) * below) >> 64);
+	return kl_mul_high(kl_sim_random(sim, stream), below);
 }
 
 bool kl_sim_chance(struct kl_sim *sim, enum kl_sim_stream stream, uint32_t per_million)

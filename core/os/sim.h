@@ -124,9 +124,6 @@ enum kl_sim_reach {
 	KL_SIM_HOLE,    /* connects are never answered */
 };
 void kl_sim_address_set(struct kl_sim_node *node, unsigned address, enum kl_sim_reach reach);
-/* The text of an address: "10.0.3.1", "fd00::3:2". */
-void kl_sim_address_text(struct kl_sim_node *node, unsigned address,
-			 char text[static KL_ADDR_TEXT]);
 /* A name stands for these addresses (texts, NULL at the end), in this order. */
 void kl_sim_name(struct kl_sim *sim, const char *name, const char *const *addresses);
 /* Resolving it fails: -EAGAIN, -ENOENT; why is static. */

@@ -122,14 +122,6 @@ void kl_sim_address_set(struct kl_sim_node *node, unsigned address, enum kl_sim_
 	node->addresses[address].reach = reach;
 }
 
-void kl_sim_address_text(struct kl_sim_node *node, unsigned address,
-			 char text[static KL_ADDR_TEXT])
-{
-	bool ipv6 = node->addresses[address].ipv6;
-	snprintf(text, KL_ADDR_TEXT, ipv6 ? "fd00::%u:%u" : "10.0.%u.%u", node->id,
-		 address + 1);
-}
-
 /* --- looking up --- */
 
 static bool parse_number(const char *host, struct kl_sim_addr *a)
@@ -208,9 +200,29 @@ static int sim_resolve(struct kl_os *os, const char *host, uint16_t port,
 	return n;
 }
 
+/* Hosts go by the names that they have. */
+static void sim_canonical_name(struct kl_os *os, const struct kl_addr *addr,
+			       char name[static KL_HOST_NAME])
+{
+	struct kl_sim *sim = kl_sim_of(os)->sim;
+	struct kl_addr all[KL_SIM_ADDRESSES];
+	kl_list_for(node, &sim->nodes, struct kl_sim_node, link)
+	{
+		size_t n = all_of(node, os->addr_port(os, addr), all, KL_SIM_ADDRESSES);
+		for (size_t i = 0; i < n; i++)
+			if (all[i].len == addr->len &&
+			    memcmp(all[i].bytes, addr->bytes, addr->len) == 0) {
+				snprintf(name, KL_HOST_NAME, "%s", node->name);
+				return;
+			}
+	}
+	name[0] = '\0';
+}
+
 void kl_sim_name_ops(struct kl_os *os)
 {
 	os->resolve = sim_resolve;
+	os->canonical_name = sim_canonical_name;
 	os->addr_text = sim_addr_text;
 	os->addr_port = sim_addr_port;
 }

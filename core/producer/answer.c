@@ -58,13 +58,24 @@ static void release(struct klamm_producer *p, struct kl_partition *part)
 		kl_sender_go_on(p, part);
 }
 
-/* Codes after which the broker may have kept the batch. */
-static bool leaves_doubt(int code)
+/* May the broker have kept the batch? A leader that leaves office while replicas fetch what it
+ * has appended answers as one that never was, but says at which offset: the next leader may
+ * have it (Kafka's DelayedProduce). */
+static bool leaves_doubt(const struct kl_produce_response_partition *told)
 {
-	return code == KLAMM_ERR_REQUEST_TIMED_OUT ||
-	       code == KLAMM_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND ||
-	       code == KLAMM_ERR_UNKNOWN_SERVER_ERROR || code == KLAMM_ERR_NETWORK_EXCEPTION ||
-	       code == KLAMM_ERR_KAFKA_STORAGE_ERROR;
+	switch (told->error_code) {
+	case KLAMM_ERR_REQUEST_TIMED_OUT:
+	case KLAMM_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
+	case KLAMM_ERR_UNKNOWN_SERVER_ERROR:
+	case KLAMM_ERR_NETWORK_EXCEPTION:
+	case KLAMM_ERR_KAFKA_STORAGE_ERROR:
+		return true;
+	case KLAMM_ERR_NOT_LEADER_OR_FOLLOWER:
+	case KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION:
+		return told->base_offset >= 0;
+	default:
+		return false;
+	}
 }
 
 static bool may_retry(const struct klamm_producer *p, const struct kl_pbatch *batch)
@@ -116,6 +127,8 @@ static void deliver(struct klamm_producer *p, struct kl_pbatch *batch, int64_t b
 		    int64_t append_time)
 {
 	struct kl_partition *part = batch->partition;
+	if (base_offset > INT64_MAX - (int64_t)batch->count)
+		base_offset = -1; /* no log is that long */
 	if (batch->sequence >= 0) {
 		kl_sequences_acked(batch, base_offset);
 		kl_sequences_ended(batch, true);
@@ -130,17 +143,7 @@ static void take_hint(struct klamm_producer *p, struct kl_partition *part,
 		      const struct kl_produce_response *body,
 		      const struct kl_produce_response_partition *told)
 {
-	struct kl_leader_hint hint = {.leader = told->current_leader.leader_id,
-				      .epoch = told->current_leader.leader_epoch};
-	for (int32_t i = 0; i < kl_min(body->node_endpoints_n, KL_HINT_ENDPOINTS); i++) {
-		const struct kl_produce_response_node_endpoint *at = &body->node_endpoints[i];
-		if (at->node_id != hint.leader)
-			continue;
-		hint.host = at->host;
-		hint.port = at->port;
-		hint.rack = at->rack;
-		break;
-	}
+	struct kl_leader_hint hint = kl_leader_hint_of(body, told);
 	if (part->topic->info != NULL &&
 	    kl_cluster_leader_hint(&p->cluster, part->topic->info, part->index, &hint))
 		part->retry_at = now(p);
@@ -170,6 +173,13 @@ static void note_faults(struct kl_pbatch *batch,
 				 words.len > 0 ? words.p : "");
 		kl_outcome_fault(batch->outcome, record, text, (size_t)n);
 	}
+}
+
+/* More than max.message.bytes, or than segment.bytes. */
+static bool is_too_large(int code)
+{
+	return code == KLAMM_ERR_MESSAGE_TOO_LARGE ||
+	       code == KLAMM_ERR_RECORD_LIST_TOO_LARGE;
 }
 
 /* One that may be written already must stay what it is: its parts would be no repetition. */
@@ -202,9 +212,9 @@ static void on_partition(struct klamm_producer *p, struct kl_pbatch *batch,
 			code == 0 ? told->log_append_time_ms : -1);
 		return;
 	}
-	if (leaves_doubt(code))
+	if (leaves_doubt(told))
 		batch->maybe_written = true;
-	if (code == KLAMM_ERR_MESSAGE_TOO_LARGE && split(p, batch))
+	if (is_too_large(code) && split(p, batch))
 		return;
 	char text[KLAMM_ERROR_TEXT];
 	snprintf(text, sizeof(text), "topic %s partition %d: %s: %.*s%s%s", part->topic->name,

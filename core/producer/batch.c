@@ -128,6 +128,7 @@ void kl_pbatch_clear(struct kl_pbatch *batch, struct kl_partition *part)
 	batch->handed_back = false;
 	batch->sequence = -1;
 	batch->first = 0;
+	batch->place = 0;
 	batch->last_code = 0;
 	atomic_store_explicit(&batch->ready, false, memory_order_relaxed);
 }
@@ -138,6 +139,7 @@ void kl_pbatch_open(struct kl_partition *part, struct kl_spare *spare, size_t ro
 	struct kl_pbatch *batch = spare->batch;
 	kl_pbatch_clear(batch, part);
 	batch->slab = spare->slab;
+	batch->place = part->opened++;
 	batch->base_timestamp = timestamp;
 	batch->opened_at = opened_at;
 	spare->slab = NULL;
@@ -352,10 +354,8 @@ void kl_pbatch_finish(struct klamm_producer *p, struct kl_pbatch *batch)
 		mark_ready(p, batch);
 		return;
 	}
-	atomic_fetch_add(&p->compressing, 1);
-	batch->job.run = pack_job;
-	batch->job.done = worked;
-	kl_pool_submit(&p->loop->cpu, &batch->job);
+	/* On the way to its end the producer has no more use for it: it ends what it finds. */
+	kl_pbatch_work(p, batch, pack_job);
 }
 
 /* The largest slab that buffer.memory can ever give. */

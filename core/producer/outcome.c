@@ -52,18 +52,30 @@ static struct kl_outcome *outcome_new(uint32_t slots)
 	return o;
 }
 
-struct kl_outcome *kl_outcome_get(struct klamm_producer *p, uint32_t slots, bool *full_out)
+/* With the mutex held. */
+static struct kl_outcome *get(struct klamm_producer *p, uint32_t slots)
 {
-	struct kl_outcome *o = NULL;
-	kl_mutex_lock(&p->mutex);
-	*full_out = is_full(p);
-	struct kl_list *link = *full_out ? NULL : kl_list_pop(&p->spare_outcomes);
-	if (link != NULL)
-		o = kl_list_entry(link, struct kl_outcome, link);
-	else if (!*full_out)
-		o = outcome_new(slots);
+	struct kl_list *link = kl_list_pop(&p->spare_outcomes);
+	struct kl_outcome *o = link != NULL ? kl_list_entry(link, struct kl_outcome, link)
+					    : outcome_new(slots);
 	if (o != NULL)
 		p->outcome_bytes += bytes_of(o);
+	return o;
+}
+
+struct kl_outcome *kl_outcome_get(struct klamm_producer *p, uint32_t slots, bool *full_out)
+{
+	kl_mutex_lock(&p->mutex);
+	*full_out = is_full(p);
+	struct kl_outcome *o = *full_out ? NULL : get(p, slots);
+	kl_mutex_unlock(&p->mutex);
+	return o;
+}
+
+struct kl_outcome *kl_outcome_get_beyond(struct klamm_producer *p, uint32_t slots)
+{
+	kl_mutex_lock(&p->mutex);
+	struct kl_outcome *o = get(p, slots);
 	kl_mutex_unlock(&p->mutex);
 	return o;
 }
@@ -352,6 +364,9 @@ int klamm_future_get(struct klamm_future *future, int64_t timeout_ms,
 int klamm_future_then(struct klamm_future *future, klamm_delivery_fn on_success,
 		      klamm_delivery_fn on_error, void *arg, struct klamm_error *err)
 {
+	if (atomic_load(future->producer->state) == KL_PRODUCER_FORKED)
+		return kl_error(err, KLAMM_ERR_FORKED,
+				"this future belongs to the parent process");
 	struct reaction *r = malloc(sizeof(*r));
 	if (r == NULL)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a callback");

@@ -65,6 +65,8 @@ bool kl_outcome_full(struct klamm_producer *producer);
  * in use are too many, or memory is out. */
 struct kl_outcome *kl_outcome_get(struct klamm_producer *producer, uint32_t slots,
 				  bool *full_out);
+/* For what takes the place of one that is in use, however many these are. */
+struct kl_outcome *kl_outcome_get_beyond(struct klamm_producer *producer, uint32_t slots);
 void kl_outcome_put(struct klamm_producer *producer, struct kl_outcome *outcome);
 /* Room for twice as many. false: out of memory. */
 bool kl_outcome_grow(struct klamm_producer *producer, struct kl_outcome *outcome);

@@ -28,7 +28,7 @@ struct kl_pbatch {
 	struct kl_slab *slab; /* head and records; compressed after codec_done() */
 	size_t size;          /* bytes of it that are used, the head included */
 	size_t plain_size;
-	uint64_t id;          /* rises with the opening; 0 = spare */
+	uint64_t id;          /* for flushes: no younger than its records; 0 = spare */
 	_Atomic uint32_t count; /* 0 while it is open */
 	int16_t attributes;
 	int64_t base_timestamp, max_timestamp;
@@ -43,6 +43,7 @@ struct kl_pbatch {
 	bool maybe_written; /* some attempt's answer was lost */
 	bool handed_back;   /* to the application: no failure */
 	int32_t sequence;   /* of its first record, since it was sent first; -1 = none */
+	uint64_t place;     /* in its partition, in the order of opening */
 	uint32_t first;     /* of a part: its first record's number in what was split */
 	struct kl_list parts; /* of one that was split, until they take its place */
 	struct kl_job job;
@@ -61,6 +62,7 @@ struct kl_partition {
 	/* --- under the same lock, once per batch --- */
 	_Alignas(KL_CACHE_LINE) struct kl_list sealed; /* for the loop to take */
 	uint64_t waits;   /* how often it was not free */
+	uint64_t opened;  /* batches so far */
 	size_t last_size; /* of the slab that the last batch ended in */
 	uint32_t last_count; /* of its records */
 	struct kl_partition *next_dirty;
@@ -85,6 +87,7 @@ struct kl_partition {
 	int64_t retry_at;
 	struct kl_sequences sequences;
 	struct kl_list adding;    /* in producer->txn.adding */
+	bool add_asked;           /* and named by the last request for that */
 	uint64_t txn_number;      /* of the transaction that it was added to last */
 };
 
@@ -116,10 +119,10 @@ struct klamm_topic {
 	char name[];
 };
 
-/* In the order of their records? */
+/* In the order of their records? Of two in one partition. */
 static inline bool kl_pbatch_is_older(const struct kl_pbatch *a, const struct kl_pbatch *b)
 {
-	return a->id != b->id ? a->id < b->id : a->first < b->first;
+	return a->place != b->place ? a->place < b->place : a->first < b->first;
 }
 
 /* The loop: the first of its batches is sent, or cannot be. Until that has its end, the time

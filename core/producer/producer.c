@@ -220,13 +220,16 @@ int klamm_producer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 		       struct klamm_producer **producer_out, struct klamm_error *err)
 {
 	struct klamm_producer *p;
+	int rc = loop != NULL ? kl_loop_check_fork(loop, err) : 0;
+	if (rc != 0)
+		return rc;
 	if (posix_memalign((void **)&p, KL_CACHE_LINE, sizeof(*p)) != 0)
 		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a producer");
 	memset(p, 0, sizeof(*p));
 	p->os = loop != NULL ? loop->os : kl_os_real();
 	p->loop = loop;
 	init_any_thread(p);
-	int rc = kl_gate_init(p->os, &p->gate);
+	rc = kl_gate_init(p->os, &p->gate);
 	if (rc == 0)
 		rc = kl_gate_init(p->os, &p->memory_gate);
 	if (rc == 0)
@@ -296,24 +299,26 @@ static int check_may_wait(const struct klamm_producer *p, struct klamm_error *er
 	return kl_loop_may_wait(p->os, err);
 }
 
+/* In a child nobody waits for it, and the gate's lock may be held by nobody that exists. */
+static bool back_out(struct klamm_producer *p)
+{
+	if (!is_forked(p))
+		kl_producer_leave(p);
+	return false;
+}
+
 bool kl_producer_enter(struct klamm_producer *p)
 {
 	atomic_fetch_add(&p->refs, 1);
 	atomic_fetch_add(&p->inside, 1);
-	if (kl_likely(!kl_producer_is_closed(p)))
-		return true;
-	kl_producer_leave(p);
-	return false;
+	return kl_likely(!kl_producer_is_closed(p)) || back_out(p);
 }
 
 bool kl_producer_enter_to_ask(struct klamm_producer *p)
 {
 	atomic_fetch_add(&p->refs, 1);
 	atomic_fetch_add(&p->inside, 1);
-	if (!kl_producer_is_over(p))
-		return true;
-	kl_producer_leave(p);
-	return false;
+	return !kl_producer_is_over(p) || back_out(p);
 }
 
 void kl_producer_leave(struct klamm_producer *p)

@@ -174,8 +174,8 @@ struct kl_pbatch *kl_pbatch_seal(struct klamm_producer *p, struct kl_partition *
 void kl_pbatch_finish(struct klamm_producer *p, struct kl_pbatch *batch);
 /* A worker: compress the records, and write the head before them. */
 void kl_pbatch_pack(struct klamm_producer *p, struct kl_pbatch *batch, unsigned index);
-/* The loop: have a worker do this to a batch, which is not ready meanwhile. false: the
- * producer is closed. */
+/* Have a worker do this to a batch, which is not ready meanwhile. false: the producer is
+ * closed. */
 bool kl_pbatch_work(struct klamm_producer *p, struct kl_pbatch *batch,
 		    void (*run)(struct kl_job *job, unsigned index));
 /* The worker's own instance of the codec, made when it is first needed. */

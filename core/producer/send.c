@@ -88,13 +88,19 @@ static KL_COLD int bad_choice(const struct klamm_producer *p, const struct klamm
 
 /* --- appending --- */
 
+/* How far the coarse clock may lag the exact one, which opens batches. */
+#define CLOCK_LAG_MS 100
+
 static KL_HOT int64_t record_time(struct klamm_producer *p, const struct item *item,
 				  int64_t base)
 {
 	if (item->timestamp != KLAMM_TIMESTAMP_NOW)
 		return item->timestamp;
-	/* The coarse clock lags the exact one that opened the batch. */
-	return kl_max(p->record_clock(p->os), base);
+	int64_t now = p->record_clock(p->os);
+	if (kl_likely(now >= base))
+		return now;
+	/* Time does not go backwards; but a first record may have one of its own. */
+	return base - now <= CLOCK_LAG_MS ? base : now;
 }
 
 enum put {

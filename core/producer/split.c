@@ -80,10 +80,9 @@ static uint32_t measure(const struct cut *cut, size_t *bytes_out)
 static bool share_outcome(const struct cut *cut, struct kl_pbatch *part, uint32_t count)
 {
 	const struct kl_outcome *from = cut->whole->outcome;
-	bool full;
 	if (from == NULL)
 		return true;
-	struct kl_outcome *to = kl_outcome_get(cut->p, count, &full);
+	struct kl_outcome *to = kl_outcome_get_beyond(cut->p, count);
 	if (to == NULL)
 		return false;
 	part->outcome = to;
@@ -114,7 +113,8 @@ static void copy_records(struct cut *cut, struct kl_pbatch *part, uint32_t count
 	cut->next += count;
 }
 
-/* Out of memory, or nothing sound: NULL. */
+/* Out of memory, or nothing sound: NULL. buffer.memory may be full of batches that are too
+ * large, so parts take what they need beyond it: none of it came back otherwise. */
 static struct kl_pbatch *cut_part(struct cut *cut)
 {
 	size_t bytes;
@@ -123,9 +123,10 @@ static struct kl_pbatch *cut_part(struct cut *cut)
 	if (part == NULL)
 		return NULL;
 	kl_pbatch_clear(part, cut->whole->partition);
-	part->slab = kl_slab_get(cut->p->slabs, KL_BATCH_HEAD + bytes);
+	part->slab = kl_slab_get_beyond(cut->p->slabs, KL_BATCH_HEAD + bytes);
 	part->base_timestamp = cut->whole->base_timestamp;
 	part->opened_at = cut->whole->opened_at;
+	part->place = cut->whole->place;
 	part->first = cut->whole->first + cut->next;
 	if (part->slab == NULL || !share_outcome(cut, part, count)) {
 		kl_pbatch_put(cut->p, part);
@@ -183,7 +184,7 @@ static int split(struct klamm_producer *p, struct kl_pbatch *batch, unsigned ind
 		records = (struct klamm_span){plain.out.data, plain.out.len};
 	}
 	if (rc == 0 && !cut_all(p, batch, index, records))
-		rc = kl_error(err, KLAMM_ERR_NO_MEMORY, "no buffer memory is free");
+		rc = kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for its parts");
 	kl_sink_free(&plain);
 	return rc;
 }

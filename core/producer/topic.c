@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
+#include "core/broker/reach.h"
 #include "core/producer/producer.h"
 
 #define TOPIC_NAME_MAX 249
@@ -397,6 +398,29 @@ int kl_topic_wait(struct klamm_producer *p, struct klamm_topic *topic, int32_t p
 	int rc = 0;
 	if (atomic_load(&topic->partition_count) <= partition)
 		rc = explain(p, &wait, err);
+	kl_producer_leave(p);
+	return rc;
+}
+
+/* For kl_cluster_reach(). */
+static bool is_over(void *arg)
+{
+	return kl_producer_is_over(arg);
+}
+
+int klamm_producer_reach(struct klamm_producer *p, int64_t timeout_ms, struct klamm_error *err)
+{
+	int rc = kl_loop_may_wait(p->os, err);
+	if (rc != 0)
+		return rc;
+	if (!kl_producer_enter_to_ask(p))
+		return kl_producer_state_error(p, err);
+	if (timeout_ms == KLAMM_TIMEOUT_DEFAULT)
+		timeout_ms = p->settings->max_block_ms;
+	rc = kl_cluster_reach(&p->cluster, &p->gate, is_over, p,
+			      kl_os_deadline_ms(p->os, timeout_ms), err);
+	if (rc != 0 && kl_producer_is_over(p))
+		rc = kl_producer_state_error(p, err);
 	kl_producer_leave(p);
 	return rc;
 }

@@ -8,6 +8,10 @@
 #include "core/base/error.h"
 #include "core/producer/sender.h"
 
+/* Longer than the backoff of whoever takes over (Java's, and ours: retry.backoff.max.ms is
+ * 1 s, and up to a fifth more). */
+#define MAKE_WAY (1500 * KL_MS)
+
 static int64_t now(const struct klamm_producer *p)
 {
 	return p->loop->now;
@@ -95,6 +99,7 @@ static void want_partition(struct klamm_producer *p, struct kl_partition *part)
 	if (after == &p->txn.adding)
 		after = p->txn.adding.prev;
 	kl_list_push_front(after, &part->adding);
+	part->add_asked = false;
 	kl_hook_add(p->loop, &p->round_hook);
 }
 
@@ -151,12 +156,26 @@ static bool kills(int code)
 	}
 }
 
+/* With version 2 the coordinator takes an abort under the epoch that it has just raised for a
+ * repetition, and hands out the new epoch. A producer that was replaced while its transaction
+ * was open would go on with it, and throw out the newer one before that has its own: each in
+ * turn, for as long as both like. So it waits until a newer one, whom the coordinator told to
+ * come back, has done so, and then hears that it is fenced. A transaction that was only too
+ * slow (transaction.timeout.ms) goes on behind the wait. */
+static void make_way(struct klamm_producer *p)
+{
+	if (p->txn.v2)
+		p->txn.makes_way_until = now(p) + MAKE_WAY;
+}
+
 void kl_txn_batch_failed(struct klamm_producer *p, const struct kl_pbatch *batch, bool stamped,
 			 int code, const char *text)
 {
 	struct kl_txn *txn = &p->txn;
 	txn->bump |= stamped;
 	txn->doubt |= stamped && batch->maybe_written;
+	if (code == KLAMM_ERR_INVALID_PRODUCER_EPOCH)
+		make_way(p);
 	if ((txn->state != KL_TXN_OPEN && txn->state != KL_TXN_COMMITTING) ||
 	    KL_BUG(FAILURE_COMMITTED))
 		return;
@@ -232,8 +251,11 @@ void kl_txn_run(struct klamm_producer *p)
 	struct kl_txn *txn = &p->txn;
 	if (txn->asked != NULL || p->stopping)
 		return;
-	if (txn->retry_at > now(p)) {
-		kl_timer_set(p->loop, &txn->timer, txn->retry_at);
+	int64_t when = txn->state == KL_TXN_ABORTING
+			       ? kl_max(txn->retry_at, txn->makes_way_until)
+			       : txn->retry_at;
+	if (when > now(p)) {
+		kl_timer_set(p->loop, &txn->timer, when);
 		return;
 	}
 	switch (txn->state) {

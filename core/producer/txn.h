@@ -67,6 +67,7 @@ struct kl_txn {
 	bool timer_made;
 	int64_t retry_at;
 	unsigned failures;
+	int64_t makes_way_until; /* an abort is not asked for before: see make_way() */
 
 	uint64_t number; /* of the transaction; partitions know theirs */
 	bool v2;         /* KIP-890: no AddPartitionsToTxn, and a new epoch after each one */
@@ -76,7 +77,6 @@ struct kl_txn {
 	bool committed;  /* what the coordinator was asked for: to commit, not to abort */
 	bool maybe_ended; /* and may have done, though it did not answer */
 	struct kl_list adding; /* partitions that the coordinator must hear of first */
-	size_t asked_count;    /* of them, how many the request names */
 	bool added_some;
 
 	/* --- klamm_producer_send_offsets() --- */
@@ -147,6 +147,9 @@ enum kl_txn_verdict {
 	KL_TXN_DIE,   /* this producer cannot go on */
 };
 enum kl_txn_verdict kl_txn_judge(int code);
+/* The same of partitions and of offsets: what is wrong with these, and not with who says it,
+ * an abort gets over. */
+enum kl_txn_verdict kl_txn_judge_part(int code);
 void kl_txn_back_off(struct klamm_producer *p);
 void kl_txn_send(struct klamm_producer *p, struct kl_node *node, enum kl_api api,
 		 int min_version, int max_version,

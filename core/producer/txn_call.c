@@ -183,11 +183,11 @@ static void wait_for_end(struct klamm_producer *p, int64_t deadline)
 
 static int check(struct klamm_producer *p, struct klamm_error *err)
 {
+	if (kl_producer_is_closed(p))
+		return kl_producer_state_error(p, err);
 	if (p->txn.id == NULL)
 		return kl_error(err, KLAMM_ERR_STATE,
 				"this producer has no transactions: set transactional.id");
-	if (kl_producer_is_closed(p))
-		return kl_producer_state_error(p, err);
 	return kl_loop_may_wait(p->os, err);
 }
 

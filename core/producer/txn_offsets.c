@@ -141,24 +141,17 @@ static const void *commit_body(struct kl_request *request, int version)
 	return body;
 }
 
+/* Java's client gives the producer up for what it does not expect; the offsets are all that
+ * has failed, and an abort takes them back. */
 static enum kl_txn_verdict judge_commit(int code)
 {
 	switch (code) {
 	case KLAMM_ERR_REQUEST_TIMED_OUT:
 		return KL_TXN_FIND;
-	case KLAMM_ERR_INVALID_PRODUCER_EPOCH:
-	case KLAMM_ERR_PRODUCER_FENCED:
-	case KLAMM_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-	case KLAMM_ERR_INVALID_TXN_STATE:
-	case KLAMM_ERR_INVALID_PRODUCER_ID_MAPPING:
 	case KLAMM_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
 		return KL_TXN_DIE;
-	default: {
-		/* Java's client gives the producer up for what it does not expect; the
-		 * offsets are all that has failed, and an abort takes them back. */
-		enum kl_txn_verdict verdict = kl_txn_judge(code);
-		return verdict == KL_TXN_DIE ? KL_TXN_ABORT : verdict;
-	}
+	default:
+		return kl_txn_judge_part(code);
 	}
 }
 

@@ -123,6 +123,21 @@ enum kl_txn_verdict kl_txn_judge(int code)
 	}
 }
 
+enum kl_txn_verdict kl_txn_judge_part(int code)
+{
+	enum kl_txn_verdict verdict = kl_txn_judge(code);
+	switch (code) {
+	case KLAMM_ERR_INVALID_PRODUCER_EPOCH:
+	case KLAMM_ERR_PRODUCER_FENCED:
+	case KLAMM_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+	case KLAMM_ERR_INVALID_TXN_STATE:
+	case KLAMM_ERR_INVALID_PRODUCER_ID_MAPPING:
+		return KL_TXN_DIE;
+	default:
+		return verdict == KL_TXN_DIE ? KL_TXN_ABORT : verdict;
+	}
+}
+
 void kl_txn_refused(struct klamm_producer *p, struct kl_coordinator *coordinator,
 		    enum kl_txn_verdict verdict, enum kl_api api, int code,
 		    const char *detail)
@@ -271,7 +286,9 @@ static const void *partitions_body(struct kl_request *request, int version)
 	struct kl_arena *arena = &txn->arena;
 	struct kl_add_partitions_to_txn_request *body =
 		new_body(p, &kl_msg_add_partitions_to_txn_request);
-	size_t count = txn->asked_count;
+	size_t count = 0;
+	kl_list_for(part, &txn->adding, struct kl_partition, adding)
+		count++;
 	struct kl_add_partitions_to_txn_request_topic *topics =
 		kl_type_new(&kl_type_add_partitions_to_txn_request_topic, arena, count);
 	int32_t *indexes = kl_arena_alloc(arena, count * sizeof(*indexes));
@@ -285,8 +302,6 @@ static const void *partitions_body(struct kl_request *request, int version)
 	struct kl_add_partitions_to_txn_request_topic *topic = NULL;
 	size_t i = 0;
 	kl_list_for(part, &txn->adding, struct kl_partition, adding) {
-		if (i == count)
-			break;
 		if (part->topic != last) {
 			last = part->topic;
 			topic = &topics[body->v3_and_below_topics_n++];
@@ -295,6 +310,7 @@ static const void *partitions_body(struct kl_request *request, int version)
 		}
 		indexes[i++] = part->index;
 		topic->partitions_n++;
+		part->add_asked = true;
 	}
 	return body;
 }
@@ -311,13 +327,12 @@ static int worst_of(const struct kl_add_partitions_to_txn_response *body,
 			&body->results_by_topic_v3_and_below[t];
 		for (int32_t i = 0; i < topic->results_by_partition_n; i++) {
 			int error = topic->results_by_partition[i].partition_error_code;
-			enum kl_txn_verdict verdict = kl_txn_judge(error);
-			/* What is wrong with one partition is no reason to give up all. */
-			if (error == KLAMM_ERR_TOPIC_AUTHORIZATION_FAILED ||
-			    error == KLAMM_ERR_INVALID_TOPIC_EXCEPTION)
-				verdict = KL_TXN_ABORT;
-			if (error == 0 || error == KLAMM_ERR_OPERATION_NOT_ATTEMPTED ||
-			    verdict <= *verdict_out)
+			/* Others are at fault, which have a worse one. */
+			enum kl_txn_verdict verdict =
+				error == KLAMM_ERR_OPERATION_NOT_ATTEMPTED
+					? KL_TXN_RETRY
+					: kl_txn_judge_part(error);
+			if (verdict <= *verdict_out)
 				continue;
 			*verdict_out = verdict;
 			*topic_out = topic->name;
@@ -328,12 +343,13 @@ static int worst_of(const struct kl_add_partitions_to_txn_response *body,
 	return code;
 }
 
+/* Those that came meanwhile are for the next request, wherever they stand. */
 static void partitions_added(struct klamm_producer *p)
 {
 	struct kl_txn *txn = &p->txn;
-	for (size_t i = 0; i < txn->asked_count; i++) {
-		struct kl_partition *part =
-			kl_list_first(&txn->adding, struct kl_partition, adding);
+	kl_list_for_safe(part, &txn->adding, struct kl_partition, adding) {
+		if (!part->add_asked)
+			continue;
 		kl_list_remove(&part->adding);
 		part->txn_number = txn->number;
 	}
@@ -373,13 +389,9 @@ static void on_partitions_answer(struct kl_request *request,
 
 void kl_txn_ask_partitions(struct klamm_producer *p)
 {
-	struct kl_txn *txn = &p->txn;
-	struct kl_node *node = kl_coordinator_node(&txn->coordinator);
+	struct kl_node *node = kl_coordinator_node(&p->txn.coordinator);
 	if (node == NULL)
 		return;
-	txn->asked_count = 0; /* those that come meanwhile are for the next request */
-	kl_list_for(part, &txn->adding, struct kl_partition, adding)
-		txn->asked_count++;
 	kl_txn_send(p, node, KL_API_ADD_PARTITIONS_TO_TXN, 0, ADD_PARTITIONS_MAX,
 		    partitions_body, on_partitions_answer);
 }
@@ -428,7 +440,11 @@ static void on_end_answer(struct kl_request *request, const struct kl_response *
 	if (verdict == KL_TXN_ABORT && !txn->committed)
 		verdict = KL_TXN_DIE;
 	kl_txn_refused(p, &txn->coordinator, verdict, KL_API_END_TXN, code,
-		       txn->committed ? " (commit)" : " (abort)");
+		       !txn->committed ? " (abort)"
+		       : txn->v2 && code == KLAMM_ERR_INVALID_TXN_STATE
+			       ? " (commit; the coordinator has aborted it, after "
+				 "transaction.timeout.ms or for a newer producer)"
+			       : " (commit)");
 }
 
 void kl_txn_ask_end(struct klamm_producer *p)

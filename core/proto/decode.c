@@ -156,15 +156,23 @@ static bool get_array(struct dec *d, const struct kl_field *field, uint8_t *obj)
 	return true;
 }
 
+/* What comes before a struct that may be null is a byte; in a tag it is a varint. */
+static bool get_null(struct dec *d, const struct kl_field *field)
+{
+	if (!kl_field_may_be_null(field, d->version))
+		return false;
+	return field->tag < 0 ? (int8_t)kl_read_u8(d->r) < 0
+			      : (int32_t)kl_read_uvarint(d->r) <= 0;
+}
+
 static bool get_pointer(struct dec *d, const struct kl_field *field, uint8_t *obj)
 {
-	if (kl_field_may_be_null(field, d->version) && (int8_t)kl_read_u8(d->r) < 0)
+	void **to = (void **)(obj + field->offset);
+	*to = NULL;
+	if (get_null(d, field))
 		return !d->r->failed;
-	void *p = kl_arena_alloc(d->arena, field->sub->size);
-	if (p == NULL)
-		return fail_memory(d);
-	*(void **)(obj + field->offset) = p;
-	return get_struct(d, field->sub, p);
+	*to = kl_arena_alloc(d->arena, field->sub->size);
+	return *to != NULL ? get_struct(d, field->sub, *to) : fail_memory(d);
 }
 
 static bool get_field(struct dec *d, const struct kl_type *type, const struct kl_field *field,
@@ -257,9 +265,10 @@ static bool get_struct(struct dec *d, const struct kl_type *type, void *obj)
 {
 	for (unsigned i = 0; i < type->field_count; i++) {
 		const struct kl_field *field = &type->fields[i];
-		if (field->tag >= 0 || !kl_field_in(field, d->version))
-			kl_field_init(field, obj);
-		else if (!get_field(d, type, field, obj))
+		bool absent = field->tag >= 0 || !kl_field_in(field, d->version);
+		if (absent && !kl_field_fill(field, d->arena, obj))
+			return fail_memory(d);
+		if (!absent && !get_field(d, type, field, obj))
 			return false;
 	}
 	return !d->flexible || get_tags(d, type, obj);

@@ -142,9 +142,10 @@ static int put_field(struct enc *e, const struct kl_type *type, const struct kl_
 	p = *(const uint8_t *const *)p;
 	if (p == NULL && !kl_field_may_be_null(field, e->version))
 		return refuse_null(e);
-	/* A struct that may be null has a byte before it: -1 for null, else 1. */
+	/* A struct that may be null has a byte before it: 1, or for null -1, in a tag 0. */
+	uint8_t null = field->tag < 0 ? 0xff : 0;
 	if (kl_field_may_be_null(field, e->version))
-		kl_buf_u8(e->buf, p == NULL ? 0xff : 1);
+		kl_buf_u8(e->buf, p == NULL ? null : 1);
 	return p == NULL ? 0 : put_struct(e, field->sub, p);
 }
 

@@ -33,6 +33,10 @@ void kl_field_set_number(const struct kl_field *field, void *p, int64_t v);
 size_t kl_field_size(const struct kl_field *field);
 /* Give the field its default; its memory is zeroed. */
 void kl_field_init(const struct kl_field *field, void *obj);
+/* The same as a message means it that does not name the field: where an empty struct is the
+ * default of one that may be null, there is one, in the arena. false: out of memory. */
+bool kl_field_fill(const struct kl_field *field, struct kl_arena *arena, void *obj);
+bool kl_type_fill(const struct kl_type *type, struct kl_arena *arena, void *obj);
 bool kl_field_is_default(const struct kl_field *field, const void *obj);
 
 #endif

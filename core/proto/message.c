@@ -143,11 +143,31 @@ void kl_type_init(const struct kl_type *type, void *obj)
 		kl_field_init(&type->fields[i], obj);
 }
 
+bool kl_field_fill(const struct kl_field *field, struct kl_arena *arena, void *obj)
+{
+	kl_field_init(field, obj);
+	if (!(field->flags & KL_FIELD_POINTER) || (field->flags & KL_FIELD_NULL))
+		return true;
+	void *sub = kl_type_new(field->sub, arena, 1);
+	*(void **)((uint8_t *)obj + field->offset) = sub;
+	return sub != NULL;
+}
+
+bool kl_type_fill(const struct kl_type *type, struct kl_arena *arena, void *obj)
+{
+	memset(obj, 0, type->size);
+	for (unsigned i = 0; i < type->field_count; i++)
+		if (!kl_field_fill(&type->fields[i], arena, obj))
+			return false;
+	return true;
+}
+
 void *kl_type_new(const struct kl_type *type, struct kl_arena *arena, size_t count)
 {
 	uint8_t *array = kl_arena_array(arena, count, type->size);
 	for (size_t i = 0; array != NULL && i < count; i++)
-		kl_type_init(type, array + i * type->size);
+		if (!kl_type_fill(type, arena, array + i * type->size))
+			return NULL;
 	return array;
 }
 
@@ -178,9 +198,10 @@ bool kl_field_is_default(const struct kl_field *field, const void *obj)
 	case KL_RECORDS:
 		return ((const struct kl_bytes *)p)->len == (null ? -1 : 0);
 	case KL_STRUCT:
-		if (field->flags & KL_FIELD_POINTER)
-			return *(void *const *)p == NULL;
-		return type_is_default(field->sub, p);
+		if (!(field->flags & KL_FIELD_POINTER))
+			return type_is_default(field->sub, p);
+		p = *(const uint8_t *const *)p;
+		return p == NULL ? null : !null && type_is_default(field->sub, p);
 	default:
 		return kl_field_number(field, p) == field->fallback;
 	}

@@ -83,7 +83,7 @@ enum {
 	KL_FIELD_ARRAY = 1,     /* pointer at offset, int32_t count at count_offset */
 	KL_FIELD_IGNORABLE = 2, /* dropped silently when the version lacks it */
 	KL_FIELD_CLASSIC = 4,   /* old length encoding in flexible versions too */
-	KL_FIELD_NULL = 8,      /* its default is null */
+	KL_FIELD_NULL = 8,      /* its default is null; a struct's else is an empty one */
 	KL_FIELD_POINTER = 16,  /* a struct that may be null: a pointer, not the struct */
 	KL_FIELD_SECRET = 32,   /* a password, a token: not for logs */
 };
@@ -145,10 +145,13 @@ static inline bool kl_msg_flexible(const struct kl_msg *msg, int version)
 
 /* --- objects --- */
 
-/* Every field its default. obj has msg->type->size bytes. */
+/* Every field its default; structs that may be null are null. obj has msg->type->size
+ * bytes. */
 void kl_msg_init(const struct kl_msg *msg, void *obj);
 void kl_type_init(const struct kl_type *type, void *obj);
-/* An array of count structs with their defaults, NULL when out of memory. count 0 is fine. */
+/* An array of count structs with their defaults, and those are what a message means that does
+ * not name a field: an empty struct, where that is the default of one that may be null. NULL
+ * when out of memory. count 0 is fine. */
 void *kl_type_new(const struct kl_type *type, struct kl_arena *arena, size_t count);
 
 /* --- the engine --- */

@@ -138,7 +138,9 @@ static void make_null(const struct kl_field *field, uint8_t *obj)
 		*kl_field_count(field, obj) = -1;
 	else if (field->type == KL_STRING)
 		*(struct kl_str *)p = KL_STR_NULL;
-	else if (field->type != KL_STRUCT)
+	else if (field->type == KL_STRUCT)
+		*(void **)p = NULL;
+	else
 		*(struct kl_bytes *)p = KL_BYTES_NULL;
 }
 
@@ -183,7 +185,8 @@ static bool fill_struct(struct gen *g, const struct kl_type *type, void *obj)
 	g->budget -= g->budget > 0;
 	for (unsigned i = 0; i < type->field_count; i++) {
 		const struct kl_field *field = &type->fields[i];
-		kl_field_init(field, obj);
+		if (!kl_field_fill(field, g->arena, obj))
+			return false;
 		/* A tagged field at its default is left out, which has to be tried too. */
 		if (!kl_field_in(field, g->version) || (field->tag >= 0 && below(g, 3) == 0))
 			continue;

@@ -11,7 +11,8 @@
  * It keeps everything in memory, or in a directory (data_dir), from which it goes on the next
  * time. What it does and does not do is listed in docs/DEVBROKER.md.
  * Link with libklamm-broker (pkg-config klamm-broker). Every function may be called by any
- * thread, but not from inside a callback that the broker's own loop runs.
+ * thread, but not from inside a callback that the broker's own loop runs. In a forked child
+ * each answers FORKED, or does nothing: the broker is the parent's.
  */
 #ifndef KLAMM_BROKER_H
 #define KLAMM_BROKER_H

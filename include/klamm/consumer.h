@@ -256,6 +256,13 @@ struct klamm_committed {
 int klamm_consumer_committed(struct klamm_consumer *consumer, struct klamm_committed *entries,
 			     size_t count, int64_t timeout_ms, struct klamm_error *err);
 
+/* Is the cluster within reach? Have brokers asked now, and wait until one answers; for who
+ * wants to know at the start whether addresses and secrets are right, or how it stands later.
+ * Reading does not need it. KLAMM_TIMEOUT_DEFAULT: default.api.timeout.ms. TIMED_OUT, or
+ * the refusal of a broker as soon as there is one: err has host, cause and stage. */
+int klamm_consumer_reach(struct klamm_consumer *consumer, int64_t timeout_ms,
+			 struct klamm_error *err);
+
 /* Number of partitions of a topic. UNKNOWN_TOPIC_OR_PARTITION: no such topic. */
 int klamm_consumer_partitions_for(struct klamm_consumer *consumer, const char *topic,
 				  int64_t timeout_ms, int32_t *count_out,

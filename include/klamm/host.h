@@ -57,6 +57,8 @@ static inline uint8_t *klamm_out_reserve(struct klamm_out *out, size_t n)
 		return NULL;
 	return out->data + out->len;
 }
+/* Copy n bytes behind what is written so far. 0, NO_MEMORY or LIMIT, which klamm_out_error()
+ * puts into words. */
 static inline int klamm_out_append(struct klamm_out *out, const void *p, size_t n)
 {
 	if (n == 0)
@@ -99,6 +101,19 @@ static inline bool klamm_cancelled(const struct klamm_call *call)
 {
 	return __atomic_load_n(call->cancelled, __ATOMIC_ACQUIRE) != 0;
 }
+
+/* Where certificates, or one with its private key, stand. Zeroed but for what is there;
+ * borrowed for the call. */
+struct klamm_store {
+	size_t size;
+	const char *key;  /* the setting that says so, for errors: "https.ca.location" */
+	const char *file; /* PEM, PKCS#12 or Java's JKS, told apart by what is in it */
+	const char *text; /* instead: PEM, in one line or in many */
+	const char *password;     /* of the store, or of the key in PEM; NULL = none */
+	const char *password_key; /* the setting that would say it */
+};
+#define KLAMM_STORE_CERTS 1u /* at least one; first the one that the store's key is for */
+#define KLAMM_STORE_KEY	  2u
 
 struct klamm_timer;
 
@@ -145,7 +160,8 @@ struct klamm_host {
 			  int64_t at_us);
 	void (*timer_free)(const struct klamm_host *host, struct klamm_timer *timer);
 	/* fn runs once on the pool for what blocks. close() comes after it has returned.
-	 * WOULD_BLOCK: too much is queued; UNSUPPORTED as above. */
+	 * WOULD_BLOCK: too much is queued; CLOSED: close() is on its way; UNSUPPORTED as
+	 * above. */
 	int (*submit)(const struct klamm_host *host, void (*fn)(void *arg), void *arg);
 
 	/* The value that a key flagged SECRET has now, ${file:...} read again, as a text
@@ -167,6 +183,13 @@ struct klamm_host {
 	int (*token)(const struct klamm_host *host, struct klamm_out *value,
 		     struct klamm_out *extensions, int64_t *expires_ms_out,
 		     struct klamm_error *err);
+
+	/* What a store has of these parts (KLAMM_STORE_..., or-ed), appended to pem_out as PEM
+	 * text with a NUL behind it that its length counts; keys are not encrypted: wipe
+	 * them. May block. CONFIG names key and file; NO_MEMORY. */
+	int (*store_read)(const struct klamm_host *host, const struct klamm_store *store,
+			  uint32_t parts, struct klamm_out *pem_out,
+			  struct klamm_error *err);
 };
 
 #ifdef __cplusplus

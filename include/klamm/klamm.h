@@ -13,5 +13,6 @@
 #include <klamm/producer.h>
 #include <klamm/tls.h>
 #include <klamm/types.h>
+#include <klamm/version.h>
 
 #endif

@@ -17,4 +17,5 @@ pkginclude_HEADERS += \
 	%D%/sasl.h \
 	%D%/serializer.h \
 	%D%/tls.h \
-	%D%/types.h
+	%D%/types.h \
+	%D%/version.h

@@ -82,6 +82,13 @@ typedef void (*klamm_delivery_fn)(void *arg, const struct klamm_delivery *delive
 int klamm_producer_new(const struct klamm_conf *conf, struct klamm_loop *loop,
 		       struct klamm_producer **producer_out, struct klamm_error *err);
 
+/* Is the cluster within reach? Have brokers asked now, and wait until one answers; for who
+ * wants to know at the start whether addresses and secrets are right, or how it stands later.
+ * Sending does not need it. KLAMM_TIMEOUT_DEFAULT: max.block.ms. TIMED_OUT, or
+ * the refusal of a broker as soon as there is one: err has host, cause and stage. */
+int klamm_producer_reach(struct klamm_producer *producer, int64_t timeout_ms,
+			 struct klamm_error *err);
+
 /* Before the first send(). fn is called for every record, also those sent without
  * an opaque when all is true; otherwise only for those that have one. */
 int klamm_producer_on_delivery(struct klamm_producer *producer, klamm_delivery_fn fn,
@@ -209,7 +216,9 @@ int klamm_producer_send_offsets(struct klamm_producer *producer,
 int klamm_producer_commit_transaction(struct klamm_producer *producer, int64_t timeout_ms,
 				      struct klamm_error *err);
 
-/* Records that were not sent yet end with ABORTED. */
+/* Records that were not sent yet end with ABORTED. Where a broker has refused the epoch of one
+ * (INVALID_PRODUCER_EPOCH), it takes 1.5 s, in which a newer producer with this
+ * transactional.id gets its turn; this one is told then that it is fenced. */
 int klamm_producer_abort_transaction(struct klamm_producer *producer, int64_t timeout_ms,
 				     struct klamm_error *err);
 

@@ -8,9 +8,11 @@
 
 #include "plugins/common/room.h"
 
-/* A frame may name a window of up to 128 MiB, which its decoder then has to keep. No frame of
- * a usual level needs more than this; one that does gives its memory back afterwards. */
-#define KEEP_MAX ((size_t)16 << 20)
+/* A frame names a window, which whoever unpacks it step by step has to keep: up to 128 MiB on
+ * the word of a few bytes. No usual level has a larger one than this, which RFC 8878 wants
+ * every decoder to have. */
+#define WINDOW_MAX ((size_t)8 << 20)
+#define WINDOW_LOG_MIN 10
 
 struct conf {
 	int32_t level;
@@ -89,6 +91,39 @@ static size_t first_room(const struct klamm_span *in)
 	return size < (unsigned long long)usual * 16 ? (size_t)size : usual;
 }
 
+/* What ends it, in words. */
+static int broken(size_t result, struct klamm_error *err)
+{
+	bool no_memory = ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation;
+	return klamm_fail(err, no_memory ? KLAMM_ERR_NO_MEMORY : KLAMM_ERR_CODEC,
+			  "the zstd data is damaged: %s", ZSTD_getErrorName(result));
+}
+
+/* The frame at from->pos in one piece, for which no window is kept: what it goes back to lies
+ * in the output. Begun anew with twice the room until it has enough. */
+static int unpack_whole(ZSTD_DCtx *ctx, ZSTD_inBuffer *from, struct room *r,
+			struct klamm_error *err)
+{
+	const char *p = (const char *)from->src + from->pos;
+	size_t len = ZSTD_findFrameCompressedSize(p, from->size - from->pos);
+	if (ZSTD_isError(len))
+		return broken(len, err);
+	for (size_t want = len * ROOM_GUESS;; want *= 2) {
+		int rc = room_next(r, want, err);
+		if (rc != 0)
+			return rc;
+		size_t n = ZSTD_decompressDCtx(ctx, r->p, r->n, p, len);
+		if (!ZSTD_isError(n)) {
+			from->pos += len;
+			return room_wrote(r, n, err);
+		}
+		if (ZSTD_getErrorCode(n) != ZSTD_error_dstSize_tooSmall)
+			return broken(n, err);
+		if (room_is_last(r))
+			return room_overflows(r, err);
+	}
+}
+
 static int unpack(ZSTD_DCtx *ctx, const struct klamm_span *in, struct room *r,
 		  struct klamm_error *err)
 {
@@ -102,14 +137,18 @@ static int unpack(ZSTD_DCtx *ctx, const struct klamm_span *in, struct room *r,
 		size_t before = from.pos;
 		/* 0 = the frame has ended; another one may follow. */
 		more = ZSTD_decompressStream(ctx, &to, &from);
+		if (ZSTD_getErrorCode(more) == ZSTD_error_frameParameter_windowTooLarge) {
+			/* Said of its head, with which the call began. */
+			from.pos = before;
+			rc = unpack_whole(ctx, &from, r, err);
+			if (rc != 0)
+				return rc;
+			ZSTD_DCtx_reset(ctx, ZSTD_reset_session_only);
+			more = 0;
+			continue;
+		}
 		if (ZSTD_isError(more))
-			return klamm_fail(err,
-					  ZSTD_getErrorCode(more) ==
-							  ZSTD_error_memory_allocation
-						  ? KLAMM_ERR_NO_MEMORY
-						  : KLAMM_ERR_CODEC,
-					  "the zstd data is damaged: %s",
-					  ZSTD_getErrorName(more));
+			return broken(more, err);
 		rc = room_wrote(r, to.pos, err);
 		if (rc != 0)
 			return rc;
@@ -117,6 +156,15 @@ static int unpack(ZSTD_DCtx *ctx, const struct klamm_span *in, struct room *r,
 			return klamm_fail(err, KLAMM_ERR_CODEC, "the zstd data is cut short");
 	}
 	return 0;
+}
+
+/* A window is not to be larger than what may come out, either. */
+static int window_log(size_t limit)
+{
+	int log = WINDOW_LOG_MIN;
+	while (((size_t)2 << log) <= (limit < WINDOW_MAX ? limit : WINDOW_MAX))
+		log++;
+	return log;
 }
 
 static int zstd_decompress(void *self, const struct klamm_span *in, size_t limit,
@@ -128,13 +176,9 @@ static int zstd_decompress(void *self, const struct klamm_span *in, size_t limit
 	if (zstd->unpack == NULL)
 		return klamm_fail(err, KLAMM_ERR_NO_MEMORY, "out of memory");
 	ZSTD_DCtx_reset(zstd->unpack, ZSTD_reset_session_only); /* the last may have failed */
+	ZSTD_DCtx_setParameter(zstd->unpack, ZSTD_d_windowLogMax, window_log(limit));
 	struct room r = room(out, limit);
-	int rc = unpack(zstd->unpack, in, &r, err);
-	if (ZSTD_sizeof_DCtx(zstd->unpack) > KEEP_MAX) {
-		ZSTD_freeDCtx(zstd->unpack);
-		zstd->unpack = NULL;
-	}
-	return rc;
+	return unpack(zstd->unpack, in, &r, err);
 }
 
 KLAMM_PLUGIN(codec, zstd) = {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/auxv.h>
 
 #include "plugins/common/http_int.h"
 
@@ -251,6 +252,19 @@ static bool set_method(CURL *easy, const struct kl_http_request *request)
 	       curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;
 }
 
+static bool set_text(CURL *easy, CURLoption option, const char *text)
+{
+	struct curl_blob blob = {(void *)text, strlen(text), CURL_BLOB_COPY};
+	return curl_easy_setopt(easy, option, &blob) == CURLE_OK;
+}
+
+/* Each of the two takes from the text what it has use for. */
+static bool set_own(CURL *easy, const char *pem)
+{
+	return set_text(easy, CURLOPT_SSLCERT_BLOB, pem) &&
+	       set_text(easy, CURLOPT_SSLKEY_BLOB, pem);
+}
+
 static bool set_tls(CURL *easy, struct kl_http_talk *talk)
 {
 	const struct kl_http_request *request = talk->request;
@@ -261,16 +275,25 @@ static bool set_tls(CURL *easy, struct kl_http_talk *talk)
 	if (curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) !=
 	    CURLE_OK)
 		return false;
-	if (request->ca_file == NULL && request->ca_pem == NULL)
-		return true;
-	if (curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK ||
-	    curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != CURLE_OK)
+	if (request->own_pem != NULL && !set_own(easy, request->own_pem))
 		return false;
-	if (request->ca_pem == NULL)
+	if (request->ca_folder == NULL && request->ca_pem == NULL)
 		return true;
-	struct curl_blob pem = {(void *)request->ca_pem, strlen(request->ca_pem),
-				CURL_BLOB_COPY};
-	return curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &pem) == CURLE_OK;
+	if (curl_easy_setopt(easy, CURLOPT_CAPATH, request->ca_folder) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_CAINFO, NULL) != CURLE_OK)
+		return false;
+	return request->ca_pem == NULL ||
+	       set_text(easy, CURLOPT_CAINFO_BLOB, request->ca_pem);
+}
+
+/* Without this option libcurl asks the environment. */
+static bool set_proxy(CURL *easy, const struct kl_http_request *request)
+{
+	const char *proxy = request->proxy != NULL ? request->proxy : "";
+	if (*proxy == '\0' && request->proxy_of_environment && !getauxval(AT_SECURE))
+		return true;
+	return curl_easy_setopt(easy, CURLOPT_PROXY, proxy) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK;
 }
 
 static bool set_redirects(CURL *easy, const struct kl_http_talk *talk)
@@ -297,7 +320,6 @@ static bool set_up(struct kl_http_talk *talk, struct curl_slist *headers)
 #define SET(option, value)                                                             \
 	(curl_easy_setopt(easy, CURLOPT_##option, (value)) == CURLE_OK)
 	return SET(URL, request->url) && SET(PROTOCOLS_STR, "http,https") &&
-	       SET(PROXY, request->proxy != NULL ? request->proxy : "") &&
 	       SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(NOSIGNAL, 1L) &&
 	       SET(CONNECTTIMEOUT_MS, connect) && SET(USERAGENT, agent) &&
 	       SET(ERRORBUFFER, talk->said) && SET(HTTPHEADER, headers) &&
@@ -307,7 +329,7 @@ static bool set_up(struct kl_http_talk *talk, struct curl_slist *headers)
 		  behind. */
 	       SET(QUICK_EXIT, 1L) &&
 	       set_method(easy, request) && set_tls(easy, talk) &&
-	       set_redirects(easy, talk);
+	       set_proxy(easy, request) && set_redirects(easy, talk);
 #undef SET
 }
 

@@ -8,9 +8,9 @@
  * learns from the code, or from kl_http_is_passing(), whether that may help.
  *
  * http and https only. Certificates and host names are always verified, TLS is 1.2 or
- * newer. The environment's proxies, .netrc, and cookies play no part. What was sent and
- * received is wiped, in libcurl's memory too unless the application has initialised
- * libcurl itself before.
+ * newer. The environment's proxies play a part when asked to, .netrc and cookies none.
+ * What was sent and received is wiped, in libcurl's memory too unless the application
+ * has initialised libcurl itself before.
  */
 #ifndef PLUGINS_HTTP_H
 #define PLUGINS_HTTP_H
@@ -40,10 +40,18 @@ struct kl_http_request {
 	 * Headers go along, Authorization to the same host only. */
 	int redirects;
 
-	/* What certificates are traced to: a PEM file, or PEM text, instead of the
-	 * system's; NULL = the system's. */
-	const char *ca_file, *ca_pem;
-	const char *proxy; /* "http://host:port", "socks5h://host:port"; NULL = none */
+	/* What certificates are traced to: PEM text, or a folder as OpenSSL hashes it,
+	 * instead of the system's; NULL = the system's. */
+	const char *ca_pem, *ca_folder;
+	/* The certificate that is shown to a server that asks, those that signed it, and
+	 * its key, as PEM text; NULL = none. */
+	const char *own_pem;
+	/* "http://user:password@host:port", "socks5://...", where names are looked up
+	 * here, "socks5h://..."; NULL = none, unless the environment says one
+	 * (https_proxy, http_proxy, all_proxy; no_proxy) and is to be asked. It is not in
+	 * a process that has more rights than its user. */
+	const char *proxy;
+	bool proxy_of_environment;
 };
 
 /* What came back. Zeroed, or filled by kl_http(); ends with kl_http_free(). */

@@ -66,19 +66,48 @@ static int closed(struct kl_http_talk *talk, struct klamm_error *err)
 			: "the connection was closed without an answer");
 }
 
+/* libcurl's words name the proxy that the environment gave; a password they do not. */
 static int not_connected(struct kl_http_talk *talk, struct klamm_error *err)
 {
+	const struct kl_http_request *request = talk->request;
 	long system = 0;
 	curl_easy_getinfo(talk->easy, CURLINFO_OS_ERRNO, &system);
+	const char *why = system > 0 ? strerror((int)system) : talk->said;
+	if (request->proxy != NULL && request->proxy[0] != '\0')
+		return kl_http_fail(talk, err, KLAMM_ERR_CONNECT, KLAMM_STAGE_PROXY,
+				    "cannot connect to the proxy: %s", why);
+	if (request->proxy_of_environment && system > 0)
+		return kl_http_fail(talk, err, KLAMM_ERR_CONNECT, KLAMM_STAGE_TCP,
+				    "cannot connect: %s (%s)", why, talk->said);
 	return kl_http_fail(talk, err, KLAMM_ERR_CONNECT, KLAMM_STAGE_TCP,
-			    "cannot connect: %s",
-			    system > 0 ? strerror((int)system) : talk->said);
+			    "cannot connect: %s", why);
+}
+
+/* What a proxy answered to CONNECT; 0 = it was not asked, or has done it. */
+static int refusal_of_proxy(CURL *easy)
+{
+	long status = 0;
+	curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	return status >= 300 ? (int)status : 0;
+}
+
+static int refused_by_proxy(struct kl_http_talk *talk, int status, struct klamm_error *err)
+{
+	return kl_http_fail(talk, err,
+			    kl_http_is_passing(status) ? KLAMM_ERR_CONNECT
+						       : KLAMM_ERR_AUTHENTICATION,
+			    KLAMM_STAGE_PROXY,
+			    "the proxy does not lead there: HTTP status %d%s", status,
+			    status == 407 ? " (it wants a user and a password)" : "");
 }
 
 int kl_http_explain(struct kl_http_talk *talk, CURLcode code, struct klamm_error *err)
 {
 	const char *said =
 		talk->said[0] != '\0' ? talk->said : curl_easy_strerror(code);
+	int status = refusal_of_proxy(talk->easy);
+	if (status != 0 && code != CURLE_OUT_OF_MEMORY)
+		return refused_by_proxy(talk, status, err);
 	switch (code) {
 	case CURLE_OUT_OF_MEMORY:
 		return kl_http_fail(talk, err, KLAMM_ERR_NO_MEMORY, KLAMM_STAGE_LOCAL,

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "plugins/common/http_int.h"
 
@@ -42,6 +43,9 @@ static bool ready;
 
 static void set_up(void)
 {
+	/* libcurl would write the keys of TLS there, with rights that are not its caller's. */
+	if (getauxval(AT_SECURE) != 0)
+		unsetenv("SSLKEYLOGFILE");
 	/* Thread-safe since 7.84, so another library may do the same meanwhile. */
 	ready = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped,
 				     realloc_wiped, copy, calloc) == CURLE_OK;

@@ -46,12 +46,23 @@ static inline int room_next(struct room *r, size_t hint, struct klamm_error *err
 	return r->p != NULL ? 0 : klamm_out_error(r->out, want, err);
 }
 
+static inline int room_overflows(const struct room *r, struct klamm_error *err)
+{
+	return klamm_fail(err, KLAMM_ERR_LIMIT, "the batch unpacks to more than %zu bytes",
+			  r->limit);
+}
+
+/* Is there no more to be had than the n bytes at p? */
+static inline bool room_is_last(const struct room *r)
+{
+	return r->is_full || r->n == r->limit - (r->out->len - r->begin);
+}
+
 /* n bytes were written at p. */
 static inline int room_wrote(struct room *r, size_t n, struct klamm_error *err)
 {
 	if (r->is_full && n > 0)
-		return klamm_fail(err, KLAMM_ERR_LIMIT,
-				  "the batch unpacks to more than %zu bytes", r->limit);
+		return room_overflows(r, err);
 	r->out->len += n;
 	return 0;
 }

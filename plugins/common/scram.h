@@ -12,6 +12,7 @@
 #include "plugins/common/scram_crypt.h"
 #include "plugins/common/scram_message.h"
 #include "plugins/common/scram_prepare.h"
+#include "plugins/common/text.h"
 
 #define SCRAM_NONCE_BYTES 24
 #define SCRAM_NONCE       SCRAM_BASE64(SCRAM_NONCE_BYTES)

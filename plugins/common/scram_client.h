@@ -86,14 +86,24 @@ static int scram_derive_now(const struct scram *scram, struct klamm_span salt,
 {
 	const struct klamm_host *host = scram->host;
 	char *password, *prepared = NULL;
+	KL_TEXT_AUTO kept = {.is_kept = true};
 	int rc = host->secret_read(host, "sasl.password", &password, err);
 	if (rc != 0)
 		return rc;
-	rc = scram_prepared(password, scram->prepares, true, &prepared, err);
-	host->secret_wipe(host, password);
-	if (rc == 0 && !scram_derive(scram->hash, prepared, salt, iterations, keys))
+	/* For as long as it takes it lies where no core dump looks: there, as it was read, or
+	 * in a copy of what became of it. */
+	if (scram->prepares) {
+		rc = scram_prepared(password, true, true, &prepared, err);
+		if (rc == 0)
+			kl_text_add(&kept, prepared);
+		host->secret_wipe(host, prepared);
+	}
+	if (rc == 0 && (kept.failed ||
+			!scram_derive(scram->hash,
+				      scram->prepares ? kl_text_get(&kept) : password,
+				      salt, iterations, keys)))
 		rc = scram_no_memory(err);
-	host->secret_wipe(host, prepared);
+	host->secret_wipe(host, password);
 	return rc;
 }
 

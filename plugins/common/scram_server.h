@@ -85,7 +85,7 @@ static int scram_use_password(struct scram_session *s, const char *name,
 
 /* A delegation token: its owner is who has logged in, its HMAC is the password. */
 static int scram_use_token(struct scram_session *s, struct klamm_span stored,
-			   char **password, struct klamm_error *err)
+			   struct kl_text *password, struct klamm_error *err)
 {
 	struct klamm_span owner, hmac, expires;
 	const struct klamm_host *host = s->scram->host;
@@ -94,8 +94,8 @@ static int scram_use_token(struct scram_session *s, struct klamm_span stored,
 		return klamm_fail(err, KLAMM_ERR_CONFIG,
 				  "a delegation token is stored without owner or hmac");
 	char *name = strndup(owner.data, owner.len);
-	*password = strndup(hmac.data, hmac.len);
-	if (name == NULL || *password == NULL) {
+	kl_text_put(password, hmac.data, hmac.len);
+	if (name == NULL || password->failed) {
 		free(name);
 		return scram_no_memory(err);
 	}
@@ -127,20 +127,22 @@ static int scram_find(struct scram_session *s, const char *name, bool is_token,
 		      struct klamm_error *err)
 {
 	const char *mechanism = s->scram->hash->mechanism;
-	char *password = NULL;
+	/* Where no core dump looks, for as long as it takes to make keys of it. */
+	KL_TEXT_AUTO password = {.is_kept = true};
 	int rc = scram_look(s, name, is_token ? "delegation-token" : "password", stored,
 			    err);
 	if (rc == 0 && s->is_known && is_token)
 		rc = scram_use_token(s, (struct klamm_span){stored->data, stored->len},
 				     &password, err);
-	else if (rc == 0 && s->is_known &&
-		 (password = strndup((char *)stored->data, stored->len)) == NULL)
-		rc = scram_no_memory(err);
-	/* Of anything, when there is none: the time does not tell. */
+	else if (s->is_known)
+		kl_text_put(&password, stored->data, stored->len);
+	else /* Of anything, when there is none: the time does not tell. */
+		kl_text_add(&password, name);
+	s->scram->host->wipe(s->scram->host, stored->data, stored->cap);
 	if (rc == 0)
-		rc = scram_use_password(s, name, password != NULL ? password : name,
-					user, err);
-	s->scram->host->secret_wipe(s->scram->host, password);
+		rc = password.failed ? scram_no_memory(err)
+				     : scram_use_password(s, name, password.p, user, err);
+	kl_text_free(&password);
 	if (rc != 0 || is_token)
 		return rc;
 	bool has_password = s->is_known;
@@ -162,11 +164,14 @@ static int scram_find_user(struct scram_session *s, const char *name, bool is_to
 {
 	const struct klamm_host *host = s->scram->host;
 	struct klamm_out *stored;
-	if (host->out_new(host, SCRAM_MESSAGE_MAX, &stored) != 0 ||
-	    klamm_out_reserve(stored, SCRAM_MESSAGE_MAX) == NULL)
+	if (host->out_new(host, SCRAM_MESSAGE_MAX, &stored) != 0)
 		return scram_no_memory(err);
-	int rc = scram_find(s, name, is_token, stored, user, err);
-	host->wipe(host, stored->data, stored->cap);
+	/* At once: growing leaves copies. */
+	int rc = klamm_out_reserve(stored, SCRAM_MESSAGE_MAX) != NULL
+			 ? scram_find(s, name, is_token, stored, user, err)
+			 : scram_no_memory(err);
+	if (stored->data != NULL)
+		host->wipe(host, stored->data, stored->cap);
 	host->out_free(host, stored);
 	return rc;
 }

@@ -11,19 +11,39 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct kl_text {
 	char *p; /* owned; NULL until something is put, then with a NUL behind it */
 	size_t len, cap;
 	bool failed; /* out of memory */
+	/* Set before the first byte: a secret that stays, in pages of its own, which no core
+	 * dump has. */
+	bool is_kept;
 };
+
+static inline char *kl_text_alloc(size_t cap, bool is_kept)
+{
+	if (!is_kept)
+		return malloc(cap);
+	void *p = mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	/* As core/os/secret.c: neither is worth a refusal. */
+	madvise(p, cap, MADV_DONTDUMP);
+	mlock(p, cap);
+	return p;
+}
 
 static inline void kl_text_free(struct kl_text *t)
 {
 	if (t->p != NULL)
 		explicit_bzero(t->p, t->cap);
-	free(t->p);
-	*t = (struct kl_text){0};
+	if (t->p != NULL && t->is_kept)
+		munmap(t->p, t->cap);
+	else
+		free(t->p);
+	*t = (struct kl_text){.is_kept = t->is_kept};
 }
 
 /* Room for n bytes and a NUL. */
@@ -34,7 +54,7 @@ static inline bool kl_text_reserve(struct kl_text *t, size_t n)
 	if (t->failed || (t->p != NULL && n < t->cap - t->len))
 		return !t->failed;
 	size_t cap = 2 * (t->len + n) + 64;
-	char *p = malloc(cap);
+	char *p = kl_text_alloc(cap, t->is_kept);
 	if (p == NULL) {
 		t->failed = true;
 		return false;
@@ -44,7 +64,9 @@ static inline bool kl_text_reserve(struct kl_text *t, size_t n)
 	p[t->len] = '\0';
 	size_t len = t->len;
 	kl_text_free(t);
-	*t = (struct kl_text){.p = p, .len = len, .cap = cap};
+	t->p = p;
+	t->len = len;
+	t->cap = cap;
 	return true;
 }
 

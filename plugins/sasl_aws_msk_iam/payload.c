@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "plugins/sasl_aws_msk_iam/payload.h"
 
+#include "plugins/common/aws/proof.h"
 #include "plugins/common/flat_json.h"
-
-#define SERVICE "kafka-cluster"
-#define ACTION  SERVICE ":Connect"
 
 static const char *const names[PAYLOAD_FIELDS] = {
 	[PAYLOAD_OF_VERSION] = "version",
@@ -24,23 +22,6 @@ void aws_msk_iam_payload_free(struct aws_msk_iam_payload *payload)
 {
 	for (int i = 0; i < PAYLOAD_FIELDS; i++)
 		kl_text_free(&payload->v[i]);
-}
-
-int aws_msk_iam_signature(const struct kl_aws_signer *scope, const char *host,
-			  const char *expires,
-			  char signature_out[static KL_AWS_SIGNATURE],
-			  struct klamm_error *err)
-{
-	struct kl_aws_pair action = {"Action", ACTION}, header = {"host", host};
-	struct kl_aws_request request = {
-		.method = "GET",
-		.path = "/",
-		.query = &action,
-		.query_count = 1,
-		.headers = &header,
-		.header_count = 1,
-	};
-	return kl_aws_sign_query(scope, &request, expires, signature_out, err);
 }
 
 static void put(struct kl_text *out, enum payload_field field, const char *value)
@@ -63,10 +44,10 @@ int aws_msk_iam_sign(const struct kl_aws_credentials *credentials, const char *r
 		.secret = kl_text_get(&credentials->secret),
 		.token = credentials->token.len > 0 ? credentials->token.p : NULL,
 		.region = region,
-		.service = SERVICE,
+		.service = KL_AWS_SERVICE,
 		.time = time,
 	};
-	int rc = aws_msk_iam_signature(&signer, host, PAYLOAD_EXPIRES, signature, err);
+	int rc = kl_aws_connect_signature(&signer, host, PAYLOAD_EXPIRES, signature, err);
 	if (rc != 0)
 		return rc;
 	kl_text_printf(&credential, "%s/", signer.key_id);
@@ -74,7 +55,7 @@ int aws_msk_iam_sign(const struct kl_aws_credentials *credentials, const char *r
 	put(out, PAYLOAD_OF_VERSION, PAYLOAD_VERSION);
 	put(out, PAYLOAD_HOST, host);
 	put(out, PAYLOAD_USER_AGENT, user_agent);
-	put(out, PAYLOAD_ACTION, ACTION);
+	put(out, PAYLOAD_ACTION, KL_AWS_ACTION);
 	put(out, PAYLOAD_ALGORITHM, KL_AWS_ALGORITHM);
 	put(out, PAYLOAD_CREDENTIAL, kl_text_get(&credential));
 	put(out, PAYLOAD_DATE, time);
@@ -133,8 +114,8 @@ const char *aws_msk_iam_payload_read(const struct klamm_span *text,
 	const char *version = kl_text_get(&payload_out->v[PAYLOAD_OF_VERSION]);
 	if (why == NULL && strcmp(version, PAYLOAD_VERSION) != 0)
 		why = "its version is not " PAYLOAD_VERSION;
-	if (why == NULL && strcmp(payload_out->v[PAYLOAD_ACTION].p, ACTION) != 0)
-		why = "its action is not " ACTION;
+	if (why == NULL && strcmp(payload_out->v[PAYLOAD_ACTION].p, KL_AWS_ACTION) != 0)
+		why = "its action is not " KL_AWS_ACTION;
 	if (why == NULL &&
 	    strcmp(payload_out->v[PAYLOAD_ALGORITHM].p, KL_AWS_ALGORITHM) != 0)
 		why = "its algorithm is not " KL_AWS_ALGORITHM;

@@ -43,10 +43,4 @@ int aws_msk_iam_sign(const struct kl_aws_credentials *credentials, const char *r
 const char *aws_msk_iam_payload_read(const struct klamm_span *text,
 				     struct aws_msk_iam_payload *payload_out);
 
-/* The signature that belongs to a payload of this key, time and host. NO_MEMORY. */
-int aws_msk_iam_signature(const struct kl_aws_signer *signer, const char *host,
-			  const char *expires,
-			  char signature_out[static KL_AWS_SIGNATURE],
-			  struct klamm_error *err);
-
 #endif

@@ -25,5 +25,5 @@ plugins_sasl_gssapi_la_SOURCES = $(sasl_gssapi_sources)
 plugins_sasl_gssapi_la_CPPFLAGS = $(AM_CPPFLAGS) $(KRB5_CFLAGS)
 plugins_sasl_gssapi_la_CFLAGS = $(CFLAGS_OF_PLUGINS)
 plugins_sasl_gssapi_la_LDFLAGS = $(LDFLAGS_OF_PLUGINS)
-plugins_sasl_gssapi_la_LIBADD = $(KRB5_LIBS)
+plugins_sasl_gssapi_la_LIBADD = $(KRB5_LIBS) $(PCRE2_LIBS)
 endif

@@ -74,7 +74,7 @@ void kl_gss_shared_unref(struct kl_gss_shared *tickets); /* NULL is fine */
 int kl_gss_login_wait(struct kl_gss_login *login, const struct klamm_call *call,
 		      int64_t deadline_ms, struct kl_gss_shared **tickets_out,
 		      struct klamm_error *err);
-/* What to say when nothing came by then. */
+/* What to say when nothing came by then; with the mutex held. */
 int kl_gss_login_too_late(const struct kl_gss_login *login, const struct klamm_call *call,
 			  const char *what, struct klamm_error *err);
 

@@ -107,8 +107,12 @@ int kl_gss_login_ready(struct kl_gss_login *login, const char *host,
 	rc = kl_gss_errand_start(&asking->errand, err);
 	if (rc != 0)
 		return rc;
-	if (kl_gss_errand_wait(&asking->errand, call, deadline_ms) != 0)
-		return kl_gss_login_too_late(login, call, "the broker", err);
+	if (kl_gss_errand_wait(&asking->errand, call, deadline_ms) != 0) {
+		pthread_mutex_lock(&login->mutex);
+		rc = kl_gss_login_too_late(login, call, "the broker", err);
+		pthread_mutex_unlock(&login->mutex);
+		return rc;
+	}
 	rc = take_answer(login, asking, tickets_out, server_out, err);
 	kl_gss_errand_end(&asking->errand);
 	return rc;

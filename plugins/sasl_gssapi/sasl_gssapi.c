@@ -52,6 +52,11 @@ static const struct klamm_option options[] = {
 	 .def = "60000",
 	 .range = "0..",
 	 .doc = "The shortest time between two logins, in ms."},
+	{.name = "sasl.kerberos.principal.to.local.rules",
+	 .type = KLAMM_OPTION_LIST,
+	 .offset = offsetof(struct kl_gss_conf, to_local),
+	 .def = "DEFAULT",
+	 .doc = "For a broker: what becomes of a client's principal; DEFAULT and RULE:..."},
 	{NULL},
 };
 
@@ -106,9 +111,10 @@ static int open_server(struct kl_gss *gss, struct klamm_error *err)
 	gss_cred_id_t cred;
 	OM_uint32 minor;
 	int rc = kl_gss_server_cred(&gss->conf, &cred, err);
-	if (rc == 0)
-		gss_release_cred(&minor, &cred);
-	return rc;
+	if (rc != 0)
+		return rc;
+	gss_release_cred(&minor, &cred);
+	return kl_gss_rules_new(gss->conf.to_local, &gss->rules, err);
 }
 
 static void on_reload(void *arg)
@@ -155,6 +161,7 @@ static void gssapi_close(void *self)
 		gss->host->on_reload(gss->host, NULL, NULL);
 		kl_gss_login_close(gss->login);
 	}
+	kl_gss_rules_free(gss->rules);
 	free(gss);
 }
 
@@ -184,7 +191,7 @@ static void gssapi_free(void *session)
 	gss_release_name(&minor, &s->broker);
 	kl_gss_shared_unref(s->tickets);
 	free(s->broker_text);
-	free(s->user);
+	kl_text_free(&s->user);
 	free(s);
 }
 

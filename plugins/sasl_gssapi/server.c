@@ -8,7 +8,6 @@
 
 #include "layer.h"
 #include "session.h"
-#include "short_name.h"
 #include "words.h"
 
 #define NAME_MAX_LEN 1024
@@ -91,22 +90,21 @@ static char *default_realm(struct klamm_error *err)
 static int make_user(struct kl_gss_session *s, const char *principal, size_t len,
 		     struct klamm_error *err)
 {
-	size_t n;
-	char *realm = default_realm(err), why[300];
+	char *realm = default_realm(err), why[400];
 	if (realm == NULL)
 		return err->code;
-	bool matches = kl_gss_short_name(principal, len, realm, &n);
+	kl_text_clear(&s->user);
+	const char *wrong =
+		kl_gss_rules_apply(s->gss->rules, principal, len, realm, &s->user);
 	snprintf(why, sizeof(why),
-		 "no rule makes a user of %.*s: its realm has to be the default realm%s%s",
-		 (int)(len < 150 ? len : 150), principal, realm[0] != '\0' ? ", " : "",
-		 realm);
+		 "sasl.kerberos.principal.to.local.rules make no user of %.*s: %s (the "
+		 "default realm is %.100s)",
+		 (int)(len < 150 ? len : 150), principal, wrong ?: "",
+		 realm[0] != '\0' ? realm : "not known");
 	free(realm);
-	if (!matches)
-		return refuse(s, why, err);
-	s->user = strndup(principal, n);
-	return s->user != NULL
-		       ? 0
-		       : klamm_fail(err, KLAMM_ERR_NO_MEMORY, "out of memory");
+	if (s->user.failed)
+		return klamm_fail(err, KLAMM_ERR_NO_MEMORY, "out of memory");
+	return wrong == NULL ? 0 : refuse(s, why, err);
 }
 
 static int know_client(struct kl_gss_session *s, gss_name_t client, OM_uint32 flags,
@@ -193,7 +191,7 @@ static int take_choice(struct kl_gss_session *s, const struct klamm_span *in,
 	if (why != NULL)
 		return refuse(s, why, err);
 	out->flags |= KLAMM_OUT_NULL; /* Java's server has no last word either */
-	return s->server->identify(s->server, s->user, -1);
+	return s->server->identify(s->server, kl_text_get(&s->user), -1);
 }
 
 static int step(struct kl_gss_session *s, const struct klamm_span *in,

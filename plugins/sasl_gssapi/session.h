@@ -8,6 +8,7 @@
 #include <klamm/sasl.h>
 
 #include "login.h"
+#include "short_name.h"
 
 /* Kerberos 5 needs two messages of each side before the layers; more are somebody's who
  * never ends. */
@@ -15,6 +16,7 @@
 
 struct kl_gss_conf {
 	const char *service, *name, *domain, *principal, *keytab, *cache;
+	const char *to_local; /* a server's */
 	double factor, jitter;
 	int64_t relogin_ms;
 };
@@ -23,6 +25,7 @@ struct kl_gss {
 	const struct klamm_host *host;
 	struct kl_gss_conf conf;    /* its texts are the host's */
 	struct kl_gss_login *login; /* the client half's */
+	struct kl_gss_rules *rules; /* the server half's */
 };
 
 enum kl_gss_stage {
@@ -44,7 +47,7 @@ struct kl_gss_session {
 	gss_name_t broker;             /* a client's */
 	char *broker_text;             /* and in words */
 	struct kl_gss_shared *tickets; /* a client's */
-	char *user;                    /* a server's: who it is */
+	struct kl_text user;           /* a server's: who it is */
 };
 
 int kl_gss_client_step(void *session, const struct klamm_call *call,

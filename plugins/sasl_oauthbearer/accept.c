@@ -65,7 +65,10 @@ int kl_oauth_accept_step(struct oauth_accept *a, const struct klamm_call *call,
 	const char *wrong = kl_oauth_read_message(in->data, in->len, &message);
 	if (wrong != NULL)
 		return malformed(wrong, err);
-	int rc = kl_oauth_check(a->o, call, message.token, &verdict, &why);
+	int rc = a->o->for_msk ? kl_oauth_check_msk(a->o, a->server, message.token,
+						    &verdict, &why)
+			       : kl_oauth_check(a->o, call, message.token, &verdict,
+						&why);
 	if (rc == KLAMM_ERR_AUTHENTICATION) {
 		rc = tell(a, &verdict, &why, out, state_out, err);
 	} else if (rc == 0) {

@@ -60,7 +60,7 @@ static int load_key(const struct oauth *o, EVP_PKEY **key_out, struct klamm_erro
 	*key_out = NULL;
 	int rc = take_pem(o, &pem, &from, err);
 	if (rc == 0)
-		rc = kl_oauth_secret(o, PASSPHRASE, &passphrase, err);
+		rc = kl_oauth_secret(o->host, PASSPHRASE, &passphrase, err);
 	if (rc != 0)
 		return rc;
 	bool has_passphrase = passphrase != NULL;

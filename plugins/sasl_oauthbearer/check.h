@@ -18,5 +18,10 @@ struct oauth_verdict {
 int kl_oauth_check(struct oauth *o, const struct klamm_call *call,
 		   struct klamm_span token, struct oauth_verdict *verdict_out,
 		   struct klamm_error *err);
+/* The same for a token of Amazon MSK, a request that is signed with an access key, whose
+ * secret the server has as a user's password (msk_check.c). */
+int kl_oauth_check_msk(const struct oauth *o, const struct klamm_sasl_server *server,
+		       struct klamm_span token, struct oauth_verdict *verdict_out,
+		       struct klamm_error *err);
 
 #endif

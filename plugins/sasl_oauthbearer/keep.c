@@ -133,6 +133,7 @@ static void take(struct oauth *o, struct oauth_token *token)
 	kl_oauth_token_free(&o->token);
 	o->token = *token;
 	*token = (struct oauth_token){0};
+	o->number++;
 	o->doubted = false;
 	int64_t left = o->token.expires_ms < 0 ? -1 : o->token.expires_ms - wall_ms(o);
 	if (left < 0)
@@ -150,7 +151,7 @@ static void take(struct oauth *o, struct oauth_token *token)
 /* With the mutex held, which is left meanwhile; o->fetching is ours. */
 static void fetch_round(struct oauth *o, const struct klamm_call *call)
 {
-	OAUTH_TOKEN_AUTO token = {0};
+	OAUTH_TOKEN_AUTO token = {.value.is_kept = true};
 	struct klamm_error err = {0};
 	pthread_mutex_unlock(&o->mutex);
 	int rc = fetch(o, call, &token, &err);
@@ -173,10 +174,10 @@ static bool is_good(const struct oauth *o)
 	       (o->token.expires_ms < 0 || o->token.expires_ms > wall_ms(o));
 }
 
-static int copy(const struct oauth *o, struct oauth_token *to, unsigned *round_out,
+static int copy(const struct oauth *o, struct oauth_token *to, unsigned *number_out,
 		struct klamm_error *err)
 {
-	*round_out = o->round;
+	*number_out = o->number;
 	to->start_ms = o->token.start_ms;
 	to->expires_ms = o->token.expires_ms;
 	kl_text_put(&to->value, o->token.value.p, o->token.value.len);
@@ -207,12 +208,12 @@ static bool wait_for_round(struct oauth *o, const struct klamm_call *call,
 }
 
 static int get(struct oauth *o, const struct klamm_call *call,
-	       struct oauth_token *token_out, unsigned *round_out,
+	       struct oauth_token *token_out, unsigned *number_out,
 	       struct klamm_error *err)
 {
 	int64_t end = now_ms(o) + time_of(call);
 	if (is_good(o))
-		return copy(o, token_out, round_out, err);
+		return copy(o, token_out, number_out, err);
 	/* What comes of somebody else's try is ours, too, unless it was given up. */
 	bool has_end = false;
 	while (o->fetching && !has_end) {
@@ -230,23 +231,23 @@ static int get(struct oauth *o, const struct klamm_call *call,
 			*err = o->failed;
 		return o->failed.code;
 	}
-	return copy(o, token_out, round_out, err);
+	return copy(o, token_out, number_out, err);
 }
 
 int kl_oauth_keep_get(struct oauth *o, const struct klamm_call *call,
-		      struct oauth_token *token_out, unsigned *round_out,
+		      struct oauth_token *token_out, unsigned *number_out,
 		      struct klamm_error *err)
 {
 	pthread_mutex_lock(&o->mutex);
-	int rc = get(o, call, token_out, round_out, err);
+	int rc = get(o, call, token_out, number_out, err);
 	pthread_mutex_unlock(&o->mutex);
 	return rc;
 }
 
-void kl_oauth_keep_doubt(struct oauth *o, unsigned round)
+void kl_oauth_keep_doubt(struct oauth *o, unsigned number)
 {
 	pthread_mutex_lock(&o->mutex);
-	if (o->round == round)
+	if (o->number == number)
 		o->doubted = true;
 	pthread_mutex_unlock(&o->mutex);
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "plugins/common/http.h"
+#include "plugins/sasl_oauthbearer/reach.h"
 
 /* Whoever rotates keys has two or three. */
 #define KEYS_MAX 64
@@ -247,25 +247,26 @@ static int read_set(struct oauth_keys *keys, const struct klamm_call *call,
 				   : klamm_fail(err, KLAMM_ERR_CONFIG, "%.200s: %s",
 						keys->file, why);
 	}
-	char *pem = NULL, where[300];
-	struct klamm_error none;
-	keys->host->secret_read(keys->host, "https.ca.pem", &pem, &none);
+	struct oauth_reach reach;
+	int rc = kl_oauth_reach_read(keys->host, keys->conf, &reach, err);
+	if (rc != 0)
+		return rc;
+	char where[300];
 	struct kl_http_request request = {
 		.url = keys->conf->jwks_url,
 		.call = call,
 		.wait_ms = WAIT_MS,
 		.redirects = 5,
 		.answer_max = OAUTH_FILE_MAX,
-		.ca_file = keys->conf->ca_file,
-		.ca_pem = pem,
 	};
+	kl_oauth_reach_apply(&reach, keys->conf, &request);
 	struct kl_http_answer answer;
-	int rc = kl_http(keys->host, &request, &answer, err);
+	rc = kl_http(keys->host, &request, &answer, err);
 	if (rc == 0)
 		rc = kl_http_check(&request, &answer, err);
 	const char *why = rc == 0 ? parse_set(answer.body, answer.len, out) : NULL;
 	kl_http_free(keys->host, &answer);
-	keys->host->secret_wipe(keys->host, pem);
+	kl_oauth_reach_free(&reach);
 	if (why == NULL)
 		return rc;
 	kl_http_where(request.url, where, sizeof(where));

@@ -2,6 +2,7 @@ EXTRA_DIST += %D%/doc.md
 sasl_oauthbearer_sources = \
 	%D%/accept.c %D%/accept.h \
 	%D%/assertion.c \
+	%D%/azure.c \
 	%D%/check.c %D%/check.h \
 	%D%/file.c \
 	%D%/json.c %D%/json.h \
@@ -10,9 +11,11 @@ sasl_oauthbearer_sources = \
 	%D%/keys.c %D%/keys.h \
 	%D%/message.c \
 	%D%/msk.c \
+	%D%/msk_check.c \
 	%D%/oauth.h \
 	%D%/oidc.c \
 	%D%/options.c \
+	%D%/reach.c %D%/reach.h \
 	%D%/sasl_oauthbearer.c \
 	%D%/token.c
 

@@ -28,8 +28,8 @@ struct oauth_conf {
 	const char *claim_aud, *claim_iss, *claim_sub;
 	int32_t claim_exp, claim_nbf;
 	bool claim_jti;
-	const char *ca_file;
-	const char *cloud, *handler; /* both say whether Amazon's keys make tokens */
+	const char *ca_file, *keystore;
+	const char *cloud, *handler; /* whose service or keys give tokens */
 	struct kl_aws_conf aws;
 
 	int32_t connect_ms, read_ms;
@@ -70,7 +70,7 @@ struct oauth_source {
 };
 extern const struct oauth_source kl_oauth_from_application, kl_oauth_from_file,
 	kl_oauth_from_unsecured, kl_oauth_from_secret, kl_oauth_from_assertion,
-	kl_oauth_from_bearer, kl_oauth_from_msk;
+	kl_oauth_from_bearer, kl_oauth_from_msk, kl_oauth_from_azure;
 
 struct oauth_pair {
 	char *name, *value; /* owned */
@@ -92,12 +92,14 @@ struct oauth {
 	pthread_mutex_t mutex; /* guards the rest; held for no call that blocks */
 	pthread_cond_t fetched;
 	struct oauth_token token;
-	unsigned round; /* of fetching that is over; names the token, too */
+	unsigned round;  /* of fetching that is over */
+	unsigned number; /* of the token */
 	bool fetching, refreshing, doubted;
 	struct klamm_error failed; /* the last round's; code 0 = it has not */
 
 	/* --- a server --- */
 	struct oauth_keys *keys; /* NULL: no key is known, nothing signed is taken */
+	bool for_msk; /* tokens are Amazon's, and none else */
 };
 
 /* --- keep.c --- */
@@ -106,11 +108,11 @@ void kl_oauth_keep_begin(struct oauth *o);
 void kl_oauth_keep_end(struct oauth *o);
 /* A copy of a token that is good now. token_out begins zeroed. */
 int kl_oauth_keep_get(struct oauth *o, const struct klamm_call *call,
-		      struct oauth_token *token_out, unsigned *round_out,
+		      struct oauth_token *token_out, unsigned *number_out,
 		      struct klamm_error *err);
-/* A broker does not take the token of that round: get another one before the next try.
- */
-void kl_oauth_keep_doubt(struct oauth *o, unsigned round);
+/* A broker does not take the token of that number: get another one before the next
+ * try. */
+void kl_oauth_keep_doubt(struct oauth *o, unsigned number);
 /* When a token is to be replaced, in milliseconds since 1970, as Kafka's
  * ExpiringCredentialRefreshingLogin has it; chance: 0 to 1. */
 int64_t kl_oauth_refresh_at(const struct oauth_conf *conf,
@@ -144,12 +146,17 @@ void kl_oauth_free_options(struct oauth *o);
 const char *kl_oauth_option(const struct oauth *o,
 			    const char *name); /* NULL: not set */
 /* A secret that may be missing: *text_out is NULL then. Ends with secret_wipe(). */
-int kl_oauth_secret(const struct oauth *o, const char *key, char **text_out,
+int kl_oauth_secret(const struct klamm_host *host, const char *key, char **text_out,
 		    struct klamm_error *err);
 static inline bool oauth_is_set(const char *text)
 {
 	return text != NULL && text[0] != '\0';
 }
+
+/* --- azure.c --- */
+
+/* Is it said what to ask the metadata service for? CONFIG. */
+int kl_oauth_check_azure(const struct oauth *o, struct klamm_error *err);
 
 /* --- file.c --- */
 

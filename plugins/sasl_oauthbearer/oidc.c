@@ -3,14 +3,16 @@
  * (KIP-1258), and JWT bearer (KIP-1139). One question; keep.c asks again. */
 #include <openssl/evp.h>
 
-#include "plugins/common/http.h"
 #include "plugins/sasl_oauthbearer/json.h"
 #include "plugins/sasl_oauthbearer/oauth.h"
+#include "plugins/sasl_oauthbearer/reach.h"
 
 #define SECRET "sasl.oauthbearer.client.credentials.client.secret"
 /* What Kafka's client waits at most for a byte, when nothing is set: this is not
  * forever. */
 #define READ_MS 10000
+/* Of a token that says so in a text: a century. */
+#define LIFE_MAX 3155760000LL
 
 /* --- what is sent --- */
 
@@ -123,12 +125,25 @@ static int refuse(const struct kl_http_request *request,
 	return rc;
 }
 
-static int take_token(const struct oauth *o, const struct kl_http_answer *answer,
-		      struct oauth_token *token_out, struct klamm_error *err)
+/* A number; Azure's metadata service has it in quotes. */
+static int64_t read_life(struct json_object *body)
+{
+	double seconds = 0;
+	const char *text = kl_oauth_json_text(body, "expires_in");
+	if (text == NULL)
+		return kl_oauth_json_time(body, "expires_in", &seconds) ? (int64_t)seconds
+									: 0;
+	char *end;
+	long long v = strtoll(text, &end, 10);
+	return *end == '\0' && v > 0 && v <= LIFE_MAX ? v : 0;
+}
+
+static int take_token(const struct oauth *o, const char *url,
+		      const struct kl_http_answer *answer, struct oauth_token *token_out,
+		      struct klamm_error *err)
 {
 	char where[300];
-	double seconds = 0;
-	kl_http_where(o->conf->endpoint, where, sizeof(where));
+	kl_http_where(url, where, sizeof(where));
 	struct json_object *body = kl_oauth_json_read(answer->body, answer->len);
 	if (body == NULL)
 		return klamm_fail(err, KLAMM_ERR_PROTOCOL,
@@ -138,14 +153,27 @@ static int take_token(const struct oauth *o, const struct kl_http_answer *answer
 		token = kl_oauth_json_text(body, "id_token");
 	if (oauth_is_set(token))
 		kl_text_add(&token_out->value, token);
-	kl_oauth_json_time(body, "expires_in", &seconds);
+	int64_t life = read_life(body);
 	kl_oauth_json_free(body);
 	if (token_out->value.len == 0)
 		return klamm_fail(err, KLAMM_ERR_PROTOCOL,
 				  "%.200s: the answer holds no access_token", where);
 	struct klamm_error why;
-	int rc = kl_oauth_inspect(o, (int64_t)seconds, token_out, &why);
+	int rc = kl_oauth_inspect(o, life, token_out, &why);
 	return rc == 0 ? 0 : klamm_fail(err, rc, "%.150s: %.240s", where, why.text);
+}
+
+int kl_oauth_ask(struct oauth *o, const struct kl_http_request *request,
+		 struct oauth_token *token_out, struct klamm_error *err)
+{
+	struct kl_http_answer answer;
+	int rc = kl_http(o->host, request, &answer, err);
+	if (rc == 0 && answer.status >= 200 && answer.status < 300)
+		rc = take_token(o, request->url, &answer, token_out, err);
+	else if (rc == 0)
+		rc = refuse(request, &answer, err);
+	kl_http_free(o->host, &answer);
+	return rc;
 }
 
 static int ask(struct oauth *o, const struct klamm_call *call,
@@ -158,12 +186,12 @@ static int ask(struct oauth *o, const struct klamm_call *call,
 		{"Content-Type", "application/x-www-form-urlencoded"},
 		{"Authorization", kl_text_get(basic)},
 	};
-	char *pem;
-	int rc = kl_oauth_secret(o, "https.ca.pem", &pem, err);
-	if (rc != 0)
-		return rc;
 	if (body->failed)
 		return klamm_fail(err, KLAMM_ERR_NO_MEMORY, "out of memory");
+	struct oauth_reach reach;
+	int rc = kl_oauth_reach_read(o->host, o->conf, &reach, err);
+	if (rc != 0)
+		return rc;
 	struct kl_http_request request = {
 		.method = "POST",
 		.url = o->conf->endpoint,
@@ -174,17 +202,10 @@ static int ask(struct oauth *o, const struct klamm_call *call,
 		.silence_ms = o->conf->read_ms > 0 ? o->conf->read_ms : READ_MS,
 		.call = call,
 		.answer_max = OAUTH_FILE_MAX,
-		.ca_file = o->conf->ca_file,
-		.ca_pem = pem,
 	};
-	struct kl_http_answer answer;
-	rc = kl_http(o->host, &request, &answer, err);
-	if (rc == 0 && answer.status >= 200 && answer.status < 300)
-		rc = take_token(o, &answer, token_out, err);
-	else if (rc == 0)
-		rc = refuse(&request, &answer, err);
-	kl_http_free(o->host, &answer);
-	o->host->secret_wipe(o->host, pem);
+	kl_oauth_reach_apply(&reach, o->conf, &request);
+	rc = kl_oauth_ask(o, &request, token_out, err);
+	kl_oauth_reach_free(&reach);
 	return rc;
 }
 

@@ -9,12 +9,12 @@
 #define OPTIONS_MAX 64
 #define CONFIG      "sasl.oauthbearer.config"
 
-int kl_oauth_secret(const struct oauth *o, const char *key, char **text_out,
+int kl_oauth_secret(const struct klamm_host *host, const char *key, char **text_out,
 		    struct klamm_error *err)
 {
 	struct klamm_error why = {0};
 	*text_out = NULL;
-	int rc = o->host->secret_read(o->host, key, text_out, &why);
+	int rc = host->secret_read(host, key, text_out, &why);
 	if (rc == 0 || strstr(why.text, "is not set") != NULL)
 		return 0;
 	if (err != NULL)
@@ -123,7 +123,7 @@ int kl_oauth_read_options(struct oauth *o, struct klamm_error *err)
 	o->options = calloc(OPTIONS_MAX, sizeof(*o->options));
 	if (o->options == NULL)
 		return out_of_memory(err);
-	int rc = kl_oauth_secret(o, CONFIG, &text, err);
+	int rc = kl_oauth_secret(o->host, CONFIG, &text, err);
 	if (rc == 0 && text != NULL)
 		rc = read_config(o, text, err);
 	o->host->secret_wipe(o->host, text);

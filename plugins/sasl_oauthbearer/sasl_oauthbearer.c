@@ -6,6 +6,7 @@
 
 #include "plugins/sasl_oauthbearer/accept.h"
 #include "plugins/sasl_oauthbearer/keys.h"
+#include "plugins/sasl_oauthbearer/reach.h"
 
 #define KEY(name)    "sasl.oauthbearer." name
 #define AT(member)   offsetof(struct oauth_conf, member)
@@ -65,6 +66,15 @@ static const struct klamm_option options[] = {
 	{"https.ca.location", FILE_AT(ca_file),
 	 .doc = "What token servers are checked with."},
 	{"https.ca.pem", SECRET_TEXT, .doc = "The same, right here."},
+	{"https.ca.password", SECRET_TEXT, .doc = "The password of that file."},
+	{"https.keystore.location", FILE_AT(keystore),
+	 .doc = "The client's certificate and key, for token servers that ask."},
+	{"https.keystore.certificate.chain", SECRET_TEXT,
+	 .doc = "The certificate, right here."},
+	{"https.keystore.key", SECRET_TEXT, .doc = "The key, right here."},
+	{"https.keystore.password", SECRET_TEXT, .doc = "The password of that file."},
+	{"https.key.password", SECRET_TEXT, .doc = "Of the key in PEM."},
+	{"https.proxy.url", SECRET_TEXT, .doc = "A proxy to token servers."},
 	{"sasl.login.connect.timeout.ms", INT(connect_ms, NULL),
 	 .doc = "How long connecting to a token server may take."},
 	{"sasl.login.read.timeout.ms", INT(read_ms, NULL),
@@ -106,7 +116,7 @@ static const struct klamm_option options[] = {
 	{KEY("clock.skew.seconds"), INT(skew, "30"),
 	 .doc = "How far apart two clocks may be."},
 	{KEY("metadata.authentication.type"), TEXT(cloud),
-	 .doc = "aws_iam: tokens are made with Amazon's keys."},
+	 .doc = "aws_iam: tokens are made with Amazon's keys; azure_imds: Azure gives them."},
 	{"sasl.login.callback.handler.class", TEXT(handler),
 	 .doc = "Amazon's IAMOAuthBearerLoginCallbackHandler: the same."},
 	KL_AWS_OPTIONS(AT(aws)),
@@ -125,6 +135,11 @@ static bool is_for_msk(const struct oauth_conf *conf)
 {
 	return (conf->cloud != NULL && strcmp(conf->cloud, "aws_iam") == 0) ||
 	       is_class(conf->handler, "IAMOAuthBearerLoginCallbackHandler");
+}
+
+static bool is_for_azure(const struct oauth_conf *conf)
+{
+	return conf->cloud != NULL && strcmp(conf->cloud, "azure_imds") == 0;
 }
 
 static bool has_unsecured_options(const struct oauth *o)
@@ -166,6 +181,8 @@ static const struct oauth_source *find_source(const struct oauth *o)
 		return &kl_oauth_from_application;
 	if (is_for_msk(o->conf))
 		return &kl_oauth_from_msk;
+	if (is_for_azure(o->conf))
+		return &kl_oauth_from_azure;
 	if (oauth_is_set(url))
 		return kl_oauth_file_of(url) != NULL ? &kl_oauth_from_file
 		       : is_web(url)                 ? at_token_server(o)
@@ -191,6 +208,8 @@ static int check_source(const struct oauth *o, struct klamm_error *err)
 				  KEY("token.endpoint.url"));
 	if (o->source == &kl_oauth_from_msk)
 		return kl_aws_check(o->aws, err);
+	if (o->source == &kl_oauth_from_azure)
+		return kl_oauth_check_azure(o, err);
 	if (o->source == &kl_oauth_from_assertion || o->source == &kl_oauth_from_bearer)
 		return kl_oauth_make_assertion(o, &assertion, err);
 	if (o->source != &kl_oauth_from_secret)
@@ -232,6 +251,7 @@ static int check_files(const struct oauth_conf *conf, struct klamm_error *err)
 		{KEY("assertion.template.file"), conf->template_file},
 		{KEY("assertion.private.key.file"), conf->key_file},
 		{"https.ca.location", conf->ca_file},
+		{"https.keystore.location", conf->keystore},
 	};
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		if (oauth_is_set(files[i].path) && access(files[i].path, R_OK) != 0)
@@ -239,6 +259,15 @@ static int check_files(const struct oauth_conf *conf, struct klamm_error *err)
 					  "%s = %.200s: cannot be read: %s",
 					  files[i].key, files[i].path, strerror(errno));
 	return 0;
+}
+
+/* And hold what they should, with the passwords that are set. */
+static int check_reach(const struct oauth *o, struct klamm_error *err)
+{
+	struct oauth_reach reach;
+	int rc = kl_oauth_reach_read(o->host, o->conf, &reach, err);
+	kl_oauth_reach_free(&reach);
+	return rc;
 }
 
 static int open_client(struct oauth *o, struct klamm_error *err)
@@ -256,6 +285,9 @@ static int open_client(struct oauth *o, struct klamm_error *err)
 
 static int open_server(struct oauth *o, struct klamm_error *err)
 {
+	o->for_msk = is_for_msk(o->conf);
+	if (o->for_msk)
+		return 0;
 	if (oauth_is_set(o->conf->jwks_url))
 		return kl_oauth_keys_new(o->host, o->conf, &o->keys, err);
 	if (o->conf->unsecured)
@@ -279,6 +311,8 @@ static int open_instance(const struct klamm_host *host, const void *conf,
 	bool is_client = strcmp(host->role, "sasl.mechanism") == 0;
 	int rc = check_files(conf, err);
 	if (rc == 0)
+		rc = check_reach(o, err);
+	if (rc == 0)
 		rc = kl_oauth_read_options(o, err);
 	if (rc == 0)
 		rc = is_client ? open_client(o, err) : open_server(o, err);
@@ -295,7 +329,7 @@ static int open_instance(const struct klamm_host *host, const void *conf,
 struct session {
 	bool is_server, sent;
 	char said[300];     /* by the server, of a token that it does not take */
-	unsigned round;     /* of the token */
+	unsigned number;    /* of the token */
 	int64_t expires_ms; /* of the token, since 1970; -1 = never */
 	struct oauth *o;
 	struct oauth_accept accept;
@@ -334,7 +368,7 @@ static int show_token(struct session *s, const struct klamm_call *call,
 		      struct klamm_error *err)
 {
 	OAUTH_TOKEN_AUTO token = {0};
-	int rc = kl_oauth_keep_get(s->o, call, &token, &s->round, err);
+	int rc = kl_oauth_keep_get(s->o, call, &token, &s->number, err);
 	if (rc == 0)
 		rc = kl_oauth_put_message(s->o, &token, out, err);
 	s->expires_ms = token.expires_ms;
@@ -354,7 +388,7 @@ static int take_refusal(struct session *s, const struct klamm_span *in,
 	for (size_t i = 0; i < in->len && n < sizeof(s->said) - 1; i++)
 		s->said[n++] = p[i] >= ' ' && p[i] <= '~' ? p[i] : '?';
 	s->said[n] = '\0';
-	kl_oauth_keep_doubt(s->o, s->round);
+	kl_oauth_keep_doubt(s->o, s->number);
 	snprintf(line, sizeof(line), "the broker does not take the token: %s", s->said);
 	s->o->host->log(s->o->host, 1, line);
 	*state_out = KLAMM_SASL_SEND;

@@ -12,7 +12,7 @@ void kl_oauth_token_free(struct oauth_token *token)
 	kl_text_free(&token->value);
 	kl_text_free(&token->extensions);
 	kl_text_free(&token->subject);
-	*token = (struct oauth_token){0};
+	*token = (struct oauth_token){.value = token->value}; /* where it was kept */
 }
 
 static int64_t to_ms(double seconds)

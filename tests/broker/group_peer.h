@@ -5,6 +5,8 @@
 
 #include "tests/broker/peer.h"
 
+#define GROUP_PARTS 16
+
 struct group_member {
 	struct peer *peer;
 	const char *group;
@@ -12,6 +14,9 @@ struct group_member {
 	const char *type;     /* "consumer" */
 	const char *protocols[4];
 	const char *topic; /* that it subscribes to */
+	/* Of that, what it says it has (KIP-429): none, for one that gives all up first. */
+	int32_t owned[GROUP_PARTS];
+	int owned_count;
 	int32_t session_ms, rebalance_ms;
 	int version; /* of JoinGroup; the newest */
 	/* What it was told. */
@@ -34,12 +39,19 @@ int group_told(struct group_member *m);
 int group_join(struct group_member *m);
 /* It has an id, and its join is on its way. */
 void group_come(struct group_member *m);
+/* All of them come, and are told of one generation. Which one leads. */
+int group_come_together(struct group_member *const *members, int n);
 
 /* What the leader assigns: to each member its id, in this form. */
 void group_ask_sync(struct group_member *m, struct group_member *const *members, int n);
 /* What it was assigned, valid until its next answer; "" = nothing. */
 int group_synced(struct group_member *m, const char **assigned_out);
 int group_sync(struct group_member *m, struct group_member *const *members, int n);
+
+/* SyncGroup without a word: what it is assigned of its topic becomes what it has. */
+int group_learn(struct group_member *m);
+/* All of them as consumers: they join, the leader gives them so many partitions in turn. */
+void group_share(struct group_member *const *members, int n, int32_t parts);
 
 int group_beat(struct group_member *m);
 int group_leave(struct group_member *m);

@@ -17,7 +17,9 @@ TESTS += %D%/test_broker
 	%D%/test_garbage.c \
 	%D%/test_groups.c \
 	%D%/test_groups_kept.c \
+	%D%/test_limits.c \
 	%D%/test_log.c \
+	%D%/test_mixed_groups.c \
 	%D%/test_modern_groups.c \
 	%D%/test_nodes.c \
 	%D%/test_null.c \

@@ -163,7 +163,7 @@ static void ask_metadata(struct peer *p)
 
 START_TEST(delays)
 {
-	add((struct klamm_broker_fault){.api = KL_API_METADATA, .delay_ms = 200});
+	add((struct klamm_broker_fault){.api = KL_API_METADATA, .delay_ms = 2000});
 	struct peer *other = peer_open();
 	ask_metadata(peer);
 	ask_metadata(peer);

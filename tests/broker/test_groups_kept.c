@@ -126,7 +126,7 @@ START_TEST(outlives_the_broker)
 	ck_assert_int_eq(a.generation, generation + 1);
 
 	/* Those that do not come back are out. */
-	a.session_ms = b.session_ms = 300;
+	a.session_ms = b.session_ms = 1500;
 	group_gather(all, 2);
 	peer_close(peer);
 	peer_stop();
@@ -239,12 +239,17 @@ START_TEST(expires)
 	group_member_init(&m, "g");
 	m.topic = topic;
 	struct group_member *all[] = {&m};
+	/* Or it goes while its first member is between its two requests. */
+	ck_assert_int_eq(txn_plain_commit(peer, "g", topic, 4), 0);
 	group_gather(all, 1);
 	ck_assert_int_eq(group_commit(&m, topic, 5), 0);
 	ck_assert_int_eq(txn_plain_commit(peer, "simple", topic, 6), 0);
 	struct group_member brief;
 	group_member_init(&brief, "brief");
-	ck_assert_int_eq(group_join(&brief), 0);
+	int error;
+	while ((error = group_join(&brief)) == KLAMM_ERR_UNKNOWN_MEMBER_ID)
+		brief.id[0] = '\0'; /* as this one's does on a busy machine */
+	ck_assert_int_eq(error, 0);
 	ck_assert_int_eq(group_leave(&brief), 0);
 	group_await_state(peer, "brief", "Dead");
 	ck_assert_str_eq(group_state(peer, "g"), "Stable");
@@ -491,17 +496,18 @@ END_TEST
 /* A group that was empty waits longer for each one that comes, but not for ever. */
 START_TEST(waits_for_more)
 {
-	static const char *const config[] = {"group.initial.rebalance.delay.ms=400", NULL};
+	/* With room for a machine that has other things to do. */
+	static const char *const config[] = {"group.initial.rebalance.delay.ms=2500", NULL};
 	start(config, 1);
 	struct group_member a, b, c, *all[] = {&a, &b, &c};
 	for (int i = 0; i < 3; i++) {
 		group_member_init(all[i], "g");
-		all[i]->rebalance_ms = 700;
+		all[i]->rebalance_ms = 4500;
 	}
 	group_come(&a);
-	ck_assert(peer_is_silent(a.peer, 250));
+	ck_assert(peer_is_silent(a.peer, 1000));
 	group_come(&b);
-	ck_assert(peer_is_silent(a.peer, 250)); /* now it waits 300 ms more */
+	ck_assert(peer_is_silent(a.peer, 2000)); /* now it waits 2 s more, and no longer */
 	group_come(&c);
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(group_told(all[i]), 0);
@@ -518,8 +524,8 @@ static void ask_with(int32_t protocols, int32_t bytes)
 	struct kl_join_group_request request;
 	kl_msg_init(&kl_msg_join_group_request, &request);
 	request.group_id = KL_STR("g");
-	request.session_timeout_ms = 10000;
-	request.rebalance_timeout_ms = 10000;
+	request.session_timeout_ms = 30000;
+	request.rebalance_timeout_ms = 40000;
 	request.protocol_type = KL_STR("consumer");
 	request.protocols = list;
 	request.protocols_n = protocols;
@@ -535,7 +541,7 @@ static void ask_with(int32_t protocols, int32_t bytes)
 START_TEST(limits_what_it_keeps)
 {
 	/* So long the members below have to come, which send a lot. */
-	static const char *const config[] = {"group.initial.rebalance.delay.ms=3000", NULL};
+	static const char *const config[] = {"group.initial.rebalance.delay.ms=9000", NULL};
 	start(config, 1);
 	ask_with(33, 1);
 	struct kl_join_group_response *refused =

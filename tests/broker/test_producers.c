@@ -237,15 +237,25 @@ static struct peer *peer;
 static const char *topic;
 static char *dir;
 
-static void wire_up(void)
+static void up_with(const char *const *config)
 {
-	static const char *const config[] = {
-		"producer.id.expiration.ms=1", "producer.id.expiration.check.interval.ms=20",
-		NULL};
 	peer_start_with((struct klamm_broker_options){.config = config});
 	topic = peer_topic();
 	peer_create(topic, 1);
 	peer = peer_open();
+}
+
+static void wire_up(void)
+{
+	up_with(NULL);
+}
+
+static void forgetful_up(void)
+{
+	static const char *const config[] = {
+		"producer.id.expiration.ms=1", "producer.id.expiration.check.interval.ms=20",
+		NULL};
+	up_with(config);
 }
 
 static void wire_down(void)
@@ -362,6 +372,6 @@ UNIT_SUITE(producers)
 	/* A broker of our own, whose settings make it quick. */
 	if (peer_is_foreign())
 		return s;
-	unit_add_fixture(s, expires_them, wire_up, wire_down);
+	unit_add_fixture(s, expires_them, forgetful_up, wire_down);
 	return s;
 }

@@ -5,6 +5,7 @@
 #include "core/record/batch_write.h"
 #include "tests/broker/peer.h"
 
+#include <klamm/codec.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -137,6 +138,38 @@ START_TEST(refuses_bad_batches)
 	ck_assert_int_eq(r->log_start_offset, 0);
 	ck_assert_int_eq(r->base_offset, -1);
 	ck_assert_int_eq(put(1, now), 0); /* nothing of it was written */
+}
+END_TEST
+
+/* 129 MiB in 4 KiB: a frame of zstd, with a block of 128 KiB in each four bytes. */
+static void make_bomb(struct peer_batch *b)
+{
+	enum { BLOCKS = 1032 };
+	static const uint8_t begin[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58};
+	uint8_t *p = b->data + KL_BATCH_HEAD;
+	memcpy(p, begin, sizeof(begin));
+	p += sizeof(begin);
+	for (int i = 1; i <= BLOCKS; i++, p += 4)
+		memcpy(p, (uint8_t[]){i == BLOCKS ? 3 : 2, 0, 0x10, 0}, 4);
+	b->len = (size_t)(p - b->data);
+	kl_store_u32(b->data + KL_BATCH_LENGTH, (uint32_t)(b->len - KL_BATCH_OVERHEAD));
+	kl_store_u16(b->data + KL_BATCH_ATTRIBUTES, KLAMM_WIRE_ZSTD);
+	recrc(b);
+}
+
+/* Where a batch has to be opened. */
+START_TEST(refuses_a_bomb)
+{
+	static const char *const settings[] = {"cleanup.policy", "compact", NULL};
+	struct peer_batch b;
+	topic = peer_topic();
+	peer_create_with(topic, 1, settings);
+	peer_batch_keyed(&b, 1, now_ms());
+	make_bomb(&b);
+	ck_assert_int_eq(put_error(&b), KLAMM_ERR_INVALID_RECORD);
+	peer_batch_keyed(&b, 1, now_ms());
+	ck_assert_int_eq(put_error(&b), 0);
+	peer_check_alive();
 }
 END_TEST
 
@@ -376,7 +409,7 @@ START_TEST(waits_for_records)
 	r = peer_read(waiter, &kl_msg_fetch_response, 12);
 	ck_assert_int_ge(r->responses[0].partitions[0].records.len, 200);
 	/* The time is over. */
-	ask_fetch(waiter, 12, 150, 1, 0);
+	ask_fetch(waiter, 12, 1500, 1, 0);
 	ck_assert(peer_is_silent(waiter, 50));
 	r = peer_read(waiter, &kl_msg_fetch_response, 12);
 	ck_assert_int_eq(r->responses[0].partitions[0].records.len, 0);
@@ -710,6 +743,7 @@ UNIT_SUITE(records)
 	unit_add_fixture(s, takes_no_batch_beyond_a_segment, up, down);
 	unit_add_fixture(s, knows_when_it_does_not_know, up, down);
 	unit_add_fixture(s, lists_offsets_as_of_old, up, down);
+	unit_add_fixture(s, refuses_a_bomb, up, down);
 	unit_add(s, ends_with_its_memory);
 	return s;
 }

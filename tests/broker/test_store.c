@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/crc32c.h"
 #include "core/base/log.h"
 #include "core/net/loop.h"
 #include "core/record/batch_read.h"
@@ -556,6 +557,61 @@ START_TEST(refuses_directories)
 }
 END_TEST
 
+/* The table as these bytes, with the checksum that fits. */
+static void write_table(const char *path, uint8_t *table, size_t n)
+{
+	FILE *f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	kl_store_u32(table + n - 4, kl_crc32c(0, table, n - 4));
+	ck_assert_uint_eq(fwrite(table, 1, n, f), n);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+/* Epochs, offsets and producer ids without room behind them are nobody's. */
+START_TEST(takes_no_number_without_room_behind_it)
+{
+	char path[4096], *table;
+	uint8_t changed[4096];
+	size_t n;
+	struct klamm_error err;
+	create("one", NULL);
+	go();
+	snprintf(path, sizeof(path), "%s/topics", dir);
+	ck_assert_int_eq(kl_os_read_file(kl_os_real(), path, sizeof(changed), &table, &n), 0);
+	ck_assert_uint_gt(n, 40);
+	size_t epoch = n - 40, start = n - 36, id = 24;
+	const struct {
+		size_t at;
+		uint8_t value[8];
+		size_t n;
+	} numbers[] = {
+		{epoch, {0x7f, 0xff, 0xff, 0xff}, 4},
+		{epoch, {0x80}, 1},
+		{start, {0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 8},
+		{start, {0x80}, 1},
+		{id, {0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 8},
+		{id, {0x80}, 1},
+	};
+	for (size_t i = 0; i < kl_countof(numbers); i++) {
+		memcpy(changed, table, n);
+		memcpy(changed + numbers[i].at, numbers[i].value, numbers[i].n);
+		write_table(path, changed, n);
+		ck_assert_int_eq(start_code(options(), &err), KLAMM_ERR_SYSTEM);
+		ck_assert_msg(strstr(err.text, "damaged") != NULL, "%s", err.text);
+	}
+	/* With room they are taken: it is these that were changed. */
+	memcpy(changed, table, n);
+	memcpy(changed + epoch, "\x3f", 1);
+	memcpy(changed + start, "\x3f", 1);
+	memcpy(changed + id, "\x3f", 1);
+	write_table(path, changed, n);
+	ck_assert_msg(start_code(options(), &err) == 0, "%s", err.text);
+	write_table(path, (uint8_t *)table, n);
+	free(table);
+	come_back();
+}
+END_TEST
+
 START_TEST(wants_its_nodes)
 {
 	struct klamm_error err;
@@ -685,6 +741,7 @@ UNIT_SUITE(store)
 	unit_add_fixture(s, begins_segments, up, down);
 	unit_add_fixture(s, deletes_files, up, down);
 	unit_add_fixture(s, refuses_directories, up, down);
+	unit_add_fixture(s, takes_no_number_without_room_behind_it, up, down);
 	unit_add_fixture(s, wants_its_nodes, up, down);
 	unit_add_fixture(s, stops_with_everything_on_disk, up, down);
 	unit_add_fixture(s, goes_on_after_a_full_disk, up, down);

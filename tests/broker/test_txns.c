@@ -382,7 +382,8 @@ START_TEST(takes_its_time)
 	txn_begin(peer, &p, "t1");
 	again = p;
 	ck_assert_int_eq(txn_send(peer, &p, topic, 0, 0, 12), 0);
-	fault("write_txn_markers delay=400");
+	/* All that is asked until it settles has to be asked by then. */
+	fault("write_txn_markers delay=3000");
 	ck_assert_int_eq(txn_end(peer, &p, true, 5), 0);
 	ck_assert_str_eq(txn_state(peer, "t1", false), "PrepareCommit");
 	ck_assert_int_eq(stable(0), 0);
@@ -404,8 +405,10 @@ START_TEST(sends_markers_again)
 	ck_assert_int_eq(txn_send(peer, &p, topic, 0, 0, 12), 0);
 	ck_assert_int_eq(txn_send(peer, &p, topic, 1, 0, 12), 0);
 	char text[128];
+	/* Every 100 ms: so often that what is asked in between finds it at work. */
 	snprintf(text, sizeof(text),
-		 "write_txn_markers topic=%s partition=1 count=2 error=NOT_LEADER_OR_FOLLOWER",
+		 "write_txn_markers topic=%s partition=1 count=20 "
+		 "error=NOT_LEADER_OR_FOLLOWER",
 		 topic);
 	fault(text);
 	ck_assert_int_eq(txn_end(peer, &p, false, 5), 0);
@@ -450,7 +453,8 @@ START_TEST(aborts_what_is_late)
 	peer_create(topic, 1);
 	struct txn_producer p;
 	txn_begin(peer, &p, "t1");
-	ck_assert_int_eq(txn_init(peer, &p, true, 50, 4), 0);
+	/* Enough for the two requests that are to come before its end. */
+	ck_assert_int_eq(txn_init(peer, &p, true, 1500, 4), 0);
 	ck_assert_int_eq(txn_add(peer, &p, topic, 0, 3), 0);
 	ck_assert_int_eq(txn_send(peer, &p, topic, 0, 0, 11), 0);
 	const char *state = "Ongoing";
@@ -485,14 +489,36 @@ START_TEST(forgets_ids)
 }
 END_TEST
 
+/* InitProducerId until the last epoch: many at a time, as one after the other is 32766 times
+ * that two processes wake each other up, which takes minutes where others want the CPU. */
+static void use_epochs_up(struct txn_producer *p)
+{
+	struct kl_init_producer_id_request request;
+	kl_msg_init(&kl_msg_init_producer_id_request, &request);
+	request.transactional_id = kl_str(p->id);
+	request.transaction_timeout_ms = 60000;
+	while (p->epoch < INT16_MAX - 1) {
+		int n = kl_min(INT16_MAX - 1 - p->epoch, 100);
+		for (int i = 0; i < n; i++)
+			peer_ask(peer, &kl_msg_init_producer_id_request, 4, &request);
+		for (int i = 0; i < n; i++) {
+			struct kl_init_producer_id_response *r =
+				peer_read(peer, &kl_msg_init_producer_id_response, 4);
+			ck_assert_int_eq(r->error_code, 0);
+			ck_assert_int_eq(r->producer_epoch, p->epoch + 1);
+			p->producer_id = r->producer_id;
+			p->epoch = r->producer_epoch;
+		}
+	}
+}
+
 /* 32767 is never given to a producer. */
 START_TEST(changes_ids_behind_the_last_epoch)
 {
 	struct txn_producer p;
 	txn_begin(peer, &p, "t1");
 	int64_t first = p.producer_id;
-	while (p.epoch < INT16_MAX - 1)
-		ck_assert_int_eq(txn_init(peer, &p, false, 60000, 4), 0);
+	use_epochs_up(&p);
 	ck_assert_int_eq(p.producer_id, first);
 	if (_i == 0) { /* the next InitProducerId changes it, */
 		ck_assert_int_eq(txn_init(peer, &p, true, 60000, 4), 0);

@@ -139,7 +139,7 @@ const char *txn_state(struct peer *peer, const char *id, bool settled)
 	kl_msg_init(&kl_msg_describe_transactions_request, &request);
 	request.transactional_ids = &asked;
 	request.transactional_ids_n = 1;
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 3000; i++) {
 		struct kl_describe_transactions_response *r =
 			PEER_CALL(peer, describe_transactions, 0, &request);
 		ck_assert_int_eq(r->transaction_states_n, 1);

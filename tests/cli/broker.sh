@@ -5,12 +5,7 @@ start_broker() { # start_broker OPTION...
 	"$abs_top_builddir/cli/klamm" broker --listen 127.0.0.1:0 --ready-file "$tmp/ready" "$@" \
 		>"$tmp/broker.out" 2>&1 &
 	broker_pid=$!
-	local i
-	for ((i = 0; i < 300; i++)); do
-		[ -s "$tmp/ready" ] && break
-		sleep 0.05
-	done
-	if [ ! -s "$tmp/ready" ]; then
+	if ! until_true [ -s "$tmp/ready" ]; then
 		echo "Bail out! the broker did not come up"
 		show "$tmp/broker.out"
 		exit 1

@@ -6,12 +6,15 @@ CLI_TESTS = \
 	%D%/config.test \
 	%D%/copy.test \
 	%D%/fault.test \
+	%D%/forward_example.test \
 	%D%/group.test \
 	%D%/group_consume.test \
 	%D%/group_example.test \
 	%D%/manual.test \
 	%D%/metrics.test \
+	%D%/oauth.test \
 	%D%/plugin.test \
+	%D%/raised.test \
 	%D%/records.test \
 	%D%/removed.test \
 	%D%/sasl.test \
@@ -22,4 +25,11 @@ CLI_TESTS = \
 	%D%/usage.test \
 	%D%/wire.test
 TESTS += $(CLI_TESTS)
-EXTRA_DIST += $(CLI_TESTS) %D%/tap.sh %D%/broker.sh
+EXTRA_DIST += $(CLI_TESTS) %D%/tap.sh %D%/broker.sh %D%/token_server.py
+
+# The command line as one file that finds its libraries without its environment.
+check_PROGRAMS += %D%/raised
+%C%_raised_SOURCES =
+%C%_raised_LDFLAGS = $(AM_LDFLAGS) -no-install
+%C%_raised_LDADD = $(cli_klamm_OBJECTS) $(cli_klamm_LDADD)
+%C%_raised_DEPENDENCIES = $(cli_klamm_OBJECTS) $(cli_klamm_DEPENDENCIES)

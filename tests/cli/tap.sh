@@ -16,10 +16,26 @@ tap_end() {
 }
 trap tap_end EXIT
 
+skip_all() { # skip_all REASON: before the first test
+	trap - EXIT
+	rm -rf "$tmp"
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+
 ok() { # ok STATUS NAME
 	tap_count=$((tap_count + 1))
 	[ "$1" = 0 ] || printf 'not '
 	printf 'ok %d - %s\n' "$tap_count" "$2"
+}
+
+until_true() { # until_true COMMAND...: for a minute at least, of a machine however busy
+	local i
+	for ((i = 0; i < 1200; i++)); do
+		"$@" && return 0
+		sleep 0.05
+	done
+	return 1
 }
 
 show() { # what went wrong, as TAP comments

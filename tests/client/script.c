@@ -459,7 +459,8 @@ static void *run(void *arg)
 	}
 }
 
-static int listen_on(int port, int *port_out)
+/* Of loopback; 0 = any free one. */
+static int bind_to(int port, int *port_out)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -471,7 +472,6 @@ static int listen_on(int port, int *port_out)
 	socklen_t len = sizeof(addr);
 	int rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
 	ck_assert_msg(rc == 0, "cannot bind to port %d: %s", port, strerror(errno));
-	ck_assert_int_eq(listen(fd, 16), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
 	*port_out = ntohs(addr.sin_port);
 	return fd;
@@ -481,7 +481,8 @@ void script_start(struct script *script)
 {
 	for (int i = 0; i < SCRIPT_CONNS; i++)
 		script->conns[i] = (struct script_conn){.fd = -1};
-	script->listener = listen_on(script->port, &script->port);
+	script->listener = bind_to(script->port, &script->port);
+	ck_assert_int_eq(listen(script->listener, 16), 0);
 	snprintf(script->address, sizeof(script->address), "127.0.0.1:%d", script->port);
 	ck_assert_int_eq(pipe(script->wake), 0);
 	ck_assert_int_eq(pthread_create(&script->thread, NULL, run, script), 0);
@@ -499,10 +500,12 @@ void script_stop(struct script *script)
 	close(script->wake[1]);
 }
 
+/* It stays bound until the test's process ends: a program that runs beside this one would get
+ * it otherwise, and listen. */
 int script_dead_port(void)
 {
-	int port, fd = listen_on(0, &port);
-	close(fd);
+	int port;
+	bind_to(0, &port);
 	return port;
 }
 

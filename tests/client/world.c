@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/net/loop.h"
+
 struct klamm_broker *world_broker;
 const char *world_servers;
 
@@ -286,11 +288,40 @@ int world_read(struct klamm_consumer *consumer, int n, struct world_seen *seen)
 
 /* --- this process --- */
 
+static void nothing(void *arg)
+{
+}
+
+void world_look(struct klamm_loop *loop)
+{
+	/* Two calls may be answered between two looks; behind a third one there was one. */
+	for (int i = 0; i < 3; i++)
+		kl_loop_call(loop, nothing, NULL);
+}
+
 int64_t world_ms(void)
 {
 	struct timespec ts;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* What is joined may be listed for a moment still, when the kernel has other things to do. */
+static bool is_ending(const char *tid)
+{
+	enum { PF_EXITING = 4 }; /* of linux/sched.h */
+	char path[300], text[512] = "";
+	unsigned flags;
+	snprintf(path, sizeof(path), "/proc/self/task/%s/stat", tid);
+	FILE *f = fopen(path, "r");
+	if (f == NULL)
+		return true;
+	(void)!fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	const char *name_end = strrchr(text, ')'); /* a state and five numbers follow it */
+	return name_end == NULL ||
+	       sscanf(name_end + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 ||
+	       (flags & PF_EXITING) != 0;
 }
 
 int world_threads(void)
@@ -300,7 +331,7 @@ int world_threads(void)
 	int n = 0;
 	const struct dirent *entry;
 	while ((entry = readdir(dir)) != NULL)
-		n += entry->d_name[0] != '.';
+		n += entry->d_name[0] != '.' && !is_ending(entry->d_name);
 	closedir(dir);
 	return n;
 }

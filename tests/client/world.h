@@ -86,6 +86,8 @@ int world_read(struct klamm_consumer *consumer, int n, struct world_seen *seen);
 /* The next batch; NULL and the error, if one is told. */
 struct klamm_batch *world_poll(struct klamm_consumer *consumer, struct klamm_error *err);
 
+/* Until a loop has looked at its sockets: it has heard of connections that ended before. */
+void world_look(struct klamm_loop *loop);
 int64_t world_ms(void); /* a clock that does not jump */
 int world_threads(void); /* of this process */
 

@@ -8,6 +8,7 @@ TESTS += %D%/test_conform
 	-DBROKEN='"$(abs_builddir)/%D%/broken"'
 %C%_test_conform_LDADD = kit/libkit.la libklamm-broker.la $(UNIT_LIBS) $(OPENSSL_LIBS)
 %C%_test_conform_SOURCES = \
+	tests/client/certs.c tests/client/certs.h \
 	%D%/test_canary.c \
 	%D%/test_guest.c \
 	%D%/test_ours.c \

@@ -3,7 +3,7 @@ check_PROGRAMS += examples/test_with_broker
 TESTS += examples/test_with_broker
 examples_test_with_broker_SOURCES = examples/test_with_broker.c
 examples_test_with_broker_LDADD = libklamm-broker.la libklamm.la
-EXTRA_DIST += examples/test_with_broker.py %D%/installed %D%/python.test
+EXTRA_DIST += %D%/installed %D%/python.test
 
 # A sanitizer's run-time would have to be in Python before the library.
 if !SANITIZED
@@ -16,4 +16,4 @@ endif
 
 installcheck-local:
 	CC='$(CC)' DESTDIR='$(DESTDIR)' bindir='$(bindir)' libdir='$(libdir)' \
-		examples='$(abs_top_srcdir)/examples' $(abs_top_srcdir)/%D%/installed
+		docdir='$(docdir)' $(abs_top_srcdir)/%D%/installed

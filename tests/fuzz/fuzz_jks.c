@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Trust stores of Java's own kind, and PEM in one line.
- * Input: a byte of which bit 0 has the rest be a PEM text, and bit 1 has the password
- * "secret" be known; then the rest. */
+ * Input: a byte of which bit 0 has the rest be a PEM text, bit 1 has the password be known,
+ * and bit 2 has it be of letters of all lengths instead of "secret"; then the rest. */
 #include "core/net/tls_store.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -17,14 +17,14 @@ static bool on_cert(void *arg, const uint8_t *der, size_t n)
 	return ++seen->certs < 1000; /* as if memory ran out */
 }
 
-static void read_store(const uint8_t *data, size_t size, bool known)
+static void read_store(const uint8_t *data, size_t size, const char *password)
 {
 	struct klamm_span bytes = {data, size};
 	struct seen seen = {.from = data, .to = data + size};
 	struct klamm_error err;
 	uint32_t keys;
 	kl_jks_is(bytes);
-	int rc = kl_jks_read(bytes, known ? "secret" : NULL, on_cert, &seen, &keys, &err);
+	int rc = kl_jks_read(bytes, password, on_cert, &seen, &keys, &err);
 	fuzz_must(rc == 0 || err.text[0] != '\0');
 	fuzz_must(seen.certs + keys <= size / 4);
 }
@@ -50,6 +50,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (how & 1)
 		unfold(data, size);
 	else
-		read_store(data, size, how & 2);
+		read_store(data, size,
+			   !(how & 2)  ? NULL
+			   : !(how & 4) ? "secret"
+					: "a\xc3\xa4\xe2\x82\xac\xf0\x9d\x84\x9e");
 	return 0;
 }

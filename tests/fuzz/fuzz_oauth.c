@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What OAUTHBEARER reads of others. Input: a byte that says which part, then
- *	0	a client's first message
- *	1	a token's header, a line, and its claims: shown to a server that takes
- *unsecured tokens 2	a set of keys, with which two known tokens are checked
- *	3	a token as it stands, to a server that knows keys
- *	4	sasl.oauthbearer.extensions, a line, and sasl.oauthbearer.config of a
- *client, which makes a token of it 5	a token server's JSON */
+ *	0 a client's first message
+ *	1 a token's header, a line, and its claims: to a server that takes unsecured tokens
+ *	2 a set of keys, with which two known tokens are checked
+ *	3 a token as it stands, to a server that knows keys
+ *	4 sasl.oauthbearer.extensions, a line, and sasl.oauthbearer.config of a client, which
+ *	  makes a token of it
+ *	5 a token server's JSON
+ *	6 claims that are signed as they must be, for a server that wants them to be of an
+ *	  issuer and for an audience
+ *	7 the URL that a token of Amazon MSK is */
+#include <openssl/core_names.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+
 #include "plugins/sasl_oauthbearer/accept.h"
 #include "plugins/sasl_oauthbearer/check.h"
 #include "plugins/sasl_oauthbearer/keys.h"
@@ -45,21 +54,35 @@ static const char *option(void *arg, const char *key)
 	return NULL;
 }
 
+static const char *strict_option(void *arg, const char *key)
+{
+	if (strcmp(key, "sasl.oauthbearer.jwks.endpoint.url") == 0)
+		return "file:/nowhere";
+	if (strcmp(key, "sasl.oauthbearer.expected.audience") == 0)
+		return "k, kafka";
+	return strcmp(key, "sasl.oauthbearer.expected.issuer") == 0 ? "i" : NULL;
+}
+
 struct instance {
 	struct kl_host host;
 	struct kl_plugin *plugin;
 	struct kl_instance instance;
 };
 
-static int open_instance(struct instance *i, const char *role)
+static int open_with(struct instance *i, const char *role, kl_lookup_fn lookup)
 {
 	struct klamm_error err = {0};
 	fuzz_must(kl_host_init(&i->host, kl_os_real(), NULL, NULL, NULL, &err) == 0);
 	fuzz_must(kl_plugin_check(KLAMM_KIND_SASL, "oauthbearer",
 				  &klamm_sasl_oauthbearer.head, "here", &i->plugin,
 				  &err) == 0);
-	return kl_plugin_open(i->plugin, &i->host, role, option, NULL, &i->instance,
+	return kl_plugin_open(i->plugin, &i->host, role, lookup, NULL, &i->instance,
 			      &err);
+}
+
+static int open_instance(struct instance *i, const char *role)
+{
+	return open_with(i, role, option);
 }
 
 static struct oauth *server(void)
@@ -85,11 +108,11 @@ static int identify(const struct klamm_sasl_server *api, const char *user,
 	return 0;
 }
 
-static void accept_message(const void *p, size_t n)
+static void show(struct oauth *o, const void *p, size_t n)
 {
 	static const struct klamm_sasl_server api = {.size = sizeof(api),
 						     .identify = identify};
-	struct oauth_accept a = {.o = server(), .server = &api};
+	struct oauth_accept a = {.o = o, .server = &api};
 	struct klamm_error err = {0};
 	struct kl_sink out;
 	int32_t state = -1;
@@ -107,14 +130,39 @@ static void accept_message(const void *p, size_t n)
 	kl_sink_free(&out);
 }
 
-static void accept_token(const char *token, size_t n)
+static void show_token(struct oauth *o, const char *token, size_t n)
 {
 	KL_TEXT_AUTO message = {0};
 	kl_text_add(&message, "n,,\x01"
 			      "auth=Bearer ");
 	kl_text_put(&message, token, n);
 	kl_text_add(&message, "\x01\x01");
-	accept_message(message.p, message.len);
+	show(o, message.p, message.len);
+}
+
+static void accept_message(const void *p, size_t n)
+{
+	show(server(), p, n);
+}
+
+static struct oauth *strict_server(void)
+{
+	static struct instance *i;
+	if (i == NULL) {
+		i = calloc(1, sizeof(*i));
+		fuzz_must(i != NULL &&
+			  open_with(i, "sasl.enabled.mechanisms", strict_option) == 0);
+		struct oauth *o = i->instance.self;
+		fuzz_must(kl_oauth_keys_parse(o->keys, KEYS, strlen(KEYS)) == 1);
+	}
+	return i->instance.self;
+}
+
+static void accept_token(const char *token, size_t n)
+{
+	show_token(server(), token, n);
+	show_token(strict_server(), token, n);
+	fuzz_must(!identified); /* RFC 7515's expired in 2011 */
 }
 
 static size_t line_of(const uint8_t *data, size_t size)
@@ -175,6 +223,70 @@ static void read_signed(const char *p, size_t n)
 	accept_token(p, n);
 }
 
+/* --- what the owner of a key signs --- */
+
+/* The private part of the key above, which the RFC tells, too. */
+static EVP_PKEY *owners_key(void)
+{
+	static EVP_PKEY *key;
+	static const uint8_t d[] = {
+		0x8e, 0x9b, 0x10, 0x9e, 0x71, 0x90, 0x98, 0xbf, 0x98, 0x04, 0x87,
+		0xdf, 0x1f, 0x5d, 0x77, 0xe9, 0xcb, 0x29, 0x60, 0x6e, 0xbe, 0xd2,
+		0x26, 0x3b, 0x5f, 0x57, 0xc2, 0x13, 0xdf, 0x84, 0xf4, 0xb2};
+	if (key != NULL)
+		return key;
+	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+	BIGNUM *number = BN_bin2bn(d, sizeof(d), NULL);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	fuzz_must(OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME,
+						  "P-256", 0) == 1 &&
+		  OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_PRIV_KEY, number) == 1);
+	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(builder);
+	fuzz_must(EVP_PKEY_fromdata_init(ctx) == 1 &&
+		  EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) == 1);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(builder);
+	EVP_PKEY_CTX_free(ctx);
+	BN_free(number);
+	return key;
+}
+
+static void sign(struct kl_text *token)
+{
+	uint8_t der[100], halves[64];
+	const uint8_t *p = der;
+	size_t len = sizeof(der);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	fuzz_must(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, owners_key()) == 1 &&
+		  EVP_DigestSign(ctx, der, &len, (uint8_t *)token->p, token->len) == 1);
+	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &p, (long)len);
+	fuzz_must(BN_bn2binpad(ECDSA_SIG_get0_r(sig), halves, 32) == 32 &&
+		  BN_bn2binpad(ECDSA_SIG_get0_s(sig), halves + 32, 32) == 32);
+	ECDSA_SIG_free(sig);
+	EVP_MD_CTX_free(ctx);
+	kl_text_char(token, '.');
+	kl_oauth_put_base64url(token, halves, sizeof(halves));
+}
+
+/* Who is let in has a token of that issuer's. */
+static void accept_signed(const char *p, size_t n)
+{
+	static const char head[] = "{\"alg\":\"ES256\"}";
+	KL_TEXT_AUTO token = {0};
+	kl_oauth_put_base64url(&token, head, sizeof(head) - 1);
+	kl_text_char(&token, '.');
+	kl_oauth_put_base64url(&token, p, n);
+	sign(&token);
+	show_token(strict_server(), token.p, token.len);
+	if (!identified)
+		return;
+	struct json_object *claims = kl_oauth_json_read(p, n);
+	const char *issuer = kl_oauth_json_text(claims, "iss");
+	fuzz_must(issuer != NULL && strcmp(issuer, "i") == 0);
+	fuzz_must(json_object_object_get_ex(claims, "aud", NULL));
+	kl_oauth_json_free(claims);
+}
+
 /* --- a client --- */
 
 static void take_text(const uint8_t *p, size_t n, char *to, size_t room)
@@ -230,11 +342,36 @@ static void read_json(const char *p, size_t n)
 	kl_oauth_json_free(object);
 }
 
+/* --- a token of Amazon's --- */
+
+static int no_secret(const struct klamm_sasl_server *api, const char *user, const char *what,
+		     struct klamm_out *out)
+{
+	fuzz_must(user[0] != '\0' && strcmp(what, "password") == 0);
+	return KLAMM_ERR_AUTHENTICATION;
+}
+
+/* Whose keys nobody has shows none that is good. */
+static void read_msk(const uint8_t *p, size_t n)
+{
+	static const struct klamm_sasl_server api = {.size = sizeof(api),
+						     .credential = no_secret};
+	struct oauth_verdict verdict = {0};
+	struct klamm_error err = {0};
+	KL_TEXT_AUTO token = {0};
+	kl_oauth_put_base64url(&token, p, n);
+	int rc = kl_oauth_check_msk(server(), &api,
+				    (struct klamm_span){kl_text_get(&token), token.len},
+				    &verdict, &err);
+	fuzz_must(rc == KLAMM_ERR_AUTHENTICATION && err.text[0] != '\0');
+	fuzz_must(verdict.subject.len == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t part = fuzz_take(&data, &size);
 	server();
-	switch (part % 6) {
+	switch (part % 8) {
 	case 0:
 		accept_message(data, size);
 		break;
@@ -249,6 +386,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 4:
 		run_client(data, size);
+		break;
+	case 6:
+		accept_signed((const char *)data, size);
+		break;
+	case 7:
+		read_msk(data, size);
 		break;
 	default:
 		read_json((const char *)data, size);

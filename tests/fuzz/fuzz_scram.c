@@ -30,7 +30,8 @@ static int credential(const struct klamm_sasl_server *server, const char *user,
 	const char *text = server->arg;
 	if (strcmp(what, "password") == 0)
 		text = PASSWORD;
-	return klamm_out_append(out, text, strlen(text));
+	return text[0] != '\0' ? klamm_out_append(out, text, strlen(text))
+			       : KLAMM_ERR_AUTHENTICATION;
 }
 
 static int identify(const struct klamm_sasl_server *server, const char *user,

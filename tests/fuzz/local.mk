@@ -34,14 +34,16 @@ EXTRA_DIST += %D%/corpora.test %D%/corpus %D%/coverage %D%/ignored
 
 check_PROGRAMS += $(FUZZ_TARGETS)
 .PHONY: fuzz
-fuzz: all $(FUZZ_TARGETS)
+# One after the other: "all" is a make of its own, and both would make the same files at once.
+fuzz: all
+	$(MAKE) $(AM_MAKEFLAGS) $(FUZZ_TARGETS)
 
 %C%_fuzz_assign_SOURCES = %D%/fuzz_assign.c $(SOURCES_OF_FUZZ)
 %C%_fuzz_assign_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_assign_LDFLAGS = $(LDFLAGS_OF_FUZZ)
 %C%_fuzz_assign_LDADD = $(LDADD_OF_FUZZ)
 %C%_fuzz_aws_SOURCES = %D%/fuzz_aws.c $(SOURCES_OF_FUZZ) \
-	plugins/common/aws/answers.c plugins/common/aws/profile.c \
+	plugins/common/aws/answers.c plugins/common/aws/profile.c plugins/common/aws/proof.c \
 	plugins/common/aws/region.c plugins/common/aws/sigv4.c \
 	plugins/sasl_aws_msk_iam/payload.c
 %C%_fuzz_aws_CFLAGS = $(CFLAGS_OF_FUZZ)
@@ -68,7 +70,7 @@ fuzz: all $(FUZZ_TARGETS)
 	plugins/sasl_gssapi/short_name.c plugins/sasl_gssapi/short_name.h
 %C%_fuzz_gssapi_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_gssapi_LDFLAGS = $(LDFLAGS_OF_FUZZ)
-%C%_fuzz_gssapi_LDADD = $(LDADD_OF_FUZZ)
+%C%_fuzz_gssapi_LDADD = $(LDADD_OF_FUZZ) $(PCRE2_LIBS)
 %C%_fuzz_jks_SOURCES = %D%/fuzz_jks.c $(SOURCES_OF_FUZZ)
 %C%_fuzz_jks_CFLAGS = $(CFLAGS_OF_FUZZ)
 %C%_fuzz_jks_LDFLAGS = $(LDFLAGS_OF_FUZZ)

@@ -52,6 +52,14 @@ def same(got, want, what):
         equal(got, want, what)
 
 
+def until_equal(get, want, what, seconds=60):
+    """equal(), as soon as get() gives that: brokers do some things a while after they said so."""
+    end = time.monotonic() + seconds
+    while (got := get()) != want and time.monotonic() < end:
+        time.sleep(0.1)
+    equal(got, want, what)
+
+
 def short(value):
     text = repr(value)
     return text if len(text) < 300 else f"{text[:290]}... ({len(text)} characters)"

@@ -1,6 +1,7 @@
 """A KDC of our own, and the command line with its krb5.conf."""
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -22,9 +23,13 @@ sasl.jaas.config=com.sun.security.auth.module.Krb5LoginModule required \\
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that stays free until it is used: below those that the system gives to whoever asks for
+    any, and below those of the harness."""
+    while True:
+        port = random.randrange(10000, 19000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def listening(port):
@@ -138,9 +143,9 @@ def options(user_keytab, *more):
             *(word for pair in more for word in ("-X", pair)))
 
 
-def properties(folder, keytab, user="alice", realm=NAME):
+def properties(folder, keytab, user="alice"):
     """The file of a Java client, as it is."""
     path = os.path.join(folder, f"{user}.properties")
     with open(path, "w", encoding="ascii") as file:
-        file.write(JAAS.format(keytab=keytab, user=user, realm=realm))
+        file.write(JAAS.format(keytab=keytab, user=user, realm=NAME))
     return path

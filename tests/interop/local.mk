@@ -4,7 +4,26 @@ EXTRA_DIST += \
 	%D%/GroupMember.java \
 	%D%/Member.java \
 	%D%/Place.java \
+	%D%/amazon.py \
+	%D%/certificates.py \
+	%D%/clients.py \
+	%D%/clients/aws-msk-iam.properties \
+	%D%/clients/aws-oauthbearer.properties \
+	%D%/clients/gssapi-cache.properties \
+	%D%/clients/gssapi.properties \
+	%D%/clients/mutual-pem.properties \
+	%D%/clients/mutual.properties \
+	%D%/clients/oauthbearer-file.properties \
+	%D%/clients/oauthbearer-jaas.properties \
+	%D%/clients/oauthbearer-oidc.properties \
+	%D%/clients/oauthbearer.properties \
+	%D%/clients/plain.properties \
+	%D%/clients/scram-sha-256.properties \
+	%D%/clients/scram-sha-512.properties \
+	%D%/clients/ssl-pkcs12.properties \
+	%D%/clients/ssl.properties \
 	%D%/crashes.py \
+	%D%/door.py \
 	%D%/feed.py \
 	%D%/frame.py \
 	%D%/kerberos.py \
@@ -17,6 +36,7 @@ EXTRA_DIST += \
 	%D%/peers.py \
 	%D%/processes.py \
 	%D%/records.py \
+	%D%/refusal.py \
 	%D%/requirements.txt \
 	%D%/run \
 	%D%/test_assignors.py \
@@ -32,6 +52,7 @@ EXTRA_DIST += \
 	%D%/test_kafka.py \
 	%D%/test_kerberos.py \
 	%D%/test_likeness.py \
+	%D%/test_listeners.py \
 	%D%/test_members.py \
 	%D%/test_modern_members.py \
 	%D%/test_nodes.py \
@@ -43,8 +64,11 @@ EXTRA_DIST += \
 	%D%/test_outside.py \
 	%D%/test_own_transactions.py \
 	%D%/test_proxy.py \
+	%D%/test_refusals.py \
+	%D%/test_rotation.py \
 	%D%/test_sasl.py \
 	%D%/test_scram.py \
+	%D%/test_sessions.py \
 	%D%/test_tls.py \
 	%D%/test_transactions.py \
 	%D%/test_zookeeper.py \

@@ -4,14 +4,13 @@
 
 The topic may be a pattern of the broker's, "/PATTERN". Lines: "has PARTITION..." when its
 partitions have changed, "lost" before that, "read PARTITION OFFSET". Closes on SIGTERM.
-klamm's hears lines, too: "nap SECONDS" without a poll(), "pause" all that it has.
+klamm's hears lines, too: "nap" without a poll() until the next one, "pause" all that it has.
 GroupMember.java is Java's.
 """
 import ctypes
 import select
 import signal
 import sys
-import time
 
 going_on = True
 
@@ -72,7 +71,7 @@ def klamm_member(at, group, topic, options):
     while going_on:
         words = heard()
         if words[:1] == ["nap"]:
-            time.sleep(float(words[1]))
+            sys.stdin.readline()
         if words[:1] == ["pause"]:
             for partition in own:
                 library.call(lib.klamm_consumer_pause, handle, topic.encode(), partition, True)

@@ -9,7 +9,7 @@ import kafka
 
 import peers
 
-WAIT_S = 60
+WAIT_S = 120  # JVMs start beside compilers
 
 
 def until(what, ready):

@@ -2,6 +2,7 @@
 import os
 import subprocess
 import tempfile
+import time
 
 import confluent_kafka
 import kafka
@@ -29,6 +30,26 @@ def know(consumer, *topics):
     takes longer than a poll() (3.0.12)."""
     for topic in topics:
         consumer.partitions_for_topic(topic)
+
+
+def await_markers(at, topic):
+    """Until no transaction of the topic is open: brokers answer the end of one before its markers
+    are written, and who reads what is committed then may read too little."""
+    readers = [kafka.KafkaConsumer(bootstrap_servers=at, group_id=None, isolation_level=level)
+               for level in ("read_committed", "read_uncommitted")]
+    try:
+        parts = [kafka.TopicPartition(topic, p)
+                 for p in sorted(readers[0].partitions_for_topic(topic))]
+        end = time.monotonic() + TIMEOUT_S
+        while True:
+            stable, everything = (reader.end_offsets(parts) for reader in readers)
+            if stable == everything:
+                return
+            assert time.monotonic() < end, f"{topic}: of {everything} {stable} are stable"
+            time.sleep(0.1)
+    finally:
+        for reader in readers:
+            reader.close()
 
 
 class KafkaPython:
@@ -150,7 +171,7 @@ def harness(*args, stdin=None):
     """stdout of tests/kafka/kafka ARGS."""
     with tempfile.TemporaryFile() as errors:
         done = subprocess.run([HARNESS, *map(str, args)], input=stdin, stdout=subprocess.PIPE,
-                              stderr=errors, timeout=180, check=False)
+                              stderr=errors, timeout=600, check=False)
         if done.returncode != 0:
             errors.seek(0)
             raise AssertionError(f"kafka {' '.join(map(str, args))}: exit {done.returncode}: "

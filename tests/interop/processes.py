@@ -139,6 +139,7 @@ class Group:
         self.shared("alone", a)
         b = self.join("klamm", "group.instance.id=b")
         self.shared("together", a, b)
+        time.sleep(1)  # Java tells twice that it has less
         changes, own = a.changes, b.has
         for end in ends:
             end(b)

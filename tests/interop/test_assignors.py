@@ -55,7 +55,7 @@ class Member:
 
     def stop(self):
         self.stopping.set()
-        self.thread.join(60)
+        self.thread.join(120)
         if self.thread.is_alive():
             raise AssertionError(f"{self.client} does not end")
         if self.error is not None:
@@ -126,7 +126,7 @@ class Java(Member):
             self.read.append((topic, int(partition), int(offset)))
         self.stopping.set()
         ender.join()
-        if process.wait(30) != 0:
+        if process.wait(60) != 0:
             raise AssertionError(f"exit {process.returncode}")
 
     def end(self, process):
@@ -134,7 +134,7 @@ class Java(Member):
         process.stdin.close()
 
 
-def wait(done, what, seconds=60):
+def wait(done, what, seconds=180):  # JVMs that start beside compilers
     end = time.monotonic() + seconds
     state = None
     while time.monotonic() < end:

@@ -1,7 +1,6 @@
 """AWS_MSK_IAM: klamm's proofs are those of Amazon's own signers, and klamm's broker takes
 those of others."""
 import base64
-import contextlib
 import datetime
 import json
 import os
@@ -15,20 +14,17 @@ import botocore.auth
 import botocore.credentials
 import kafka.net.sasl
 import kafka.net.sasl.msk
+import kafka.net.sasl.oauth
 from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
 
 import klamm
 import peers
 import records
+import refusal
+from amazon import KEY_ID, REGION, SECRET, TOKENS, environment, jar
 from frame import each, equal, same, test
 from peers import KafkaPython
 from test_broker import JAVA
-
-KEY_ID = "AKIDEXAMPLE"
-SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-REGION = "eu-west-1"
-LIBRARY = "software.amazon.msk:aws-msk-iam-auth:2.3.5:jar:all"
-TOKENS = ("", "AQoDYXdzEPT//////////wEXAMPLE+token/of==")
 
 # Of a Java client, as it is.
 PROPERTIES = """security.protocol=SASL_PLAINTEXT
@@ -36,19 +32,6 @@ sasl.mechanism=AWS_MSK_IAM
 sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required;
 sasl.client.callback.handler.class=software.amazon.msk.auth.iam.IAMClientCallbackHandler
 """
-
-
-@contextlib.contextmanager
-def environment(token="", secret=SECRET):
-    """Amazon's variables, and nothing else of this machine's."""
-    want = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": secret,
-            "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true"}
-    if token:
-        want["AWS_SESSION_TOKEN"] = token
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-    with unittest.mock.patch.dict(os.environ, {**kept, **want}, clear=True):
-        yield
 
 
 def signed(token, user_agent, seconds):
@@ -66,16 +49,9 @@ def java(*args):
     """stdout of AwsIam.java, with Amazon's library in the class path."""
     with open(peers.harness("fetch", JAVA).decode().strip(), encoding="utf-8") as file:
         classpath = file.read().strip()
-    folder = os.path.join(klamm.BUILD, "interop-venv", "jars")
-    jar = os.path.join(folder, "aws-msk-iam-auth-2.3.5-all.jar")
-    if not os.path.exists(jar):
-        subprocess.run(
-            ["mvn", "-B", "-q", "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy",
-             f"-Dartifact={LIBRARY}", f"-DoutputDirectory={folder}"],
-            stdout=subprocess.DEVNULL, timeout=300, check=True)
     done = subprocess.run(
         ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1",
-         "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", f"{jar}:{classpath}",
+         "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", f"{jar()}:{classpath}",
          os.path.join(peers.HERE, "AwsIam.java"), *args],
         capture_output=True, timeout=120, check=False)
     if done.returncode != 0:
@@ -162,6 +138,37 @@ def kafka_python(_):
         same(KafkaPython.consume(at, "t", **good), want, "AWS_MSK_IAM")
 
 
+class Tokens(kafka.net.sasl.oauth.AbstractTokenProvider):
+    """Amazon's signer for Python."""
+
+    def token(self):
+        return MSKAuthTokenProvider.generate_auth_token(REGION)[0]
+
+
+@test("tokens of OAUTHBEARER: Amazon's signer for Python, and klamm's")
+def tokens_of_msk(_):
+    with tempfile.TemporaryDirectory() as folder:
+        users = os.path.join(folder, "users")
+        with open(users, "w", encoding="ascii") as file:
+            file.write(f"{KEY_ID} = {SECRET}\n")
+        good = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "OAUTHBEARER",
+                "sasl_oauth_token_provider": Tokens()}
+        ours = ("-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanism=OAUTHBEARER",
+                "-X", "sasl.oauthbearer.metadata.authentication.type=aws_iam")
+        with klamm.broker("--sasl", "OAUTHBEARER", "--users", users, "-t", "t:1", "--config",
+                          "sasl.oauthbearer.metadata.authentication.type=aws_iam") as at:
+            for token in TOKENS:
+                with environment(token):
+                    want = records.samples(1, KafkaPython.all_nulls)
+                    topic = "with" if token else "without"
+                    KafkaPython.produce(at, topic, want, **good)
+                    same(KafkaPython.consume(at, topic, **good), want, "kafka-python")
+                    klamm.run(*ours, "-b", at, "topic", "list")
+            with environment(secret="wrong"):
+                text = klamm.run(*ours, "-b", at, "topic", "list", status=3).decode()
+                assert '{"status":"invalid_token"}' in text, text
+
+
 @test("Java says who it is: AWS_MSK_IAM")
 def java_logs_in(_):
     with Broker() as (_at, properties):
@@ -187,7 +194,7 @@ def klamm_logs_in(_):
         with environment(secret="wrong"):
             start = time.monotonic()
             text = klamm.run(*there, "topic", "list", status=3).decode()
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < refusal.SECONDS
         for word in ("127.0.0.1:", "SASL AWS_MSK_IAM: the broker says: [", "]: Access denied"):
             assert word in text, text
         equal(text.count("Access denied"), 1, "refusals")

@@ -14,10 +14,10 @@ JAVA = "4.4.0"
 PARTITIONS = 6
 
 
-def feed(ctx, topic, word, count=20):
+def feed(ctx, topic, word, count=20, partitions=range(PARTITIONS)):
     """So many values of a word in each partition, as they are."""
     rows = [records.Record(p, None, None, None, b"%s %d %d" % (word, p, i), ())
-            for p in range(PARTITIONS) for i in range(count)]
+            for p in partitions for i in range(count)]
     klamm.produce(ctx.at, topic, rows)
     return sorted(row.value for row in rows)
 
@@ -48,15 +48,20 @@ def one_group(ctx):
     java = members.JavaConsole(ctx.at, JAVA, topic, group, PARTITIONS // 3 * 20)
     try:
         until("three share", lambda: len(python.owned) == len(rdkafka.owned) == 2)
-        want = feed(ctx, topic, b"first")
+        # Java leaves when it has read its part. Who is in the midst of his then may read a record
+        # twice, as its commit comes too late.
+        theirs = python.owned | rdkafka.owned
+        want = feed(ctx, topic, b"first", partitions=sorted(theirs))
+        until("the others have read theirs",
+              lambda: len(python.values) + len(rdkafka.values) >= len(want))
+        want += feed(ctx, topic, b"first",
+                     partitions=sorted(frozenset(range(PARTITIONS)) - theirs))
         by_java = java.values()
     except BaseException:
         java.kill()
         raise
     equal(len(by_java), PARTITIONS // 3 * 20, "what Java read")
-    until("all was read", lambda: len(python.values) + len(rdkafka.values) +
-          len(by_java) >= len(want))
-    equal(sorted(python.values + rdkafka.values + by_java), want, "what all read")
+    equal(sorted(python.values + rdkafka.values + by_java), sorted(want), "what all read")
 
     # Java has left, then librdkafka: the other ones have its part, and nothing twice.
     until("two share again", lambda: split_evenly(python, rdkafka))

@@ -1,6 +1,8 @@
 """Foreign clients that show tokens to klamm's own broker."""
 import json
+import os
 import tempfile
+import unittest.mock
 import urllib.parse
 import urllib.request
 
@@ -18,9 +20,9 @@ UNSECURED = ("--sasl", "OAUTHBEARER", "--config", "enable.sasl.oauthbearer.unsec
              "--reauth-ms", "5000")
 
 
-def believes(port):
-    """Options of a broker that believes the tokens of a token server."""
-    keys = {"jwks.endpoint.url": f"http://127.0.0.1:{port}/kafka/jwks",
+def believes(port, jwks=None):
+    """Options of a broker that believes the tokens of a token server; jwks: its keys' file."""
+    keys = {"jwks.endpoint.url": jwks or f"http://127.0.0.1:{port}/kafka/jwks",
             "expected.audience": "kafka", "expected.issuer": "kafka-test"}
     return ("--sasl", "OAUTHBEARER",
             *(word for key, value in keys.items()
@@ -38,7 +40,7 @@ class Provider(kafka.net.sasl.oauth.AbstractTokenProvider):
         form = urllib.parse.urlencode({"grant_type": "client_credentials", "client_id": "me",
                                        "client_secret": "hush"}).encode()
         url = f"http://127.0.0.1:{self.port}/kafka/token"
-        with urllib.request.urlopen(url, form, timeout=5) as answer:
+        with urllib.request.urlopen(url, form, timeout=60) as answer:
             return json.load(answer)["access_token"]
 
     def extensions(self):
@@ -69,6 +71,32 @@ def tokens_of_a_server(_):
         assert '{"status":"invalid_token"}' in text, text
 
 
+def java_there_and_back(at, topic, path):
+    peers.harness("tool-at", at, JAVA, "producer", "--topic", topic,
+                  "--producer.config", path, stdin=b"one\ntwo\n")
+    got = peers.harness("tool-at", at, JAVA, "consumer", "--topic", topic,
+                        "--from-beginning", "--max-messages", 2, "--timeout-ms", 30000,
+                        "--consumer.config", path).decode()
+    assert sorted(got.split()[-2:]) == ["one", "two"], got
+
+
+@test("tokens of a token server at klamm broker: Java's OIDC login, keys of a URL and a file")
+def tokens_of_java(_):
+    with tokens.token_server() as port, tempfile.TemporaryDirectory() as folder:
+        path = tokens.login_of(folder, port)
+        jwks = os.path.join(folder, "jwks.json")
+        with open(jwks, "w", encoding="ascii") as file:
+            json.dump({"keys": tokens.jwks(port)}, file)
+        allowed = ("-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls="
+                   f"http://127.0.0.1:{port}/kafka/token")
+        with unittest.mock.patch.dict(os.environ, {"JAVA_TOOL_OPTIONS": allowed}):
+            with klamm.broker(*believes(port), "--reauth-ms", "5000") as at:
+                java_there_and_back(at, "java-url", path)
+            with klamm.broker(*believes(port, f"file://{jwks}")) as at:
+                java_there_and_back(at, "java-file", path)
+                klamm.run("-F", path, "-b", at, "topic", "list")
+
+
 @test("unsecured tokens at klamm broker: librdkafka, Java, and a refusal")
 def unsecured_tokens(_):
     with klamm.broker(*UNSECURED) as at, tempfile.TemporaryDirectory() as folder:
@@ -78,13 +106,7 @@ def unsecured_tokens(_):
         want = records.samples(1, Confluent.all_nulls)
         Confluent.produce(at, "rdkafka", want, **options)
         same(Confluent.consume(at, "rdkafka", **options), want, "librdkafka")
-        path = tokens.unsecured(folder)
-        peers.harness("tool-at", at, JAVA, "producer", "--topic", "java",
-                      "--producer.config", path, stdin=b"one\ntwo\n")
-        got = peers.harness("tool-at", at, JAVA, "consumer", "--topic", "java",
-                            "--from-beginning", "--max-messages", 2, "--timeout-ms", 30000,
-                            "--consumer.config", path).decode()
-        assert sorted(got.split()[-2:]) == ["one", "two"], got
+        java_there_and_back(at, "java", tokens.unsecured(folder))
     with klamm.broker("--sasl", "OAUTHBEARER", "--config",
                       "sasl.oauthbearer.jwks.endpoint.url=file:///nowhere") as at, \
             tempfile.TemporaryDirectory() as folder:

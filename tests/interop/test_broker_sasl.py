@@ -57,7 +57,7 @@ def librdkafka_logs_in(_, mechanism):
         client = confluent_kafka.Producer({
             "bootstrap.servers": at, "log_level": 0, "error_cb": failures.append,
             **rdkafka_options(mechanism, "wrong")})
-        for _attempt in range(100):
+        for _attempt in range(600):
             client.poll(0.1)
             if any(e.code() == confluent_kafka.KafkaError._AUTHENTICATION for e in failures):
                 return

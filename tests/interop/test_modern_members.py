@@ -36,3 +36,21 @@ def patterns(ctx):
         group.shared("together", a, b)
         group.produce(group.name, 5)
         group.wait("records", lambda: len(set(a.read + b.read)) == 5 * PARTITIONS)
+
+
+@test("a member is restarted from classic to KIP-848 and back in its group", since="4.0.0")
+def protocols(ctx):
+    klamm.create_topic(ctx.at, "modern-protocols", PARTITIONS)
+    classic = "group.protocol=classic", "heartbeat.interval.ms=300"
+    modern = ("group.protocol=consumer",)
+    with Group(ctx, "modern-protocols", PATIENCE_S) as group:
+        pair = [group.join("klamm", *classic), group.join("klamm", *classic)]
+        group.shared("all classic", *pair)
+        for written, protocol in enumerate((modern, classic), 1):
+            pair[0].close()
+            pair[0] = group.join("klamm", *protocol)
+            group.shared(protocol[0], *pair)
+            group.produce(group.name, 5)
+            group.wait("records", lambda: len({r for m in group.members for r in m.read}) ==
+                       5 * written * PARTITIONS)
+        equal(sum(m.lost for m in group.members), 0, "partitions that were lost")

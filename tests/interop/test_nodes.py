@@ -12,6 +12,7 @@ from frame import equal, test
 from peers import KafkaPython
 
 NODES = 3
+SESSION_MS = 15000  # of members, for which a node or a member may stand still for seconds
 # Each node is a rack, from which consumers there read.
 CONFIG = ["broker.rack=rack{node}",
           "replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector",
@@ -20,7 +21,7 @@ CONFIG = ["broker.rack=rack{node}",
           "group.consumer.min.heartbeat.interval.ms=300",
           "group.consumer.heartbeat.interval.ms=300",
           "group.consumer.min.session.timeout.ms=6000",
-          "group.consumer.session.timeout.ms=6000"]
+          f"group.consumer.session.timeout.ms={SESSION_MS}"]
 
 
 def check_log(ctx, topic, count):
@@ -144,6 +145,7 @@ def near(ctx):
         finally:
             peers.harness("start", ctx.cluster, follower)
     equal([int(line.split()[1]) for line in reader.got], list(range(150)), "offsets")
+    leader = leader_of(ctx, "near")
     with Reader(ctx.at, "near", "-X", f"client.rack=rack{leader}") as reader:
         reader.until(lambda: len(reader.got) == 150, "from the leader")
         assert not reader.says("is read from broker"), "the leader sends its own rack away"

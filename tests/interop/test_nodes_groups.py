@@ -13,15 +13,16 @@ import trouble
 from feed import Feed
 from frame import equal, test
 from processes import PARTITIONS, Group
+from test_nodes import SESSION_MS
 
 PATIENCE_S = 90
 STARVED_S = 20  # no partition waits longer, rebalances or not
 COMMON = ("auto.commit.interval.ms=200", "retry.backoff.ms=50")
 PROTOCOLS = {
     "range": ("partition.assignment.strategy=range", "heartbeat.interval.ms=300",
-              "session.timeout.ms=6000"),
+              f"session.timeout.ms={SESSION_MS}"),
     "cooperative-sticky": ("partition.assignment.strategy=cooperative_sticky",
-                           "heartbeat.interval.ms=300", "session.timeout.ms=6000"),
+                           "heartbeat.interval.ms=300", f"session.timeout.ms={SESSION_MS}"),
     "KIP-848": ("group.protocol=consumer",),
 }
 
@@ -131,7 +132,7 @@ class Committed:
 @each_protocol("an application does not poll, and commits nothing stale: {}",
                rarely=("cooperative-sticky",))
 def sleeper(ctx, group):
-    limit, over = (30, 60) if ctx.full else (4, 3)
+    limit, over = (30, 60) if ctx.full else (6, 0)
     wait_at_most = f"max.poll.interval.ms={limit * 1000}"
     # What it reads before it sleeps is not committed, and must not be later.
     a = group.join("klamm", wait_at_most, "auto.commit.interval.ms=3600000")
@@ -140,13 +141,15 @@ def sleeper(ctx, group):
     committed = Committed(ctx, group)
     group.produce(group.topic, 20)
     group.wait("records", lambda: len(set(a.read + b.read)) == 20 * PARTITIONS)
-    a.tell("nap", limit + over)
+    a.tell("nap")
     fell_asleep = time.monotonic()
     group.wait("the other has everything", lambda: len(b.has) == PARTITIONS)
     assert time.monotonic() - fell_asleep >= limit - 1, "it was put out too early"
     group.produce(group.topic, 20)
     group.wait("the other commits everything", lambda: committed.are(40))
+    time.sleep(max(0, fell_asleep + limit + over - time.monotonic()))
     assert a.lost == 0, "it heard of it while it slept"
+    a.tell("wake")
     group.wait("it hears that all is lost", lambda: a.lost == 1)
     group.shared("it is back", a, b)
     group.produce(group.topic, 20)

@@ -1,6 +1,8 @@
 """klamm reads what brokers of before 0.11 keep, and what newer ones keep for old clients:
 messages v0 and v1, written by kafka-python and librdkafka with every codec that they know; and
 it produces to such brokers, for them and itself to read."""
+import os
+import re
 
 import kafka
 
@@ -8,7 +10,7 @@ import peers
 import klamm
 import library
 import records
-from frame import each, equal, same, test
+from frame import each, equal, same, test, until_equal
 from peers import Confluent, KafkaPython
 
 VERSIONS = ("0.9.0.1", "0.10.2.2", "0.11.0.3")
@@ -49,6 +51,20 @@ def create(ctx, topic, config):
     """For a topic that is not to be as the broker makes it by itself."""
     ctx.tool("topics", "--create", "--topic", topic, "--partitions", 1,
              "--replication-factor", 1, "--config", config)
+
+
+def alter(ctx, topic, key, value):
+    """The tool writes it into ZooKeeper, from which the broker hears of it; its log tells when."""
+    ctx.tool("configs", "--alter", "--entity-type", "topics", "--entity-name", topic,
+             "--add-config", f"{key}={value}")
+
+    def is_heard():
+        with open(os.path.join(ctx.env["DIR"], "node1", "log"),
+                  encoding="utf-8", errors="replace") as file:
+            return re.search(rf"override for entityPath: topics/{topic} with config: .*"
+                             rf"{re.escape(key)}\W+{re.escape(value)}\b", file.read()) is not None
+
+    until_equal(is_heard, True, f"{key}={value} is heard of")
 
 
 def produce(ctx, topic, rows, codec, **options):
@@ -122,8 +138,9 @@ def acks(ctx, acks_of):
     want = samples(ctx, 11)
     send(ctx, topic, [r._replace(timestamp=1) for r in want[1:]] if old(ctx) else want[1:],
          "gzip", "-X", f"acks={acks_of}")
-    got = klamm.consume(ctx.at, topic, *told(ctx))
-    same(got, want, "klamm")
+    # What is not acknowledged is written a while later.
+    until_equal(lambda: len(klamm.consume(ctx.at, topic, *told(ctx))), len(want), "records")
+    same(klamm.consume(ctx.at, topic, *told(ctx)), want, "klamm")
 
 
 @test("what brokers of before 0.11 cannot be told is an error")
@@ -165,8 +182,7 @@ def formats(ctx):
         if release and not want:
             create(ctx, topic, f"message.format.version={release}")
         elif release:
-            ctx.tool("configs", "--alter", "--entity-type", "topics", "--entity-name", topic,
-                     "--add-config", f"message.format.version={release}")
+            alter(ctx, topic, "message.format.version", release)
         for codec in CODECS:
             part = [r._replace(offset=r.offset + len(want), headers=())
                     for r in samples(ctx, len(want) + 7)]

@@ -1,5 +1,6 @@
 """Plugins made outside of the tree, from an installed klamm, on a real broker."""
 import os
+import shutil
 import subprocess
 import tempfile
 
@@ -30,13 +31,18 @@ def find(root, path):
 
 
 def install(root):
-    """The environment in which the installed program runs, with the outside plugins alone."""
+    """The environment in which the installed program runs, with the outside plugins alone. Not by
+    `make install`: libtool links libklamm-broker anew for that, in its place in the build folder,
+    where other sections run programs with it meanwhile."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
-    call("make", "-s", "-C", klamm.BUILD, "install", f"DESTDIR={root}", env=env)
+    call("make", "-s", "-C", klamm.BUILD, "lib_LTLIBRARIES=libklamm.la", f"DESTDIR={root}",
+         "install-pkgincludeHEADERS", "install-pkgconfigDATA", "install-binPROGRAMS", env=env)
     env["PKG_CONFIG_PATH"] = find(root, "klamm.pc")
     env["PKG_CONFIG_SYSROOT_DIR"] = root
     env["PKG_CONFIG_ALLOW_SYSTEM_CFLAGS"] = "1"
     env["LD_LIBRARY_PATH"] = find(root, "libklamm.so.0")
+    shutil.copy(os.path.join(klamm.BUILD, ".libs", "libklamm-broker.so.0"),
+                env["LD_LIBRARY_PATH"])
     plugins = os.path.join(root, "outside")
     os.mkdir(plugins, 0o755)
     call("bash", "-c", f". {OUTSIDE}/compile.sh && compile_outside {plugins}", env=env)

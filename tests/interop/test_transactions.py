@@ -98,6 +98,7 @@ def levels(ctx, codec):
     equal(klamm.run("-b", ctx.at, "-X", "isolation.level=read_committed", "consume", topic,
                     "-o", "-2", "-e"), b"", "the end is before what is open")
     one.end("committed")
+    peers.await_markers(ctx.at, topic)
     equal(read(ctx, topic, "read_committed"), chosen((one, two), ("committed",)),
           "read_committed, all are ended")
     one.close()
@@ -121,6 +122,7 @@ def many(ctx):
         writer.close()
     committed = chosen(writers, ("committed",))
     assert len(committed) > 100, len(committed)
+    peers.await_markers(ctx.at, topic)
     equal(read_python(ctx, topic, "read_committed"), committed, "kafka-python")
     for size in (1 << 20, 4000, 700):
         equal(read(ctx, topic, "read_committed", "-X", f"max.partition.fetch.bytes={size}"),

@@ -2,11 +2,11 @@
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.request
 
+import kerberos
 import klamm
 import peers
 
@@ -55,8 +55,7 @@ def token_server(expiry_s=60):
         os.rename(class_path + ".new", class_path)
     with open(class_path, encoding="ascii") as file:
         jars = file.read().strip()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = kerberos.free_port()
     config = {"interactiveLogin": False, "tokenCallbacks": [{
         "issuerId": "kafka", "tokenExpiry": expiry_s,
         "requestMappings": [{"requestParam": "grant_type", "match": "*", "claims": CLAIMS}]}]}
@@ -72,13 +71,22 @@ def token_server(expiry_s=60):
 
 
 def jwks(port):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/kafka/jwks", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/kafka/jwks", timeout=60) as answer:
         return json.load(answer)["keys"]
 
 
 def secret_of(folder, port):
     return properties(folder, 'clientId="me" clientSecret="hush" scope="kafka"',
                       sasl_oauthbearer_token_endpoint_url=f"http://127.0.0.1:{port}/kafka/token")
+
+
+def login_of(folder, port):
+    """As Java's client wants it, which logs in by OIDC with this handler."""
+    url = f"http://127.0.0.1:{port}/kafka/token"
+    return properties(
+        folder, 'clientId="me" clientSecret="hush" scope="kafka"',
+        sasl_oauthbearer_token_endpoint_url=url,
+        sasl_login_callback_handler_class=JAVA + "OAuthBearerLoginCallbackHandler")
 
 
 def bearer_of(folder, port):

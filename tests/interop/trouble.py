@@ -33,7 +33,7 @@ def hit_leader(ctx, topic, meanwhile=lambda: None):
 
 def await_replicas(ctx):
     """Every replica of every topic is in sync: the next node may fail and nothing is lost."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while True:
         late = [p for p in _partitions(ctx) if len(p["in_sync"]) < len(p["replicas"])]
         if not late:

@@ -1,5 +1,8 @@
 EXTRA_DIST += \
 	%D%/README.md \
+	%D%/iam/IamLoginModule.java \
+	%D%/iam/IamTokens.java \
+	%D%/iam/Signature.java \
 	%D%/kafka \
 	%D%/lib/config.sh \
 	%D%/lib/jars.sh \

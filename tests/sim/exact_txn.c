@@ -9,6 +9,11 @@
 #define TRIES_MAX 200
 #define RECORDS_MAX 10
 #define AFTER 3 /* transactions when all is well again */
+/* Before them, and not judged. A request of a connection that is long closed may still arrive
+ * and begin the verification of a transaction that is over; until the next marker a leader
+ * (Kafka's too) takes no sequence above that of the request.
+ */
+#define SPOILED 2
 
 /* --- the calls --- */
 
@@ -167,8 +172,10 @@ static bool live(struct exact *e, struct klamm_loop *loop)
 	}
 	if (good)
 		exact_wait_for_quiet(e);
-	for (int i = 0; good && i < AFTER; i++)
+	for (int i = -SPOILED; good && i < AFTER; i++) {
+		e->quiet = i >= 0;
 		good = transact(e, producer, topic);
+	}
 	klamm_topic_unref(topic);
 	klamm_producer_close(producer, CALL_MS, &err);
 	if (!good)

@@ -9,7 +9,7 @@
 const char *const groups_topics[GROUPS_TOPICS] = {"red", "blue"};
 
 static const char *const kinds[] = {
-	"join", "leave", "crash", "pause", "nap", "grow", "coordinator",
+	"join", "leave", "crash", "return", "pause", "nap", "grow", "coordinator",
 	"net", "broker", "slow", "throttle", "clock", "errors", "all", NULL,
 };
 
@@ -26,6 +26,11 @@ bool groups_is(const struct groups *g, const char *kind)
 bool groups_is_modern(const struct groups *g)
 {
 	return strcmp(g->rule->protocol, "consumer") == 0;
+}
+
+bool groups_has_modern(const struct groups *g)
+{
+	return groups_is_modern(g) || g->rule->other != NULL;
 }
 
 unsigned groups_partition(const char *topic, int32_t partition)
@@ -117,7 +122,10 @@ static void draw(struct groups *g)
 		g->parts[i] = 1 + (int32_t)groups_below(g, 4);
 	g->members = 1 + (unsigned)groups_below(g, GROUPS_SLOTS - 1);
 	g->commits = (enum groups_commits)groups_below(g, 3);
-	g->is_static = groups_below(g, 4) == 0;
+	g->is_static = groups_below(g, 4) == 0 || groups_is(g, "return");
+	/* A static member that takes the last place of KIP-848 over makes the group a classic
+	 * one without a rebalance; Kafka does not look who has let go of what by then. */
+	g->is_static &= g->rule->other == NULL;
 	int64_t storm = 15 * KL_SECOND + (int64_t)groups_below(g, 30 * KL_SECOND);
 	g->storm_us = g->run->calm ? KL_SECOND : storm;
 	g->gap_us = 300 * KL_MS + (int64_t)groups_below(g, 5 * KL_SECOND);
@@ -166,6 +174,7 @@ static void groups_run(struct scenario_run *run, const struct groups_rule *rule)
 						    .bound = GROUPS_BOUND,
 						    .owner_bound = groups_owner_bound(&g),
 						    .undone = groups_is_rough(&g),
+						    .anew = rule->other != NULL,
 					    });
 	kl_sim_spawn(g.broker_node, "broker", broker_main, &g);
 	kl_sim_spawn(g.broker_node, "trouble", groups_trouble_main, &g);
@@ -182,6 +191,8 @@ static void groups_run(struct scenario_run *run, const struct groups_rule *rule)
 		slot->node = kl_sim_node(g.sim, slot->name);
 		slot->log = (struct scenario_log){g.sim, slot->name};
 		slot->wanted = i < g.members;
+		slot->is_modern = groups_is_modern(&g) ||
+				  (rule->other != NULL && groups_below(&g, 2) == 0);
 		kl_sim_node_mortal(slot->node);
 		groups_slot_start(slot);
 	}
@@ -211,4 +222,8 @@ GROUPS(cooperative, "group-cooperative", "the same, assignor cooperative-sticky"
 GROUPS(remote_uniform, "group-remote-uniform",
        "members of a group of KIP-848, whose broker assigns by uniform", "consumer",
        "uniform");
+GROUPS(mixed, "group-mixed", "members of a group that is restarted with the other protocol",
+       "classic", "cooperative_sticky", "uniform");
+GROUPS(mixed_eager, "group-mixed-eager", "the same, those of the classic one by range",
+       "classic", "range", "range");
 GROUPS(remote_range, "group-remote-range", "the same, by range", "consumer", "range");

@@ -24,6 +24,9 @@ struct groups_rule {
 	const char *protocol; /* group.protocol */
 	/* partition.assignment.strategy, or where the broker assigns group.remote.assignor */
 	const char *strategy;
+	/* Whoever is restarted speaks the other protocol, with this group.remote.assignor; the
+	 * group changes with its members. NULL: all speak the one above. */
+	const char *other;
 };
 
 enum groups_commits {
@@ -42,6 +45,7 @@ struct groups_slot {
 	bool wanted;   /* a member is to be here */
 	bool running;  /* a fiber is */
 	bool is_member, lived; /* there is one; there ever was one */
+	bool is_modern;        /* it speaks KIP-848 */
 	bool is_fenced;
 	unsigned member;       /* its number for the owners */
 	struct klamm_consumer *consumer;
@@ -95,8 +99,9 @@ uint64_t groups_below(struct groups *g, uint64_t n);
 /* Through all topics; and the topic of one. */
 unsigned groups_partition(const char *topic, int32_t partition);
 bool groups_is(const struct groups *g, const char *kind);
-/* Does the broker assign (KIP-848)? */
+/* Do all speak KIP-848, does anybody? */
 bool groups_is_modern(const struct groups *g);
+bool groups_has_modern(const struct groups *g);
 /* Where the logs end, -1 = no such partition. */
 void groups_ends(struct groups *g, int64_t ends[GROUPS_PARTS]);
 /* Settings of all clients, and pairs, NULL at the end. */

@@ -119,7 +119,7 @@ static bool has_to_begin_anew(const struct groups_slot *slot, int rc)
 	const struct groups *g = slot->g;
 	int64_t released = slot->ended_at + atoi(g->session_timeout) * (int64_t)KL_MS + LEFT;
 	if (rc == KLAMM_ERR_UNRELEASED_INSTANCE_ID)
-		return groups_is_modern(g) && kl_sim_now(g->sim) < released;
+		return groups_has_modern(g) && kl_sim_now(g->sim) < released;
 	return rc == KLAMM_ERR_FENCED_INSTANCE_ID && groups_is_rough(g);
 }
 
@@ -147,14 +147,16 @@ static void poll_once(struct groups_slot *slot)
 static void open_member(struct groups_slot *slot, struct klamm_loop *loop)
 {
 	struct groups *g = slot->g;
+	if (slot->lived && g->rule->other != NULL)
+		slot->is_modern = !slot->is_modern;
 	struct klamm_listener listener = {
 		.size = sizeof(listener), .arg = slot, .assigned = assigned,
 		.revoked = revoked, .lost = revoked};
-	bool is_modern = groups_is_modern(g);
+	bool is_modern = slot->is_modern;
 	bool is_static = slot->instance[0] != '\0';
 	const char *pairs[] = {
 		"group.id", GROUPS_ID,
-		"group.protocol", g->rule->protocol,
+		"group.protocol", is_modern ? "consumer" : "classic",
 		"auto.offset.reset", "earliest",
 		"enable.auto.commit", g->commits == GROUPS_AUTO ? "true" : "false",
 		"auto.commit.interval.ms", g->auto_interval,
@@ -163,7 +165,7 @@ static void open_member(struct groups_slot *slot, struct klamm_loop *loop)
 		is_static ? "group.instance.id" : "client.id",
 		is_static ? slot->instance : slot->name,
 		is_modern ? "group.remote.assignor" : "partition.assignment.strategy",
-		g->rule->strategy,
+		is_modern && g->rule->other != NULL ? g->rule->other : g->rule->strategy,
 		/* Where the broker assigns, the rest is its business. */
 		is_modern ? NULL : "session.timeout.ms", g->session_timeout,
 		"heartbeat.interval.ms", g->heartbeat,
@@ -199,12 +201,23 @@ static void close_member(struct groups_slot *slot)
 	slot->ended_at = kl_sim_now(g->sim);
 }
 
+/* The last member of KIP-848 that goes leaves a classic group of another generation behind,
+ * which takes no commit of those that are in it; so it goes behind them. */
+static bool ends(const struct groups_slot *slot)
+{
+	const struct groups *g = slot->g;
+	for (unsigned i = 0; i < GROUPS_SLOTS && slot->is_modern; i++)
+		if (g->slots[i].is_member && !g->slots[i].is_modern)
+			return false;
+	return g->finish;
+}
+
 static void live(struct groups_slot *slot, struct klamm_loop *loop)
 {
 	struct groups *g = slot->g;
 	open_member(slot, loop);
 	slot->is_fenced = false;
-	while (slot->wanted && !slot->is_fenced && !g->finish) {
+	while (slot->wanted && !slot->is_fenced && !ends(slot)) {
 		if (kl_sim_now(g->sim) < slot->nap_until)
 			kl_sim_sleep(g->sim, slot->nap_until - kl_sim_now(g->sim));
 		poll_once(slot);

@@ -72,7 +72,8 @@ static void strike_leave(struct trouble *t)
 	slot->wanted = true;
 }
 
-static void strike_crash(struct trouble *t)
+/* One is killed, something may happen, and it comes back. */
+static void crash(struct trouble *t, void (*meanwhile)(struct trouble *t), uint64_t longest)
 {
 	struct groups_slot *slot = some_slot(t);
 	if (!slot->is_member)
@@ -83,9 +84,16 @@ static void strike_crash(struct trouble *t)
 	owners_disturb(t->g->owners, kl_sim_now(t->g->sim));
 	slot->is_member = false;
 	slot->ended_at = kl_sim_now(t->g->sim);
-	kl_sim_sleep(t->g->sim, (int64_t)below(t, 4 * KL_SECOND));
+	if (meanwhile != NULL)
+		meanwhile(t);
+	kl_sim_sleep(t->g->sim, (int64_t)below(t, longest));
 	kl_sim_boot(slot->node);
 	groups_slot_start(slot);
+}
+
+static void strike_crash(struct trouble *t)
+{
+	crash(t, NULL, 4 * KL_SECOND);
 }
 
 /* The machine stands still, its loop as well. */
@@ -145,14 +153,20 @@ static void strike_grow(struct trouble *t)
 	struct groups *g = t->g;
 	struct grow it = {.g = g, .topic = (unsigned)below(t, g->topics)};
 	it.to = g->parts[it.topic] + 1;
-	/* A static leader that comes back does not learn that it had fewer (KIP-814). */
-	if (it.to > GROUPS_PARTS_MAX || (g->is_static && groups_is(g, "all")))
+	if (it.to > GROUPS_PARTS_MAX)
 		return;
 	kl_loop_call(g->broker_loop, grow, &it);
 	if (it.rc != 0)
 		scenario_complain(g->run, "broker: %s\n", it.err.text);
 	else
 		g->parts[it.topic] = it.to;
+}
+
+/* A static member is back before anybody knows, and does not know what it missed: the leader,
+ * too, which is told to assign nothing anew (KIP-814). */
+static void strike_return(struct trouble *t)
+{
+	crash(t, below(t, 2) == 0 ? strike_grow : NULL, KL_SECOND);
 }
 
 /* With the leader of its partition the coordinator moves; or that of the records does. */
@@ -203,7 +217,7 @@ static bool is_asked(const struct trouble *t, int32_t api)
 	case KL_API_LEAVE_GROUP:
 		return !groups_is_modern(t->g);
 	case KL_API_CONSUMER_GROUP_HEARTBEAT:
-		return groups_is_modern(t->g);
+		return groups_has_modern(t->g);
 	default:
 		return true;
 	}
@@ -303,6 +317,7 @@ static const struct strike {
 	{"pause", strike_pause, false},
 	{"nap", strike_nap, false},
 	{"grow", strike_grow, false},
+	{"return", strike_return, false},
 	{"coordinator", strike_coordinator, true},
 	{"net", strike_net, true},
 	{"broker", strike_broker, true},
@@ -330,6 +345,9 @@ static void strike(struct trouble *t)
 			i++;
 	strikes[i].fn(t);
 	t->g->strikes++;
+	/* Whatever the trouble, members are restarted one after the other. */
+	if (t->g->rule->other != NULL && below(t, 3) == 0)
+		strike_leave(t);
 }
 
 /* --- lulls: all has to work while things are as the trouble has left them --- */

@@ -31,6 +31,8 @@ static const struct scenario *const scenarios[] = {
 	&scenario_group_cooperative,
 	&scenario_group_remote_uniform,
 	&scenario_group_remote_range,
+	&scenario_group_mixed,
+	&scenario_group_mixed_eager,
 };
 
 #define SEEDS 200         /* of each scenario, where nothing else is said */

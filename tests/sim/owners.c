@@ -161,7 +161,7 @@ void owners_assigned(struct owners *o, unsigned member, int32_t generation,
 	for (size_t i = 0; i < count; i++)
 		give(o, member, partitions[i]);
 	o->counts.assigned += count;
-	for (unsigned i = 0; i < o->partition_count; i++)
+	for (unsigned i = 0; i < o->partition_count && !o->rules.anew; i++)
 		if (o->members[member].own[i].is)
 			claim(o, member, i, generation);
 }

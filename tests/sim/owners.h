@@ -23,6 +23,8 @@ struct owners_rules {
 	int64_t owner_bound; /* and one without an owner for one */
 	/* Requests may be late, and then undo a commit that was made after them. */
 	bool undone;
+	/* The group may change its type when nobody is in it, and count generations anew. */
+	bool anew;
 };
 
 struct owners *owners_new(unsigned partitions, const struct owners_rules *rules);

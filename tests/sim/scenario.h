@@ -32,7 +32,8 @@ struct scenario {
 
 extern const struct scenario scenario_commits, scenario_crash, scenario_ctp,
 	scenario_ctp_group, scenario_ctp_group_remote, scenario_cuts, scenario_frames,
-	scenario_group_cooperative, scenario_group_range,
+	scenario_group_cooperative, scenario_group_mixed, scenario_group_mixed_eager,
+	scenario_group_range,
 	scenario_group_remote_range, scenario_group_remote_uniform,
 	scenario_group_roundrobin, scenario_group_sticky, scenario_idempotent,
 	scenario_records, scenario_transactional;

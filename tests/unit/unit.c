@@ -120,6 +120,23 @@ char *unit_tmp(void)
 	return path;
 }
 
+bool unit_is_dumped(const void *p)
+{
+	FILE *maps = fopen("/proc/self/smaps", "r");
+	unsigned long long at = (uintptr_t)p, from, to;
+	bool here = false, dumped = true;
+	char line[1000], rights[5];
+	ck_assert_ptr_nonnull(maps);
+	while (fgets(line, sizeof(line), maps) != NULL) {
+		if (sscanf(line, "%llx-%llx %4s", &from, &to, rights) == 3)
+			here = at >= from && at < to;
+		else if (here && strncmp(line, "VmFlags:", 8) == 0)
+			dumped = strstr(line, " dd") == NULL;
+	}
+	fclose(maps);
+	return dumped;
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	return remove(path);

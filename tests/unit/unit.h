@@ -17,6 +17,7 @@
 #define UNIT_H
 
 #include <check.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,5 +51,8 @@ char *unit_read(const char *file, size_t *len_out);
 /* A new empty folder, removed after the last test, even when a test crashed. Freed by the
  * caller. */
 char *unit_tmp(void);
+
+/* Would a core dump have what is there? */
+bool unit_is_dumped(const void *p);
 
 #endif

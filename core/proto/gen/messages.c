@@ -5809,7 +5809,7 @@ static const struct kl_field consumer_group_member_metadata_value_fields[] = {
 	{"SubscribedTopicRegex", KL_STRING, 0, 0, 0, 0, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value, subscribed_topic_regex)},
 	{"RebalanceTimeoutMs", KL_INT32, 0, 0, 0, 1, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value, rebalance_timeout_ms), .fallback = -1},
 	{"ServerAssignor", KL_STRING, 0, 0, 0, 0, 0, -1, offsetof(struct kl_consumer_group_member_metadata_value, server_assignor)},
-	{"ClassicMemberMetadata", KL_STRUCT, KL_FIELD_NULL | KL_FIELD_POINTER, 0, 0, 0, 0, 0, offsetof(struct kl_consumer_group_member_metadata_value, classic_member_metadata), .sub = &kl_type_consumer_group_member_metadata_value_classic},
+	{"ClassicMemberMetadata", KL_STRUCT, KL_FIELD_POINTER, 0, 0, 0, 0, 0, offsetof(struct kl_consumer_group_member_metadata_value, classic_member_metadata), .sub = &kl_type_consumer_group_member_metadata_value_classic},
 };
 static const uint8_t consumer_group_member_metadata_value_sizes[] = {12};
 const struct kl_type kl_type_consumer_group_member_metadata_value = {

@@ -240,6 +240,7 @@ int kl_aws_new(const struct klamm_host *host, const struct kl_aws_conf *conf,
 		return klamm_fail(err, KLAMM_ERR_NO_MEMORY, "out of memory");
 	aws->host = host;
 	aws->conf = conf;
+	aws->kept.secret.is_kept = aws->kept.token.is_kept = true;
 	pthread_mutex_init(&aws->mutex, NULL);
 	pthread_cond_init(&aws->fetched, NULL);
 	host->on_reload(host, reload, aws);

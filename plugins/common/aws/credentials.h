@@ -21,7 +21,7 @@ static inline void kl_aws_credentials_free(struct kl_aws_credentials *c)
 	kl_text_free(&c->key_id);
 	kl_text_free(&c->secret);
 	kl_text_free(&c->token);
-	*c = (struct kl_aws_credentials){0};
+	*c = (struct kl_aws_credentials){.secret = c->secret, .token = c->token};
 }
 #define KL_AWS_CREDENTIALS_AUTO                                                        \
 	__attribute__((cleanup(kl_aws_credentials_free))) struct kl_aws_credentials

@@ -216,7 +216,8 @@ static void take_headers(struct entries *e, const struct kl_aws_request *request
 		add_entry(e, request->headers[i].name, request->headers[i].value, true);
 }
 
-int kl_aws_put_signed_headers(struct kl_text *to, const struct kl_aws_request *request,
+/* "host;x-amz-date" */
+static int put_signed_headers(struct kl_text *to, const struct kl_aws_request *request,
 			      struct klamm_error *err)
 {
 	ENTRIES_AUTO headers = {0};
@@ -338,7 +339,7 @@ int kl_aws_sign_query(const struct kl_aws_signer *signer,
 	ENTRIES_AUTO headers = {0};
 	KL_TEXT_AUTO names = {0};
 	KL_TEXT_AUTO credential = {0};
-	int rc = kl_aws_put_signed_headers(&names, request, err);
+	int rc = put_signed_headers(&names, request, err);
 	if (rc != 0)
 		return rc;
 	kl_text_printf(&credential, "%s/", signer->key_id);

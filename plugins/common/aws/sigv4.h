@@ -51,9 +51,6 @@ bool kl_aws_time_read(const char *text, int64_t *wall_ms_out);
 void kl_aws_put_scope(struct kl_text *to, const struct kl_aws_signer *signer);
 /* As it stands in URLs: all but letters, digits and "-._~" becomes %XX. */
 void kl_aws_put_encoded(struct kl_text *to, const char *text);
-/* "host;x-amz-date" */
-int kl_aws_put_signed_headers(struct kl_text *to, const struct kl_aws_request *request,
-			      struct klamm_error *err);
 
 /* The signature of a presigned request: that with the parameters X-Amz-Algorithm,
  * -Credential, -Date, -Expires, -Security-Token (if there is one) and -SignedHeaders

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "plugins/common/aws/token.h"
 
-#include "plugins/common/aws/sigv4.h"
+#include "plugins/common/aws/proof.h"
 
-#define SERVICE    "kafka-cluster"
-#define ACTION     SERVICE ":Connect"
 #define STRING(n)  STRING_(n)
 #define STRING_(n) #n
 #define EXPIRES    STRING(KL_AWS_TOKEN_SECONDS)
@@ -23,7 +21,7 @@ static void put_url(struct kl_text *url, const struct kl_aws_signer *signer,
 	kl_text_printf(&credential, "%s/", signer->key_id);
 	kl_aws_put_scope(&credential, signer);
 	kl_text_printf(url, "https://%s/?Action=", host);
-	kl_aws_put_encoded(url, ACTION);
+	kl_aws_put_encoded(url, KL_AWS_ACTION);
 	put_parameter(url, "X-Amz-Algorithm", KL_AWS_ALGORITHM);
 	put_parameter(url, "X-Amz-Credential", kl_text_get(&credential));
 	put_parameter(url, "X-Amz-Date", signer->time);
@@ -61,25 +59,16 @@ int kl_aws_put_token(struct kl_text *to, const struct kl_aws_credentials *creden
 	char time[KL_AWS_TIME], signature[KL_AWS_SIGNATURE];
 	kl_aws_time(wall_ms, time);
 	kl_text_printf(&host, "kafka.%s.amazonaws.com", region);
-	struct kl_aws_pair action = {"Action", ACTION},
-			   header = {"host", kl_text_get(&host)};
-	struct kl_aws_request request = {
-		.method = "GET",
-		.path = "/",
-		.query = &action,
-		.query_count = 1,
-		.headers = &header,
-		.header_count = 1,
-	};
 	struct kl_aws_signer signer = {
 		.key_id = kl_text_get(&credentials->key_id),
 		.secret = kl_text_get(&credentials->secret),
 		.token = credentials->token.len > 0 ? credentials->token.p : NULL,
 		.region = region,
-		.service = SERVICE,
+		.service = KL_AWS_SERVICE,
 		.time = time,
 	};
-	int rc = kl_aws_sign_query(&signer, &request, EXPIRES, signature, err);
+	int rc = kl_aws_connect_signature(&signer, kl_text_get(&host), EXPIRES, signature,
+					  err);
 	if (rc != 0)
 		return rc;
 	put_url(&url, &signer, kl_text_get(&host), signature, user_agent);

@@ -2,6 +2,10 @@
 # What each broker is told. Sourced by ../kafka;
 # works on the cluster that load or up has set: dir, version, nodes, port and the options.
 
+# Amazon's example.
+iam_key=AKIDEXAMPLE
+iam_secret=wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY
+
 sasl_jaas() { # sasl_jaas MECHANISM: the broker's login module for it
   local sec=org.apache.kafka.common.security admin
   admin='required username="admin" password="admin-secret"'
@@ -15,6 +19,7 @@ sasl_jaas() { # sasl_jaas MECHANISM: the broker's login module for it
       echo "$sec.oauthbearer.OAuthBearerLoginModule required" \
         "unsecuredLoginStringClaim_sub=\"admin\";"
       ;;
+    AWS_MSK_IAM) echo "IamLoginModule required $iam_key=\"$iam_secret\";" ;;
     GSSAPI)
       echo "com.sun.security.auth.module.Krb5LoginModule required" \
         "useKeyTab=true storeKey=true" \
@@ -31,6 +36,7 @@ mechanisms() {
   fi
   ge "$version" 2.0.0 && echo OAUTHBEARER
   [ "$krb" = 1 ] && echo GSSAPI
+  [ "$iam" = 1 ] && echo AWS_MSK_IAM
   return 0
 }
 
@@ -63,6 +69,7 @@ write_config() { # write_config NODE
       map=$map,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL
       ge "$version" 0.11.0 && names="$names MTLS" && map=$map,MTLS:SSL
       ge "$version" 3.1.0 && names="$names OAUTH" && map=$map,OAUTH:SASL_PLAINTEXT
+      [ "$iam" = 1 ] && names="$names IAM" && map=$map,IAM:SASL_SSL
     else
       names="$names SSL"
       [ -n "$(mechanisms)" ] && names="$names SASL_PLAINTEXT SASL_SSL"
@@ -74,6 +81,7 @@ write_config() { # write_config NODE
         SASL_PLAINTEXT) listeners=$listeners,SASL_PLAINTEXT://$host:$(port_of "$id" 3) ;;
         SASL_SSL) listeners=$listeners,SASL_SSL://$host:$(port_of "$id" 4) ;;
         OAUTH) listeners=$listeners,OAUTH://$host:$(port_of "$id" 5) ;;
+        IAM) listeners=$listeners,IAM://$host:$(port_of "$id" 6) ;;
       esac
     done
     [ "$acl" = 1 ] && inter=SASL_PLAINTEXT
@@ -172,6 +180,15 @@ CONF
           done
         done
         echo "listener.name.controller.sasl.enabled.mechanisms=PLAIN"
+      fi
+      if [ "$iam" = 1 ]; then
+        l=listener.name.iam
+        echo "$l.ssl.client.auth=none"
+        echo "$l.sasl.enabled.mechanisms=AWS_MSK_IAM,OAUTHBEARER"
+        echo "$l.aws_msk_iam.sasl.jaas.config=$(sasl_jaas AWS_MSK_IAM)"
+        i=org.apache.kafka.common.security.oauthbearer
+        echo "$l.oauthbearer.sasl.jaas.config=$i.OAuthBearerLoginModule required;"
+        echo "$l.oauthbearer.sasl.server.callback.handler.class=IamTokens"
       fi
       if ge "$version" 3.1.0; then
         l=listener.name.oauth.oauthbearer.sasl

@@ -55,11 +55,10 @@ fetch() {
   fi
 }
 
-compile_telemetry() { # compile_telemetry VERSION
-  local to=$cache/$1/telemetry
-  ge "$1" 3.7.0 || die "--telemetry needs Kafka 3.7 or newer"
+compile() { # compile VERSION FOLDER CLASS: what a folder of the harness adds to a broker
+  local to=$cache/$1/$2
   need javac openjdk-17-jdk-headless
-  [ -f "$to/TelemetryReporter.class" ] ||
+  [ -f "$to/$3.class" ] && [ -z "$(find "$here/$2" -newer "$to/$3.class")" ] ||
     javac -nowarn -Xlint:-removal -d "$to" -cp "$(cat "$cache/$1/broker.cp")" \
-      "$here/telemetry/TelemetryReporter.java" 2>/dev/null || die "javac failed"
+      "$here/$2"/*.java 2>"$to.log" || { cat "$to.log" >&2; die "javac failed"; }
 }

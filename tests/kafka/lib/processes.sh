@@ -36,13 +36,15 @@ await_exit() { # await_exit DIR SECONDS
 launch() { # launch DIR COMMAND...: in the background, detached, output to DIR/log
   local dir=$1
   shift
-  if [ -f "$dir/log" ]; then cat "$dir/log" >>"$dir/log.old"; fi
+  # What it said in its last life must not be taken for what it says now.
+  if [ -f "$dir/log" ]; then cat "$dir/log" >>"$dir/log.old"; : >"$dir/log"; fi
   setsid "$@" >"$dir/log" 2>&1 </dev/null &
   echo $! >"$dir/pid"
   # Until it is that command, and not this shell yet, it does not count as alive.
-  local i
-  for ((i = 0; i < 250; i++)); do
+  local i pid=$!
+  for ((i = 0; i < 3000; i++)); do
     alive "$dir/pid" "$dir/" && break
+    kill -0 $pid 2>/dev/null || break
     sleep 0.02
   done
 }
@@ -88,7 +90,7 @@ start_kdc() {
   launch "$dir/kdc" env KRB5_CONFIG="$dir/krb5.conf" KRB5_KDC_PROFILE="$dir/kdc/kdc.conf" \
     krb5kdc -n -P "$dir/kdc/krb5kdc.pid"
   local i
-  for ((i = 0; i < 200; i++)); do
+  for ((i = 0; i < wait_s * 20; i++)); do
     (exec 3<>"/dev/tcp/$host/$(port_of 1 8)") 2>/dev/null && return 0
     sleep 0.05
   done
@@ -104,6 +106,7 @@ start_node() { # start_node NODE, without waiting
     cp=$cp:$cache/$version/telemetry
     opts+=("-Dtelemetry.file=$dir/telemetry.log")
   fi
+  [ "$iam" = 1 ] && cp=$cp:$cache/$version/iam
   opts+=("-Dlog4j.configuration=file:$dir/log4j.properties")
   if [ "$secure" = 1 ]; then
     opts+=("-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file://$dir/secrets/jwks.json")

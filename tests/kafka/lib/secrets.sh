@@ -16,7 +16,7 @@ modulus() { # modulus KEYFILE: as bytes
 }
 
 make_secrets() { # TLS files are made once and copied, the rest is cheap
-  local s=$dir/secrets t=$cache/tls-1 w
+  local s=$dir/secrets t=$cache/tls-2 w store
   mkdir -p "$s"
   if [ ! -f "$t/done" ]; then
     w=$(mktemp -d "$cache/tls.XXXXXX")
@@ -30,12 +30,17 @@ make_secrets() { # TLS files are made once and copied, the rest is cheap
     cat "$w/server.key" "$w/server.pem" >"$w/server-store.pem"
     openssl pkcs8 -topk8 -in "$w/client.key" -out "$w/client-encrypted.key" \
       -passout pass:client-secret
+    # As Java can read it: with no key that PBES2 encrypts.
+    openssl pkcs8 -topk8 -v1 PBE-SHA1-3DES -in "$w/client.key" -passout pass:client-secret |
+      cat - "$w/client.pem" >"$w/client-store.pem"
     openssl pkcs12 -export -in "$w/client.pem" -inkey "$w/client.key" -certfile "$w/ca.pem" \
       -out "$w/client.p12" -passout pass:client-secret
     openssl pkcs12 -export -in "$w/server.pem" -inkey "$w/server.key" -certfile "$w/ca.pem" \
       -out "$w/server.p12" -passout pass:server-secret
-    keytool -importcert -noprompt -alias ca -file "$w/ca.pem" -keystore "$w/trust.p12" \
-      -storetype PKCS12 -storepass server-secret 2>/dev/null
+    for store in trust.p12:PKCS12 trust.jks:JKS; do
+      keytool -importcert -noprompt -alias ca -file "$w/ca.pem" \
+        -keystore "$w/${store%:*}" -storetype "${store#*:}" -storepass server-secret 2>/dev/null
+    done
     openssl genrsa -out "$w/jwt.key" 2048 2>/dev/null
     printf '{"keys":[{"kty":"RSA","alg":"RS256","kid":"test","e":"AQAB","n":"%s"}]}\n' \
       "$(modulus "$w/jwt.key" | b64url)" >"$w/jwks.json"

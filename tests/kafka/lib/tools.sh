@@ -3,7 +3,7 @@
 # works on the cluster that load or up has set: dir, version, nodes, port and the options.
 
 tool() {
-  local t=$1 c classes=() cls='' bs cfg=0 args=() jar opts=()
+  local t=$1 c classes=() cls='' bs cfg=0 args=() jar opts=() cp
   shift
   local o=org.apache.kafka.tools
   case $t in
@@ -76,5 +76,6 @@ tool() {
     sed 's/=INFO/=WARN/; $a log4j.appender.err.target=System.err' "$dir/log4j.properties" \
       >"$dir/log4j-tools.properties"
   opts+=("-Dlog4j.configuration=file:$dir/log4j-tools.properties")
-  "$(java_bin)" "${opts[@]}" -cp "$(cat "$cache/$version/tools.cp")" "$cls" "${args[@]}" "$@"
+  cp=$(cat "$cache/$version/tools.cp")${KAFKA_CLASSPATH:+:$KAFKA_CLASSPATH}
+  "$(java_bin)" "${opts[@]}" -cp "$cp" "$cls" "${args[@]}" "$@"
 }

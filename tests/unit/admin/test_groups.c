@@ -59,7 +59,7 @@ START_TEST(list_asks_every_broker)
 	struct klamm_group_list *list;
 	struct klamm_error err;
 	begin_both(two_lists);
-	ck_assert_msg(klamm_admin_list_groups(admin, NULL, 2000, &list, &err) == 0, "%s",
+	ck_assert_msg(klamm_admin_list_groups(admin, NULL, 20000, &list, &err) == 0, "%s",
 		      err.text);
 	ck_assert_uint_eq(list->count, 4);
 	ck_assert_uint_eq(list->error_count, 0);
@@ -99,12 +99,12 @@ START_TEST(list_with_a_filter)
 		peers[i].user = peers;
 		peers[i].max[KL_API_LIST_GROUPS] = _i == 0 ? 5 : 4;
 	}
-	ck_assert_int_eq(klamm_admin_list_groups(admin, &filter, 2000, &list, NULL), 0);
+	ck_assert_int_eq(klamm_admin_list_groups(admin, &filter, 20000, &list, NULL), 0);
 	ck_assert_uint_eq(list->count, 4);
 	klamm_group_list_free(list);
 	if (_i == 1) {
 		ck_assert_int_eq(
-			klamm_admin_list_groups(admin, &consumers, 2000, &list, NULL), 0);
+			klamm_admin_list_groups(admin, &consumers, 20000, &list, NULL), 0);
 		ck_assert_uint_eq(list->count, 0);
 		klamm_group_list_free(list);
 	}
@@ -130,7 +130,7 @@ START_TEST(list_with_an_error)
 	struct klamm_group_list *list;
 	struct klamm_error err;
 	begin_both(one_denies);
-	ck_assert_int_eq(klamm_admin_list_groups(admin, NULL, 2000, &list, &err),
+	ck_assert_int_eq(klamm_admin_list_groups(admin, NULL, 20000, &list, &err),
 			 KLAMM_ERR_CLUSTER_AUTHORIZATION_FAILED);
 	ck_assert_msg(has(err.text, "broker 8: "), "%s", err.text);
 	ck_assert_uint_eq(list->count, 1);
@@ -143,12 +143,12 @@ START_TEST(list_with_an_error)
 	char server[32];
 	snprintf(server, sizeof(server), "127.0.0.1:%u", peers[0].port);
 	admin = connect_to(server, NULL);
-	ck_assert_int_eq(klamm_admin_list_groups(admin, &filter, 2000, &list, &err),
+	ck_assert_int_eq(klamm_admin_list_groups(admin, &filter, 20000, &list, &err),
 			 KLAMM_ERR_UNSUPPORTED);
 	ck_assert_uint_eq(list->error_count, 2);
 	klamm_group_list_free(list);
 	struct klamm_group_filter small = {.size = 8};
-	ck_assert_int_eq(klamm_admin_list_groups(admin, &small, 2000, &list, &err),
+	ck_assert_int_eq(klamm_admin_list_groups(admin, &small, 20000, &list, &err),
 			 KLAMM_ERR_INVALID_ARGUMENT);
 	ck_assert_ptr_null(list);
 	klamm_group_list_free(list);
@@ -338,7 +338,7 @@ START_TEST(describe_both_kinds)
 	struct klamm_error err;
 	begin_both(described);
 	ck_assert_int_eq(klamm_admin_describe_groups(admin, described_ids, 4,
-						     KLAMM_ADMIN_OPERATIONS, 2000, &groups,
+						     KLAMM_ADMIN_OPERATIONS, 20000, &groups,
 						     &err),
 			 KLAMM_ERR_GROUP_ID_NOT_FOUND);
 	ck_assert_str_eq(err.text, "group none: Group none not found.");
@@ -379,7 +379,7 @@ START_TEST(describe_on_an_old_broker)
 		peers[i].max[KL_API_FIND_COORDINATOR] = _i;
 		peers[i].max[KL_API_DESCRIBE_GROUPS] = _i;
 	}
-	ck_assert_int_eq(klamm_admin_describe_groups(admin, ids, 3, 0, 2000, &groups, NULL),
+	ck_assert_int_eq(klamm_admin_describe_groups(admin, ids, 3, 0, 20000, &groups, NULL),
 			 KLAMM_ERR_GROUP_ID_NOT_FOUND);
 	check_classic(groups->groups[0]);
 	ck_assert_int_eq(groups->groups[1]->error.code, KLAMM_ERR_GROUP_ID_NOT_FOUND);
@@ -415,7 +415,7 @@ START_TEST(a_coordinator_that_moved)
 	struct klamm_error err;
 	begin_both(moved);
 	second = 'a';
-	ck_assert_msg(klamm_admin_describe_groups(admin, ids, 1, 0, 2000, &groups, &err) ==
+	ck_assert_msg(klamm_admin_describe_groups(admin, ids, 1, 0, 20000, &groups, &err) ==
 			      0,
 		      "%s", err.text);
 	check_consumer(groups->groups[0]);
@@ -451,7 +451,7 @@ START_TEST(no_coordinator_in_time)
 	static const char *const ids[] = {"g", "denied"};
 	struct klamm_error errors[2], err;
 	begin(no_coordinator, _i == 1);
-	ck_assert_int_eq(klamm_admin_delete_groups(admin, ids, 2, 200, errors, &err),
+	ck_assert_int_eq(klamm_admin_delete_groups(admin, ids, 2, 1500, errors, &err),
 			 KLAMM_ERR_TIMED_OUT);
 	ck_assert_msg(has(err.text, "deleting groups: timed out; last error: group g: "),
 		      "%s", err.text);
@@ -521,7 +521,7 @@ START_TEST(each_group_has_its_error)
 	static const char *const ids[] = {"a", "full", "none", "b", "left out"};
 	struct klamm_error errors[5], err;
 	begin_both(deleted);
-	ck_assert_int_eq(klamm_admin_delete_groups(admin, ids, 5, 2000, errors, &err),
+	ck_assert_int_eq(klamm_admin_delete_groups(admin, ids, 5, 20000, errors, &err),
 			 KLAMM_ERR_NON_EMPTY_GROUP);
 	ck_assert_msg(has(err.text, "group full: "), "%s", err.text);
 	ck_assert_int_eq(errors[0].code, 0);
@@ -541,7 +541,7 @@ START_TEST(delete_on_an_old_broker)
 	struct klamm_error err;
 	begin(deleted, false);
 	peers[0].hidden[KL_API_DELETE_GROUPS] = true;
-	ck_assert_int_eq(klamm_admin_delete_groups(admin, ids, 1, 2000, NULL, &err),
+	ck_assert_int_eq(klamm_admin_delete_groups(admin, ids, 1, 20000, NULL, &err),
 			 KLAMM_ERR_UNSUPPORTED);
 	ck_assert_msg(has(err.text, "DeleteGroups"), "%s", err.text);
 	end();
@@ -562,7 +562,7 @@ START_TEST(one_coordinator_is_silent)
 	static const char *const ids[] = {"b", "a", "c"};
 	struct klamm_error errors[3], err;
 	begin_both(silent);
-	ck_assert_int_eq(klamm_admin_delete_groups(admin, ids, 3, 300, errors, &err),
+	ck_assert_int_eq(klamm_admin_delete_groups(admin, ids, 3, 2000, errors, &err),
 			 KLAMM_ERR_TIMED_OUT);
 	ck_assert_int_eq(errors[0].code, KLAMM_ERR_TIMED_OUT);
 	ck_assert_msg(has(errors[0].text, "deleting groups: timed out; "), "%s",
@@ -607,7 +607,7 @@ START_TEST(remove_some_members)
 	begin_both(left);
 	peers[0].max[KL_API_LEAVE_GROUP] = peers[1].max[KL_API_LEAVE_GROUP] = 3 + _i;
 	ck_assert_int_eq(klamm_admin_remove_group_members(admin, "bclassic", members, 3,
-							  "tidy", 2000, errors, &err),
+							  "tidy", 20000, errors, &err),
 			 KLAMM_ERR_UNKNOWN_MEMBER_ID);
 	ck_assert_msg(has(err.text, "group bclassic: member gone: "), "%s", err.text);
 	ck_assert_int_eq(errors[0].code, 0);
@@ -621,11 +621,11 @@ START_TEST(remove_all_members)
 	struct klamm_error err;
 	begin_both(left);
 	ck_assert_msg(klamm_admin_remove_group_members(admin, "bclassic", NULL, 0, "tidy",
-						       2000, NULL, &err) == 0,
+						       20000, NULL, &err) == 0,
 		      "%s", err.text);
 	ck_assert_uint_eq(peers[1].asked[KL_API_LEAVE_GROUP], 1);
 	ck_assert_int_eq(klamm_admin_remove_group_members(admin, "none", NULL, 0, NULL,
-							  2000, NULL, &err),
+							  20000, NULL, &err),
 			 KLAMM_ERR_GROUP_ID_NOT_FOUND);
 	end();
 }

@@ -103,7 +103,7 @@ static int list(const char *const *names, size_t n,
 		};
 		pointers[i] = &queries[i];
 	}
-	return klamm_admin_list_group_offsets(admin, pointers, n, flags, 2000, list_out,
+	return klamm_admin_list_group_offsets(admin, pointers, n, flags, 20000, list_out,
 					      err);
 }
 
@@ -214,7 +214,7 @@ START_TEST(each_offset_has_its_error)
 		offsets[i] = (struct klamm_offset){"t", i, -1, 10 + i, NULL};
 	begin(committed, _i == 1);
 	ck_assert_int_eq(
-		klamm_admin_alter_group_offsets(admin, "g", offsets, 4, 2000, errors, &err),
+		klamm_admin_alter_group_offsets(admin, "g", offsets, 4, 20000, errors, &err),
 		KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION);
 	ck_assert_msg(has(err.text, "group g: t [2]: "), "%s", err.text);
 	ck_assert_int_eq(errors[0].code, 0);
@@ -224,8 +224,8 @@ START_TEST(each_offset_has_its_error)
 		      errors[3].text);
 	ck_assert_uint_eq(peers[0].asked[KL_API_OFFSET_COMMIT], 2);
 	ck_assert_int_eq(
-		klamm_admin_alter_group_offsets(admin, "g", NULL, 0, 2000, NULL, &err), 0);
-	ck_assert_int_eq(klamm_admin_alter_group_offsets(admin, NULL, offsets, 4, 2000,
+		klamm_admin_alter_group_offsets(admin, "g", NULL, 0, 20000, NULL, &err), 0);
+	ck_assert_int_eq(klamm_admin_alter_group_offsets(admin, NULL, offsets, 4, 20000,
 							 errors, &err),
 			 KLAMM_ERR_INVALID_ARGUMENT);
 	ck_assert_int_eq(errors[3].code, KLAMM_ERR_INVALID_ARGUMENT);
@@ -269,16 +269,16 @@ START_TEST(forget_offsets)
 	begin(forgotten, false);
 	peers[0].max[0] = 0;
 	ck_assert_int_eq(
-		klamm_admin_delete_group_offsets(admin, "g", wanted, 2, 2000, errors, &err),
+		klamm_admin_delete_group_offsets(admin, "g", wanted, 2, 20000, errors, &err),
 		KLAMM_ERR_GROUP_SUBSCRIBED_TO_TOPIC);
 	ck_assert_msg(has(err.text, "group g: t [0]: "), "%s", err.text);
 	ck_assert_int_eq(errors[1].code, 0);
 	peers[0].max[0] = 5; /* the second one comes back as another */
 	ck_assert_int_eq(
-		klamm_admin_delete_group_offsets(admin, "g", wanted, 2, 2000, errors, &err),
+		klamm_admin_delete_group_offsets(admin, "g", wanted, 2, 20000, errors, &err),
 		KLAMM_ERR_GROUP_SUBSCRIBED_TO_TOPIC);
 	ck_assert_int_eq(errors[1].code, KLAMM_ERR_PROTOCOL);
-	ck_assert_int_eq(klamm_admin_delete_group_offsets(admin, "none", wanted, 2, 2000,
+	ck_assert_int_eq(klamm_admin_delete_group_offsets(admin, "none", wanted, 2, 20000,
 							  errors, &err),
 			 KLAMM_ERR_GROUP_ID_NOT_FOUND);
 	ck_assert_int_eq(errors[1].code, KLAMM_ERR_GROUP_ID_NOT_FOUND);

@@ -146,7 +146,7 @@ START_TEST(gives_up_in_time)
 				   "delete_records error=NOT_LEADER_OR_FOLLOWER count=all",
 				   NULL, &err),
 		0);
-	ck_assert_int_eq(klamm_admin_delete_records(client, &one, 1, 300, NULL, &err),
+	ck_assert_int_eq(klamm_admin_delete_records(client, &one, 1, 1500, NULL, &err),
 			 KLAMM_ERR_TIMED_OUT);
 	ck_assert_ptr_nonnull(strstr(err.text, "topic t partition 0: "));
 	ck_assert_int_eq(one.low_watermark, -1);

@@ -23,6 +23,6 @@ check_PROGRAMS += %D%/sign
 %C%_sign_CFLAGS = $(AM_CFLAGS)
 %C%_sign_LDADD = libklamm.la $(OPENSSL_LIBS)
 %C%_sign_SOURCES = %D%/sign.c \
-	plugins/common/aws/sigv4.c plugins/common/aws/token.c \
+	plugins/common/aws/proof.c plugins/common/aws/sigv4.c plugins/common/aws/token.c \
 	plugins/sasl_aws_msk_iam/payload.c
 endif

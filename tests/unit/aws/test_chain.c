@@ -257,6 +257,10 @@ START_TEST(keeps_what_expires_and_replaces_it_in_time)
 	world.wall_ms += 54 * 60 * 1000;
 	gives("ASIA1", "hush&1", "hush/2==");
 	ck_assert_int_eq(web_count(web), 1);
+	/* Meanwhile they lie where no core dump looks. */
+	ck_assert_str_eq(aws->kept.secret.p, "hush&1");
+	ck_assert(!unit_is_dumped(aws->kept.secret.p));
+	ck_assert(!unit_is_dumped(aws->kept.token.p));
 	world.wall_ms += 60 * 1000; /* five minutes are left */
 	gives("ASIA2", "hush&1", "hush/2==");
 	ck_assert_int_eq(web_count(web), 2);

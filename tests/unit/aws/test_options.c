@@ -5,6 +5,7 @@
 
 #include "core/base/sink.h"
 #include "core/conf/conf.h"
+#include "plugins/common/aws/proof.h"
 #include "plugins/sasl_aws_msk_iam/payload.h"
 #include "tests/unit/aws/world.h"
 #include "tests/unit/plugins/loaded.h"
@@ -109,9 +110,9 @@ static void is_signed_with(const char *secret)
 				       .region = region,
 				       .service = "kafka-cluster",
 				       .time = said.v[PAYLOAD_DATE].p};
-	ck_assert_int_eq(aws_msk_iam_signature(&signer, said.v[PAYLOAD_HOST].p,
-					       said.v[PAYLOAD_OF_EXPIRES].p, signature,
-					       &err),
+	ck_assert_int_eq(kl_aws_connect_signature(&signer, said.v[PAYLOAD_HOST].p,
+						  said.v[PAYLOAD_OF_EXPIRES].p,
+						  signature, &err),
 			 0);
 	ck_assert_str_eq(kl_text_get(&said.v[PAYLOAD_SIGNATURE]), signature);
 }

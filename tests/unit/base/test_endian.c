@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/base/buf.h"
+#include "core/base/wide.h"
 #include "tests/unit/unit.h"
 
 START_TEST(loads_and_stores)
@@ -145,6 +146,34 @@ START_TEST(overlong_is_refused)
 }
 END_TEST
 
+START_TEST(upper_half_of_a_product)
+{
+	static const struct {
+		uint64_t a, b, high;
+	} cases[] = {
+		{0, UINT64_MAX, 0},
+		{1, UINT64_MAX, 0},
+		{UINT64_MAX, UINT64_MAX, UINT64_MAX - 1},
+		{UINT64_C(1) << 63, 10, 5},
+		{UINT64_C(0xffffffff), UINT64_C(0x100000001), 0},
+		{UINT64_C(0x123456789abcdef0), UINT64_C(0xfedcba9876543210),
+		 UINT64_C(0x121fa00ad77d7422)},
+	};
+	for (size_t i = 0; i < kl_countof(cases); i++) {
+		ck_assert(kl_mul_high(cases[i].a, cases[i].b) == cases[i].high);
+		ck_assert(kl_mul_high(cases[i].b, cases[i].a) == cases[i].high);
+	}
+#ifdef __SIZEOF_INT128__
+	uint64_t a = 1, b = 3;
+	for (int i = 0; i < 10000; i++) {
+		ck_assert(kl_mul_high(a, b) == (uint64_t)(((unsigned __int128)a * b) >> 64));
+		a = a * UINT64_C(6364136223846793005) + 1442695040888963407;
+		b ^= a >> 7;
+	}
+#endif
+}
+END_TEST
+
 UNIT_SUITE(endian)
 {
 	Suite *s = suite_create("endian");
@@ -154,5 +183,6 @@ UNIT_SUITE(endian)
 	unit_add(s, varint_limits);
 	unit_add(s, uvarint_sizes);
 	unit_add(s, overlong_is_refused);
+	unit_add(s, upper_half_of_a_product);
 	return s;
 }

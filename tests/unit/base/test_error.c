@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/base/error.h"
 
+#include <klamm/version.h>
+#include <stdio.h>
+
+#include "config.h"
 #include "core/base/log.h"
 #include "tests/unit/unit.h"
 
@@ -54,6 +58,23 @@ START_TEST(one_line_and_cut)
 	kl_error_prefix(&err, "long");
 	ck_assert_uint_eq(strlen(err.text), KLAMM_ERROR_TEXT - 1);
 	ck_assert_int_eq(strncmp(err.text, "long: two lines of", 18), 0);
+	kl_error_prefix(&err, "a\nb\x7f"); /* a name that a broker gave */
+	ck_assert_int_eq(strncmp(err.text, "a b : long: two", 15), 0);
+}
+END_TEST
+
+static void keep_line(void *arg, int32_t level, const char *where, const char *text)
+{
+	snprintf(arg, 100, "%s|%s", where, text);
+}
+
+/* What brokers and users are called is shown on terminals. */
+START_TEST(log_lines_are_lines)
+{
+	char line[100] = "";
+	struct kl_log log = {.fn = keep_line, .arg = line, .level = KL_LOG_WARN};
+	kl_log(&log, KL_LOG_WARN, "h\x1b]0;x\x07", "%s is known", "al\nice");
+	ck_assert_str_eq(line, "h ]0;x |al ice is known");
 }
 END_TEST
 
@@ -92,7 +113,7 @@ struct line {
 	char where[32], text[2048];
 };
 
-static void keep_line(void *arg, int32_t level, const char *where, const char *text)
+static void keep_both(void *arg, int32_t level, const char *where, const char *text)
 {
 	struct line *line = arg;
 	line->level = level;
@@ -104,7 +125,7 @@ static void keep_line(void *arg, int32_t level, const char *where, const char *t
 START_TEST(log_levels)
 {
 	struct line line = {0};
-	struct kl_log log = {.fn = keep_line, .arg = &line, .level = KL_LOG_INFO};
+	struct kl_log log = {.fn = keep_both, .arg = &line, .level = KL_LOG_INFO};
 	kl_log(&log, KL_LOG_DEBUG, "conn 1", "quiet");
 	ck_assert_int_eq(line.count, 0);
 	kl_log(&log, KL_LOG_WARN, "conn 1", "lost after %d s", 5);
@@ -131,6 +152,15 @@ START_TEST(log_traffic)
 }
 END_TEST
 
+START_TEST(version)
+{
+	ck_assert_str_eq(klamm_version(), PACKAGE_VERSION);
+	ck_assert_int_eq(klamm_version_number(), KLAMM_VERSION_NUMBER);
+	ck_assert_int_lt(KLAMM_VERSION_OF(0, 1, 999), KLAMM_VERSION_OF(0, 2, 0));
+	ck_assert_int_lt(KLAMM_VERSION_OF(0, 999, 0), KLAMM_VERSION_OF(1, 0, 0));
+}
+END_TEST
+
 UNIT_SUITE(error)
 {
 	Suite *s = suite_create("error");
@@ -142,5 +172,7 @@ UNIT_SUITE(error)
 	unit_add(s, names_never_null);
 	unit_add(s, log_levels);
 	unit_add(s, log_traffic);
+	unit_add(s, version);
+	unit_add(s, log_lines_are_lines);
 	return s;
 }

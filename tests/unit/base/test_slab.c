@@ -77,6 +77,26 @@ START_TEST(budget)
 END_TEST
 
 /* What is kept of one size makes way for another. */
+/* What takes another's place is had all the same, and is counted. */
+START_TEST(beyond_the_budget)
+{
+	struct kl_slab_pool *pool = kl_slab_pool_new(8192, 8192, NULL, NULL);
+	struct kl_slab *whole = kl_slab_get(pool, 8192);
+	ck_assert_ptr_null(kl_slab_get(pool, 4096));
+	struct kl_slab *part = kl_slab_get_beyond(pool, 4096);
+	ck_assert_ptr_nonnull(part);
+	ck_assert_uint_eq(kl_slab_pool_used(pool), 12288);
+	ck_assert_ptr_null(kl_slab_get(pool, 4096));
+	kl_slab_unref(whole);
+	struct kl_slab *next = kl_slab_get(pool, 4096);
+	ck_assert_ptr_nonnull(next);
+	ck_assert_uint_le(kl_slab_pool_held(pool), 8192);
+	kl_slab_unref(part);
+	kl_slab_unref(next);
+	kl_slab_pool_free(pool);
+}
+END_TEST
+
 START_TEST(kept_slabs_count)
 {
 	struct kl_slab_pool *pool = kl_slab_pool_new(65536, 65536, NULL, NULL);
@@ -143,6 +163,7 @@ UNIT_SUITE(slab)
 	unit_add(s, the_last_one_comes_back_first);
 	unit_add(s, references_hold);
 	unit_add(s, budget);
+	unit_add(s, beyond_the_budget);
 	unit_add(s, kept_slabs_count);
 	unit_add(s, many_threads);
 	return s;

@@ -126,8 +126,9 @@ static const struct {
 	{"sasl.kerberos.sevice.nam", "x",
 	 "sasl.kerberos.sevice.nam: no such key; did you mean "
 	 "sasl.kerberos.service.name?"},
-	{"share_acquire_mode", "record_limit",
-	 "share_acquire_mode = record_limit is not supported by this version of klamm"},
+	{"interceptor_classes", "a.B",
+	 "interceptor_classes = a.B: no Java class can run here; the calls that send and "
+	 "read records are the place to see them all"},
 	{"security.protocol", "tls",
 	 "security.protocol = tls: must be PLAINTEXT, SSL, SASL_PLAINTEXT or "
 	 "SASL_SSL"},
@@ -236,6 +237,35 @@ static const struct klamm_partitioner_plugin bare_partitioner = {
 static const struct klamm_partitioner_plugin other_partitioner = {
 	.head = {KLAMM_PLUGIN_HEAD(partitioner, "other", "two")}, .pick = pick};
 
+/* As they stand in Java's files: to say that they are ignored would be wrong. */
+START_TEST(does_what_some_of_javas_classes_do)
+{
+	static const char *const pairs[][2] = {
+		{"sasl.login.callback.handler.class",
+		 "org.apache.kafka.common.security.oauthbearer."
+		 "OAuthBearerLoginCallbackHandler"},
+		{"sasl.login.callback.handler.class",
+		 "org.apache.kafka.common.security.oauthbearer.secured."
+		 "OAuthBearerLoginCallbackHandler"},
+		{"sasl.login.callback.handler.class",
+		 "software.amazon.msk.auth.iam.IAMOAuthBearerLoginCallbackHandler"},
+		{"sasl.client.callback.handler.class",
+		 "software.amazon.msk.auth.iam.IAMClientCallbackHandler"},
+		{"sasl.client.callback.handler.class",
+		 "software.amazon.msk.auth.iam.IAMOAuthBearerLoginCallbackHandler"},
+	};
+	ck_assert_int_eq(klamm_conf_log(conf, log_line, NULL, 4), 0);
+	logged[0] = '\0';
+	for (size_t i = 0; i < kl_countof(pairs); i++) {
+		set(pairs[i][0], pairs[i][1]);
+		ck_assert_str_eq(logged, "");
+	}
+	set("sasl.login.callback.handler.class", "org.example.Handler");
+	ck_assert_str_eq(logged, "1 conf sasl.login.callback.handler.class: only means "
+				 "something to a JVM; ignored");
+}
+END_TEST
+
 START_TEST(copies_are_independent)
 {
 	static const char user[] = "user";
@@ -324,6 +354,7 @@ UNIT_SUITE(conf)
 	unit_add_fixture(s, takes_key_value_words, conf_up, conf_down);
 	unit_add_fixture(s, notes_keys_without_effect, conf_up, conf_down);
 	unit_add_fixture(s, keeps_plugins_own_keys, conf_up, conf_down);
+	unit_add_fixture(s, does_what_some_of_javas_classes_do, conf_up, conf_down);
 	unit_add_fixture(s, copies_are_independent, conf_up, conf_down);
 	unit_add(s, assignors_have_other_names);
 	unit_add_fixture(s, refuses_odd_plugins, conf_up, conf_down);

@@ -292,6 +292,21 @@ START_TEST(knows_oauthbearer_and_its_open_options)
 	/* A key of its own goes first. */
 	set("sasl.oauthbearer.client.secret", "mine");
 	has_secret("sasl.oauthbearer.client.credentials.client.secret", "mine");
+	/* What Java's client reaches a token server with. */
+	set("sasl.jaas.config",
+	    "x.OAuthBearerLoginModule required ssl.truststore.location=\"/t.jks\" "
+	    "ssl.truststore.password=\"t\" ssl.truststore.type=\"JKS\" "
+	    "ssl.keystore.location=\"/k.p12\" ssl.keystore.password=\"k\" "
+	    "ssl.key.password=\"p\" ssl.keystore.key=\"key\" "
+	    "ssl.keystore.certificate.chain=\"chain\" ssl.truststore.certificates=\"ca\";");
+	ck_assert_str_eq(kl_conf_lookup(conf, "https.ca.location"), "/t.jks");
+	ck_assert_str_eq(kl_conf_lookup(conf, "https.keystore.location"), "/k.p12");
+	has_secret("https.ca.password", "t");
+	has_secret("https.ca.pem", "ca");
+	has_secret("https.keystore.password", "k");
+	has_secret("https.key.password", "p");
+	has_secret("https.keystore.key", "key");
+	has_secret("https.keystore.certificate.chain", "chain");
 	/* Without any option it is a module all the same, as Kafka's documents have it. */
 	set("sasl.jaas.config", "x.OAuthBearerLoginModule required ;");
 	ck_assert_ptr_null(klamm_conf_get(conf, "sasl.oauthbearer.config"));

@@ -6,7 +6,9 @@ TESTS += %D%/test_consumer
 %C%_test_consumer_SOURCES = \
 	tests/client/script.c tests/client/script.h \
 	tests/client/world.c tests/client/world.h \
+	%D%/coordinator.c %D%/coordinator.h \
 	%D%/keeper.c %D%/keeper.h \
+	%D%/member.c %D%/member.h \
 	%D%/test_assign.c \
 	%D%/test_classic.c \
 	%D%/test_commit.c \
@@ -16,6 +18,8 @@ TESTS += %D%/test_consumer
 	%D%/test_followers.c \
 	%D%/test_groups.c \
 	%D%/test_member.c \
+	%D%/test_member_end.c \
+	%D%/test_member_options.c \
 	%D%/test_memory.c \
 	%D%/test_modern.c \
 	%D%/test_modern_member.c \

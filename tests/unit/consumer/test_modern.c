@@ -621,8 +621,7 @@ static const struct {
 	 "group.instance.id"},
 	{KLAMM_ERR_UNSUPPORTED_VERSION, S(FATAL), S(LOSE) | S(TELL), KL_NEVER,
 	 "group.protocol=classic"},
-	{KLAMM_ERR_GROUP_ID_NOT_FOUND, S(FATAL), S(LOSE) | S(TELL), KL_NEVER,
-	 "another group.id"},
+	{KLAMM_ERR_GROUP_ID_NOT_FOUND, S(FENCED), S(LOSE), KL_NEVER, "another group.id"},
 	{KLAMM_ERR_UNKNOWN_SERVER_ERROR, S(FATAL), S(LOSE) | S(TELL), KL_NEVER, ""},
 	{KLAMM_ERR_INCONSISTENT_GROUP_PROTOCOL, S(FATAL), S(LOSE) | S(TELL), KL_NEVER, ""},
 	/* klamm's own: nobody answered. */
@@ -684,6 +683,36 @@ START_TEST(a_group_that_is_gone_is_left)
 	kl_modern_sent(&m, NOW);
 	ck_assert_uint_eq(kl_modern_failed(&m, &facts, LATER, &err), S(LEFT));
 	ck_assert_int_eq(m.state, S(UNSUBSCRIBED));
+}
+END_TEST
+
+/* What it says may wait for a connection, and the subscription is another one then. */
+START_TEST(what_is_said_is_its_own)
+{
+	char topic[] = "red", regex[] = "red.*";
+	const char *list[] = {topic};
+	facts.topics = list;
+	facts.topic_count = 1;
+	facts.regex = regex;
+	kl_modern_on(&m, ON(JOIN));
+	const struct kl_consumer_group_heartbeat_request *body = sends();
+	memset(topic, '?', strlen(topic));
+	memset(regex, '?', strlen(regex));
+	ck_assert(kl_str_is(body->subscribed_topic_names[0], "red"));
+	ck_assert(kl_str_is(body->subscribed_topic_regex, "red.*"));
+}
+END_TEST
+
+/* It comes to a group that it is no member of. */
+START_TEST(a_group_of_another_kind_is_fatal)
+{
+	struct klamm_error err = {.code = KLAMM_ERR_GROUP_ID_NOT_FOUND};
+	kl_modern_on(&m, ON(JOIN));
+	sends();
+	kl_modern_sent(&m, NOW);
+	ck_assert_uint_eq(kl_modern_failed(&m, &facts, LATER, &err), S(LOSE) | S(TELL));
+	ck_assert_int_eq(m.state, S(FATAL));
+	ck_assert_ptr_nonnull(strstr(err.text, "group.protocol=classic"));
 }
 END_TEST
 
@@ -803,6 +832,8 @@ UNIT_SUITE(modern)
 	unit_add_case(s, "errors_of_heartbeats", errors_of_heartbeats, up, down,
 		      (int)kl_countof(errors));
 	unit_add_fixture(s, a_group_that_is_gone_is_left, up, down);
+	unit_add_fixture(s, what_is_said_is_its_own, up, down);
+	unit_add_fixture(s, a_group_of_another_kind_is_fatal, up, down);
 	unit_add_fixture(s, gives_its_own_instance_back, up, down);
 	unit_add_case(s, "joins_when_nobody_has_its_instance",
 		      joins_when_nobody_has_its_instance, up, down, 2);

@@ -144,8 +144,12 @@ START_TEST(paused_partitions_cost_nothing)
 	for (int i = 0; i < 10; i++)
 		ck_assert_int_eq(klamm_consumer_pause(consumer, "t", i, true, &err), 0);
 	struct klamm_batch *none;
-	klamm_consumer_poll(consumer, 100, &none, &err); /* what is under way comes back */
-	int fetches = keeper.fetches;
+	int fetches;
+	int64_t deadline = world_ms() + PATIENCE;
+	do { /* what is under way comes back */
+		fetches = keeper.fetches;
+		klamm_consumer_poll(consumer, 100, &none, &err);
+	} while (keeper.fetches != fetches && world_ms() < deadline);
 	ck_assert_int_eq(klamm_consumer_poll(consumer, 300, &none, &err), 0);
 	ck_assert_int_eq(keeper.fetches, fetches);
 	/* The session is still there. */
@@ -322,6 +326,16 @@ static int steps(struct klamm_loop *loop, int64_t ms)
 	return n;
 }
 
+/* At last there is a second in which it takes so few. At first it has other things to do, and
+ * on a busy machine they may take a while. */
+static bool sleeps(struct klamm_loop *loop, int most)
+{
+	bool few = false;
+	for (int i = 0; i < 20 && !few; i++)
+		few = steps(loop, 1000) <= most;
+	return few;
+}
+
 START_TEST(an_idle_consumer_sleeps)
 {
 	struct klamm_loop *loop;
@@ -331,11 +345,11 @@ START_TEST(an_idle_consumer_sleeps)
 	consumer = world_consumer(loop, "fetch.max.wait.ms=100", NULL);
 	assign(3);
 	steps(loop, 500); /* connections, metadata, the session */
-	ck_assert_int_le(steps(loop, 1000), 2 * 10 + 2);
+	ck_assert(sleeps(loop, 2 * 10 + 2));
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(klamm_consumer_pause(consumer, "t", i, true, &err), 0);
 	steps(loop, 200); /* what was under way */
-	ck_assert_int_le(steps(loop, 1000), 1);
+	ck_assert(sleeps(loop, 1));
 	world_close_consumer(consumer);
 	klamm_loop_free(loop);
 	world_down();

@@ -2,6 +2,7 @@
 /* Timers, tasks from other threads, sleeping and waking, stepped by hand and by a thread. */
 #include "core/net/loop.h"
 
+#include <limits.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,7 +53,7 @@ START_TEST(timers_in_order)
 	ck_assert(kl_timer_armed(&a.timer) && !kl_timer_armed(&c.timer));
 	ck_assert(kl_loop_step(loop, 0)); /* a step leaves word of when the next one is due */
 	int64_t left = klamm_loop_timeout_ms(loop);
-	ck_assert(left >= 0 && left <= 5);
+	ck_assert(left >= 0 && (left <= 5 || b.fired > 0)); /* on a busy machine it may be */
 
 	while (b.fired == 0)
 		kl_loop_step(loop, kl_os_deadline_ms(os, 20));
@@ -62,6 +63,9 @@ START_TEST(timers_in_order)
 		kl_loop_step(loop, kl_os_deadline_ms(os, 20));
 	ck_assert_int_ge(os->now(os), start + 300 * KL_MS);
 	ck_assert_int_eq(c.fired, 0);
+	kl_timer_set(loop, &a.timer, KL_NEVER - 1); /* poll() takes an int */
+	ck_assert(kl_loop_step(loop, 0));
+	ck_assert_int_eq(klamm_loop_timeout_ms(loop), INT_MAX);
 	kl_timer_set(loop, &a.timer, loop->now);
 	kl_timer_set(loop, &a.timer, KL_NEVER); /* never is the same as stopped */
 	ck_assert(!kl_timer_armed(&a.timer));

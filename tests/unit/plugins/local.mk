@@ -23,7 +23,7 @@ if HAVE_KRB5
 	plugins/sasl_gssapi/layer.c plugins/sasl_gssapi/layer.h \
 	plugins/sasl_gssapi/short_name.c plugins/sasl_gssapi/short_name.h
 %C%_test_plugins_CFLAGS += $(KRB5_CFLAGS)
-%C%_test_plugins_LDADD += $(KRB5_LIBS)
+%C%_test_plugins_LDADD += $(KRB5_LIBS) $(PCRE2_LIBS)
 endif
 
 if SHARED_MODULES
@@ -114,6 +114,7 @@ TESTS += %D%/test_http
 %C%_test_http_CFLAGS = $(UNIT_CFLAGS) $(CURL_CFLAGS)
 %C%_test_http_LDADD = kit/libkit.la $(UNIT_LIBS) $(HTTP_LIBS)
 %C%_test_http_SOURCES = $(http_sources) \
+	tests/client/certs.c tests/client/certs.h \
 	%D%/test_http.c \
 	%D%/web.c %D%/web.h
 
@@ -125,7 +126,9 @@ TESTS += %D%/test_oauth
 %C%_test_oauth_SOURCES = $(aws_sources) $(http_sources) $(sasl_oauthbearer_sources) \
 	%D%/loaded.c %D%/loaded.h \
 	%D%/oauth.c %D%/oauth.h \
+	tests/client/certs.c tests/client/certs.h \
 	%D%/test_oauth_client.c \
+	%D%/test_oauth_reach.c \
 	%D%/test_oauth_server.c \
 	%D%/web.c %D%/web.h
 endif

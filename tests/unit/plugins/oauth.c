@@ -106,8 +106,17 @@ static int identify(const struct klamm_sasl_server *server, const char *user,
 	return 0;
 }
 
-static const struct klamm_sasl_server server = {.size = sizeof(server),
-						.identify = identify};
+/* Of an access key. */
+static int tell(const struct klamm_sasl_server *server, const char *user, const char *what,
+		struct klamm_out *out)
+{
+	if (strcmp(user, OAUTH_KEY_ID) != 0 || strcmp(what, "password") != 0)
+		return KLAMM_ERR_AUTHENTICATION;
+	return klamm_out_append(out, OAUTH_SECRET, strlen(OAUTH_SECRET));
+}
+
+static const struct klamm_sasl_server server = {
+	.size = sizeof(server), .credential = tell, .identify = identify};
 
 /* The message in memory of its length: what is read behind it is seen by the
  * sanitizers. */

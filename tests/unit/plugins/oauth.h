@@ -39,6 +39,9 @@ int oauth_bed_step(struct oauth_bed *bed, const char *in, size_t len);
 /* A server's session: who was identified, "" = nobody. */
 const char *oauth_bed_identified(void);
 int64_t oauth_bed_lifetime(void);
+/* A user of it. */
+#define OAUTH_KEY_ID "AKIDEXAMPLE"
+#define OAUTH_SECRET "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 int oauth_bed_accept(struct oauth_bed *bed, const char *in, size_t len);
 
 /* A key of this test run: "RS256" or "ES256"; its PEM and its JWK, id "k1". Static. */

@@ -2,6 +2,8 @@
 /* Every codec goes through the same tests, at several levels. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "core/base/sink.h"
 #include "tests/unit/plugins/loaded.h"
@@ -333,6 +335,11 @@ static const struct foreign {
 	{"lz4", "04224d18 6070 73 05000080 6b6c616d6d 00000000", "klamm"},
 	/* zstd: a raw block, then a skippable frame. */
 	{"zstd", "28b52ffd 2005 290000 6b6c616d6d 502a4d18 03000000 616263", "klamm"},
+	/* As Java's level 22 begins: with a window of 128 MiB, and no word of what it holds;
+	 * and such a one between others. */
+	{"zstd", "28b52ffd 0088 290000 6b6c616d6d", "klamm"},
+	{"zstd", "28b52ffd 2001 090000 61 28b52ffd 0088 290000 6b6c616d6d"
+		 "28b52ffd 2001 090000 7a", "aklammz"},
 };
 
 START_TEST(reads_what_others_write)
@@ -433,6 +440,102 @@ START_TEST(snappy_does_not_believe_a_claim)
 }
 END_TEST
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/* No more than so many bytes of address space from now on. */
+static void allow(size_t more)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long pages;
+	ck_assert(f != NULL && fscanf(f, "%lu", &pages) == 1);
+	fclose(f);
+	struct rlimit limit;
+	ck_assert_int_eq(getrlimit(RLIMIT_AS, &limit), 0);
+	limit.rlim_cur = pages * (size_t)sysconf(_SC_PAGESIZE) + more;
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+}
+#else
+static void allow(size_t more)
+{
+	/* Sanitizers have the whole of it. */
+}
+#endif
+
+/* A window of 100 MB or more on the word of twelve bytes. */
+static const char *const windows[] = {
+	"28b52ffd a0 b1014006",		/* so large is what it holds, it says; and ends */
+	"28b52ffd a0 b1014006 290000",	/* so large, and a block begins */
+	"28b52ffd 00 88 290000 6b6c61", /* 128 MiB */
+	"28b52ffd 00 8f 290000 6b6c61", /* 240 MiB */
+};
+
+START_TEST(zstd_does_not_believe_a_window)
+{
+	if (!is_shipped(KLAMM_KIND_CODEC, "zstd"))
+		return;
+	struct loaded *l = loaded_new(KLAMM_KIND_CODEC, "zstd", "compression.type", NULL);
+	struct klamm_error err = {0};
+	struct kl_sink back;
+	size_t n;
+	uint8_t *in = unit_hex(windows[_i], &n);
+	kl_sink_init(&back, 0, NULL);
+	allow((size_t)48 << 20);
+	ck_assert_msg(unpack(l, in, n, (size_t)128 << 20, &back, &err) == KLAMM_ERR_CODEC,
+		      "%s", err.text);
+	ck_assert_ptr_nonnull(strstr(err.text, "the zstd data is damaged: "));
+	kl_sink_free(&back);
+	free(in);
+	loaded_free(l);
+}
+END_TEST
+
+/* Blocks of 128 KiB in four bytes each, behind the head of a frame. */
+static uint8_t *runs(const char *head, size_t blocks, size_t *n_out)
+{
+	size_t n;
+	uint8_t *begin = unit_hex(head, &n), *p = malloc(n + 4 * blocks);
+	memcpy(p, begin, n);
+	free(begin);
+	for (size_t i = 0; i < blocks; i++, n += 4) {
+		uint32_t block = 131072u << 3 | 1u << 1 | (i == blocks - 1);
+		uint8_t bytes[] = {(uint8_t)block, (uint8_t)(block >> 8),
+				   (uint8_t)(block >> 16), 'x'};
+		memcpy(p + n, bytes, 4);
+	}
+	*n_out = n;
+	return p;
+}
+
+/* What is in the largest windows is unpacked all the same, up to the limit and not above
+ * it. */
+START_TEST(zstd_unpacks_what_has_a_large_window)
+{
+	static const char *const heads[] = {"28b52ffd 00 88", "28b52ffd 00 8f",
+					    "28b52ffd 00 58"};
+	enum { BLOCKS = 80 };
+	const size_t plain = (size_t)BLOCKS * 131072;
+	if (!is_shipped(KLAMM_KIND_CODEC, "zstd"))
+		return;
+	struct loaded *l = loaded_new(KLAMM_KIND_CODEC, "zstd", "compression.type", NULL);
+	struct klamm_error err = {0};
+	struct kl_sink back;
+	size_t n;
+	uint8_t *in = runs(heads[_i], BLOCKS, &n);
+	kl_sink_init(&back, 0, NULL);
+	allow((size_t)80 << 20);
+	ck_assert_msg(unpack(l, in, n, plain, &back, &err) == 0, "%s", err.text);
+	ck_assert_uint_eq(back.out.len, plain);
+	for (size_t i = 0; i < plain; i += 4099)
+		ck_assert_int_eq(back.out.data[i], 'x');
+	kl_sink_clear(&back);
+	ck_assert_int_eq(unpack(l, in, n, plain - 1, &back, &err), KLAMM_ERR_LIMIT);
+	kl_sink_clear(&back);
+	ck_assert_int_eq(unpack(l, in, n, 0, &back, &err), KLAMM_ERR_LIMIT);
+	kl_sink_free(&back);
+	free(in);
+	loaded_free(l);
+}
+END_TEST
+
 UNIT_SUITE(codecs)
 {
 	Suite *s = suite_create("codecs");
@@ -448,5 +551,7 @@ UNIT_SUITE(codecs)
 	unit_add(s, writes_what_java_reads);
 	unit_add(s, gzip_reads_members_and_nothing_behind_them);
 	unit_add(s, snappy_does_not_believe_a_claim);
+	unit_add_loop(s, zstd_does_not_believe_a_window, (int)kl_countof(windows));
+	unit_add_loop(s, zstd_unpacks_what_has_a_large_window, 3);
 	return s;
 }

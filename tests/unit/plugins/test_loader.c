@@ -208,6 +208,9 @@ START_TEST(links_and_folders_are_refused)
 	ck_assert_int_eq(mkdir(file, 0755), 0);
 	check_refusal("plugin %s is not a regular file", file);
 	ck_assert_int_eq(rmdir(file), 0);
+	ck_assert_int_eq(mkfifo(file, 0644), 0);
+	check_refusal("plugin %s is not a regular file", file); /* and nobody waits at it */
+	ck_assert_int_eq(unlink(file), 0);
 	FILE *f = fopen(file, "w");
 	fputs("this is no shared object", f);
 	fclose(f);

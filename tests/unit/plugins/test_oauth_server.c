@@ -3,6 +3,7 @@
  * believes. */
 #include <stdlib.h>
 
+#include "plugins/common/aws/token.h"
 #include "tests/unit/plugins/oauth.h"
 #include "tests/unit/plugins/web.h"
 
@@ -397,6 +398,95 @@ START_TEST(a_server_needs_somebody_to_believe)
 }
 END_TEST
 
+/* --- tokens of Amazon MSK --- */
+
+static void up_msk(void)
+{
+	static const struct setting settings[] = {
+		{"sasl.oauthbearer.metadata.authentication.type", "aws_iam"}, {NULL}};
+	up();
+	open_server(settings);
+}
+
+/* Signed so many seconds ago. */
+static void make_msk(struct kl_text *token, const char *secret, const char *session,
+		     long long ago)
+{
+	KL_AWS_CREDENTIALS_AUTO credentials = {0};
+	kl_text_add(&credentials.key_id, OAUTH_KEY_ID);
+	kl_text_add(&credentials.secret, secret);
+	kl_text_add(&credentials.token, session);
+	ck_assert_int_eq(kl_aws_put_token(token, &credentials, "eu-west-1", "x/1",
+					  (oauth_now() - ago) * 1000, NULL),
+			 0);
+}
+
+static void show_msk(const char *token)
+{
+	KL_TEXT_AUTO message = {0};
+	kl_text_printf(&message, "n,,\x01"
+				 "auth=Bearer %s\x01\x01",
+		       token);
+	ck_assert_msg(oauth_bed_accept(&bed, message.p, message.len) == 0, "%s",
+		      bed.err.text);
+}
+
+START_TEST(takes_tokens_of_msk)
+{
+	for (int i = 0; i < 2; i++) {
+		KL_TEXT_AUTO token = {0};
+		make_msk(&token, OAUTH_SECRET, i == 0 ? "" : "AQo+/=", 100);
+		show_msk(token.p);
+		ck_assert_int_eq(bed.state, KLAMM_SASL_DONE);
+		ck_assert_str_eq(oauth_bed_identified(), OAUTH_KEY_ID);
+		ck_assert(oauth_bed_lifetime() > 790000 &&
+			  oauth_bed_lifetime() <= 801000);
+	}
+}
+END_TEST
+
+static const struct {
+	const char *secret;
+	int ago;
+	const char *find, *put; /* in the URL */
+} msk_wrong[] = {
+	{"other", 0, NULL, NULL},
+	{OAUTH_SECRET, 901, NULL, NULL},
+	{OAUTH_SECRET, -400, NULL, NULL},
+	{OAUTH_SECRET, 0, "https:", "httpx:"},
+	{OAUTH_SECRET, 0, "/?", "/x"},
+	{OAUTH_SECRET, 0, "Action=", "Axtion="},
+	{OAUTH_SECRET, 0, "kafka-cluster%3A", "kafka-clustex%3A"},
+	{OAUTH_SECRET, 0, "kafka.eu-west-1.", "kafka.eu-west-2."},
+	{OAUTH_SECRET, 0, "%2Feu-west-1", "%2Feu-west-2"},
+	{OAUTH_SECRET, 0, "X-Amz-Expires=900", "X-Amz-Expires=901"},
+	{OAUTH_SECRET, 0, "=host", "=hose"},
+	{OAUTH_SECRET, 0, "User-Agent", "X-Amz-Date"},
+	{OAUTH_SECRET, 0, "%2F", "%2G"},
+	{OAUTH_SECRET, 0, "%2F", "%00"},
+	{OAUTH_SECRET, 0, "AKID", "AKIE"},
+};
+
+START_TEST(refuses_tokens_of_msk)
+{
+	KL_TEXT_AUTO token = {0};
+	KL_TEXT_AUTO url = {0};
+	make_msk(&token, msk_wrong[_i].secret, "", msk_wrong[_i].ago);
+	ck_assert(kl_oauth_get_base64url(token.p, token.len, &url));
+	if (msk_wrong[_i].find != NULL) {
+		char *at = strstr(url.p, msk_wrong[_i].find);
+		ck_assert_ptr_nonnull(at);
+		memcpy(at, msk_wrong[_i].put, strlen(msk_wrong[_i].put));
+	}
+	kl_text_clear(&token);
+	kl_oauth_put_base64url(&token, url.p, url.len);
+	show_msk(token.p);
+	ck_assert_int_eq(bed.state, KLAMM_SASL_SEND);
+	ck_assert_str_eq(bed.said, "{\"status\":\"invalid_token\"}");
+	ck_assert_str_eq(oauth_bed_identified(), "");
+}
+END_TEST
+
 /* --- keys --- */
 
 /* RFC 7515, appendices A.2 and A.3. */
@@ -614,6 +704,9 @@ END_TEST
 UNIT_SUITE(oauth_server)
 {
 	Suite *s = suite_create("oauth_server");
+	unit_add_fixture(s, takes_tokens_of_msk, up_msk, down);
+	unit_add_case(s, "refuses_tokens_of_msk", refuses_tokens_of_msk, up_msk, down,
+		      (int)kl_countof(msk_wrong));
 	unit_add_case(s, "reads_messages_as_kafka_does", reads_messages_as_kafka_does,
 		      up_unsecured, down, (int)kl_countof(messages));
 	unit_add_case(s, "opt_sasl_oauthbearer_expected", opt_sasl_oauthbearer_expected,

@@ -102,36 +102,107 @@ START_TEST(a_name_has_an_end)
 }
 END_TEST
 
-/* As Kafka's KerberosShortNamer with its rule DEFAULT. */
+/* As Kafka's KerberosShortNamer. */
 static const struct {
-	const char *principal, *realm, *user; /* NULL: it has no user */
+	const char *rules, *principal, *realm, *user; /* user NULL: it has none */
 } principals[] = {
-	{"alice@R.ORG", "R.ORG", "alice"},
-	{"kafka/broker1@R.ORG", "R.ORG", "kafka"},
-	{"alice@OTHER", "R.ORG", NULL},
-	{"alice@r.org", "R.ORG", NULL},
-	{"alice@R.ORG.X", "R.ORG", NULL},
-	{"alice@", "", NULL},
-	{"alice", "R.ORG", NULL},
-	{"", "R.ORG", NULL},
-	{"@R.ORG", "R.ORG", NULL},
-	{"/x@R.ORG", "R.ORG", NULL},
-	{"a/b/c@R.ORG", "R.ORG", NULL},
-	{"alice@R.ORG@R.ORG", "R.ORG", NULL},
-	{"a\\@b@R.ORG", "R.ORG", NULL}, /* a name that has @ in it */
+	{NULL, "alice@R.ORG", "R.ORG", "alice"},
+	{"", "kafka/broker1@R.ORG", "R.ORG", "kafka"},
+	{"DEFAULT", "alice@OTHER", "R.ORG", NULL},
+	{NULL, "alice@r.org", "R.ORG", NULL},
+	{NULL, "alice@R.ORG.X", "R.ORG", NULL},
+	{NULL, "alice@", "", NULL},
+	{NULL, "alice", "R.ORG", NULL},
+	{NULL, "", "R.ORG", NULL},
+	{NULL, "@R.ORG", "R.ORG", NULL},
+	{NULL, "/x@R.ORG", "R.ORG", NULL},
+	{NULL, "a/b/c@R.ORG", "R.ORG", NULL},
+	{NULL, "a@R/ORG", "R/ORG", NULL},
+	{NULL, "alice@R.ORG@R.ORG", "R.ORG", NULL},
+	{NULL, "a\\@b@R.ORG", "R.ORG", NULL}, /* a name that has @ in it */
+	/* formats */
+	{"RULE:[1:$1]", "alice@OTHER", "R.ORG", "alice"},
+	{"RULE:[1:$1]", "alice/x@OTHER", "R.ORG", NULL},
+	{"RULE:[2:$1.$2]", "alice/x@OTHER", "R.ORG", "alice.x"},
+	{"RULE:[2:$2]", "alice/@OTHER", "R.ORG", NULL},
+	{"RULE:[1:App.$1],DEFAULT", "service/x@R.ORG", "R.ORG", "service"},
+	{"RULE:[1:all]", "alice@OTHER", "R.ORG", "all"},
+	/* whole matches */
+	{"RULE:[1:$1@$0](.*@OTHER)s/@.*//", "alice@OTHER", "R.ORG", "alice"},
+	{"RULE:[1:$1@$0](.*@OTHE)s/@.*//", "alice@OTHER", "R.ORG", NULL},
+	{"RULE:[1:$1@$0](lice@OTHER)s/@.*//, DEFAULT", "alice@R.ORG", "R.ORG", "alice"},
+	{"RULE:[1:$1](a|alice)", "alice@OTHER", "R.ORG", "alice"},
+	/* changes */
+	{"RULE:[1:$1]s/a/b/", "banana@X", "R.ORG", "bbnana"},
+	{"RULE:[1:$1]s/a/b/g", "banana@X", "R.ORG", "bbnbnb"},
+	{"RULE:[1:$1]s/x*/-/g", "abc@X", "R.ORG", "-a-b-c-"},
+	{"RULE:[1:$1]s/(b)(x)?(a)/$3$2$1/", "banana@X", "R.ORG", "abnana"},
+	{"RULE:[1:$1]s/(a)n/$12\\$\\n/", "banana@X", "R.ORG", "ba2$nana"},
+	{"RULE:[1:$1]s/^.*$//", "alice@X", "R.ORG", NULL},
+	{"RULE:[1:$1@$0]s/x/y/,DEFAULT", "alice@R.ORG", "R.ORG", NULL}, /* not simple */
+	/* cases */
+	{"RULE:[1:$1]/L", "Alice@X", "R.ORG", "alice"},
+	{"RULE:[1:$1]U", "Alice@X", "R.ORG", "ALICE"},
+	{"RULE:[1:$1]s/A/b/g/L", "AliceA@X", "R.ORG", "bliceb"},
+	{"RULE:[1:$1]s/A/b/L", "AliceA@X", "R.ORG", "blicea"},
+	{"RULE:[1:$1]/", "Alice@X", "R.ORG", "Alice"},
+	/* which takes too long */
+	{"RULE:[1:$1]s/(a+)+$/x/,DEFAULT", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac@R.ORG",
+	 "R.ORG", NULL},
 };
 
-START_TEST(users_have_short_names)
+START_TEST(opt_sasl_kerberos_principal_to_local_rules)
 {
-	size_t n = 0, len = strlen(principals[_i].principal);
+	struct kl_gss_rules *rules;
+	struct klamm_error why;
+	KL_TEXT_AUTO user = {0};
+	size_t len = strlen(principals[_i].principal);
 	char *p = (char *)exactly((const uint8_t *)principals[_i].principal, len);
-	bool has = kl_gss_short_name(p, len, principals[_i].realm, &n);
-	ck_assert_int_eq(has, principals[_i].user != NULL);
-	if (has) {
-		ck_assert_uint_eq(n, strlen(principals[_i].user));
-		ck_assert_mem_eq(p, principals[_i].user, n);
+	int rc = kl_gss_rules_new(principals[_i].rules, &rules, &why);
+	ck_assert_msg(rc == 0, "%s", why.text);
+	const char *wrong =
+		kl_gss_rules_apply(rules, p, len, principals[_i].realm, &user);
+	if (principals[_i].user != NULL) {
+		ck_assert_msg(wrong == NULL, "%s", wrong);
+		ck_assert_str_eq(kl_text_get(&user), principals[_i].user);
+	} else {
+		ck_assert_ptr_nonnull(wrong);
 	}
+	kl_gss_rules_free(rules);
 	free(p);
+}
+END_TEST
+
+static const char *const no_rules[][2] = {
+	{"RULES", "a rule is DEFAULT, or begins with RULE:["},
+	{"DEFAULT,", "a rule is DEFAULT, or begins with RULE:["},
+	{"default", "a rule is DEFAULT"},
+	{"DEFAULTS", "something is left behind it"},
+	{"RULE:[:$1]", "a number of parts"},
+	{"RULE:[1$1]", "a colon"},
+	{"RULE:[1:$1", "something is not closed"},
+	{"RULE:[1:$2]", "names a part that is not there"},
+	{"RULE:[1:$99999999999999]", "names a part that is not there"},
+	{"RULE:[2:$1$]", "names a part that is not there"},
+	{"RULE:[1:$1](a", "something is not closed"},
+	{"RULE:[1:$1]([a)", "no regular expression"},
+	{"RULE:[1:$1]s/a/b", "something is not closed"},
+	{"RULE:[1:$1]s/*/b/", "no regular expression"},
+	{"RULE:[1:$1]s/a/$1/", "a group that its pattern does not have"},
+	{"RULE:[1:$1]s/a/$x/", "a $ without a number"},
+	{"RULE:[1:$1]s/a/b\\/", "a \\ at the end"},
+	{"RULE:[1:$1]/l", "something is left behind it"},
+	{"RULE:[1:$1]/LU", "something is left behind it"},
+};
+
+START_TEST(rules_that_are_none)
+{
+	struct kl_gss_rules *rules;
+	struct klamm_error why;
+	ck_assert_int_eq(kl_gss_rules_new(no_rules[_i][0], &rules, &why), KLAMM_ERR_CONFIG);
+	ck_assert_msg(strstr(why.text, no_rules[_i][1]) != NULL, "%s", why.text);
+	ck_assert_ptr_nonnull(
+		strstr(why.text, "sasl.kerberos.principal.to.local.rules: "));
 }
 END_TEST
 
@@ -600,7 +671,9 @@ UNIT_SUITE(sasl_gssapi)
 	unit_add_loop(s, an_offer_has_to_let_us_do_without, (int)kl_countof(offers));
 	unit_add_loop(s, an_answer_takes_what_was_offered, (int)kl_countof(answers));
 	unit_add(s, a_name_has_an_end);
-	unit_add_loop(s, users_have_short_names, (int)kl_countof(principals));
+	unit_add_loop(s, opt_sasl_kerberos_principal_to_local_rules,
+		      (int)kl_countof(principals));
+	unit_add_loop(s, rules_that_are_none, (int)kl_countof(no_rules));
 	if (!is_shipped(KLAMM_KIND_SASL, "gssapi"))
 		return s;
 	unit_add(s, a_user_without_tickets_hears_of_it);

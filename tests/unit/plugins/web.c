@@ -255,6 +255,18 @@ const char *web_pem(const struct web *web)
 	return web->pem;
 }
 
+X509 *web_cert(const struct web *web)
+{
+	return SSL_CTX_get0_certificate(web->tls);
+}
+
+void web_ask(struct web *web, X509 *issuer)
+{
+	X509_STORE_add_cert(SSL_CTX_get_cert_store(web->tls), issuer);
+	SSL_CTX_set_verify(web->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+			   NULL);
+}
+
 int web_count(const struct web *web)
 {
 	return atomic_load(&web->count);

@@ -4,6 +4,7 @@
 #ifndef WEB_H
 #define WEB_H
 
+#include <openssl/x509.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,8 +30,11 @@ struct web_act {
 struct web *web_new(const struct web_act *acts, size_t n, const char *cert_name);
 void web_free(struct web *web);
 int web_port(const struct web *web);
-/* The certificate, as PEM text. */
+/* The certificate, as PEM text, and as it is. */
 const char *web_pem(const struct web *web);
+X509 *web_cert(const struct web *web);
+/* From now on who comes has to show a certificate of this issuer. */
+void web_ask(struct web *web, X509 *issuer);
 /* How many connections came, and what the i-th one asked; a text. */
 int web_count(const struct web *web);
 const char *web_asked(const struct web *web, int i);

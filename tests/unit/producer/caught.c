@@ -12,7 +12,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct caught now, copy;
 static bool holding;
 static struct {
-	int fd;
+	int fd; /* of its own: the connection's may be another one's by then */
 	uint8_t *answer;
 	size_t len;
 } held[64];
@@ -67,7 +67,8 @@ static bool handle(const struct script_request *request)
 		const void *body = produce ? (void *)script_produce(request)
 					   : (void *)script_metadata(request);
 		ck_assert_int_lt(held_count, (int)kl_countof(held));
-		held[held_count].fd = request->fd;
+		held[held_count].fd = dup(request->fd);
+		ck_assert_int_ge(held[held_count].fd, 0);
 		held[held_count].answer = script_encode(request, body, &held[held_count].len);
 		held_count++;
 	}
@@ -108,6 +109,7 @@ void caught_release(void)
 	holding = false;
 	for (int i = 0; i < held_count; i++) {
 		script_send(held[i].fd, held[i].answer, held[i].len);
+		close(held[i].fd);
 		free(held[i].answer);
 	}
 	held_count = 0;

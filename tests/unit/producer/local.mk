@@ -18,6 +18,7 @@ TESTS += %D%/test_producer
 	%D%/test_loop.c \
 	%D%/test_place.c \
 	%D%/test_racks.c \
+	%D%/test_reach.c \
 	%D%/test_retry.c \
 	%D%/test_send.c \
 	%D%/test_split.c \

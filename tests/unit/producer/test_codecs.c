@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/producer/producer.h"
 #include "tests/unit/producer/caught.h"
 
 /* Words in an order that repeats itself, but not soon: levels differ on such text. */
@@ -275,6 +276,66 @@ START_TEST(opt_klamm_codec_threads)
 }
 END_TEST
 
+static atomic_bool hold, held;
+static struct klamm_loop *held_loop;
+
+static void hold_here(struct kl_task *task)
+{
+	for (atomic_store(&held, true); atomic_load(&hold);)
+		usleep(100);
+}
+
+/* In the next step, before that looks at its sockets. */
+static void hold_there(struct kl_task *task)
+{
+	task->fn = hold_here;
+	kl_loop_post(held_loop, task);
+}
+
+static void hold_loop(struct klamm_loop *loop)
+{
+	static struct kl_task task = {.fn = hold_there};
+	held_loop = loop;
+	atomic_store(&hold, true);
+	for (kl_loop_post(loop, &task); !atomic_load(&held);)
+		usleep(100);
+}
+
+static void *close_now(void *producer)
+{
+	klamm_producer_close(producer, 0, NULL);
+	return NULL;
+}
+
+/* An answer lets the next batch be packed, and is read by the step that ends the producer: no
+ * worker may be at a batch that is gone. */
+START_TEST(nothing_is_packed_at_the_end)
+{
+	pthread_t closer;
+	struct klamm_conf *conf = world_conf("compression.type=runs_1", "linger.ms=0",
+					     "enable.idempotence=false", NULL);
+	add_runs(conf, KLAMM_WIRE_GZIP);
+	struct klamm_producer *producer = world_producer_of(conf, NULL);
+	int32_t count;
+	ck_assert_int_eq(klamm_producer_partitions_for(producer, "t", &count, NULL), 0);
+	caught_hold();
+	world_send(producer, "t", 0, "k", "aaaaaaaaaaaaaaaa", NULL);
+	caught_wait(1);
+	world_send(producer, "t", 0, "k", "aaaaaaaaaaaaaaaa", NULL); /* waits for its place */
+	usleep(50 * 1000);
+	hold_loop(producer->loop);
+	caught_release();
+	pthread_create(&closer, NULL, close_now, producer);
+	while (atomic_load(&held_loop->mailbox) == NULL) /* the loop is asked for the end */
+		usleep(100);
+	usleep(20 * 1000);
+	atomic_store(&hold, false);
+	pthread_join(closer, NULL);
+	usleep(50 * 1000);
+	ck_assert_int_eq(packs, 1);
+}
+END_TEST
+
 UNIT_SUITE(codecs)
 {
 	Suite *s = suite_create("codecs");
@@ -291,6 +352,7 @@ UNIT_SUITE(codecs)
 	unit_add(s, opt_codec_snappy);
 	unit_add(s, opt_codec_lz4);
 	unit_add(s, opt_codec_zstd);
+	unit_add_fixture(s, nothing_is_packed_at_the_end, caught_up, caught_down);
 	unit_add_case(s, "opt_klamm_codec_threads", opt_klamm_codec_threads, caught_up,
 		      caught_down, 2);
 	return s;

@@ -235,7 +235,7 @@ START_TEST(nothing_is_lost_over_a_shutdown)
 	ck_assert_int_eq(klamm_producer_partitions_for(producer, "t", &count, NULL), 0);
 	ck_assert_int_eq(klamm_broker_node_stop(world_broker, 1, false, &err), 0);
 	/* The connection's end is heard of before the first record. */
-	ck_assert_int_eq(klamm_producer_poll(producer, 50, NULL, NULL), 0);
+	world_look(producer->loop);
 	for (int i = 0; i < N; i++)
 		send(producer, i, &ends[i]);
 	ck_assert_uint_eq(drain(producer), N);
@@ -313,7 +313,7 @@ START_TEST(what_was_refused_comes_back)
 						.topic = "t", .partition = -1});
 	struct klamm_producer *producer = world_telling(
 		NULL, _i % 2 == 0 ? "enable.idempotence=true" : "enable.idempotence=false",
-		_i < 2 ? "linger.ms=0" : "linger.ms=20", "compression.type=lz4", NULL);
+		_i < 2 ? "linger.ms=0" : "linger.ms=500", "compression.type=lz4", NULL);
 	for (int i = 0; i < 10; i++)
 		world_send(producer, "t", 0, NULL, "v", &ends[i]);
 	while (klamm_broker_request_count(world_broker, 0) < 3)
@@ -345,7 +345,7 @@ START_TEST(what_may_be_written_does_not)
 		NULL);
 	int32_t fault = world_fault((struct klamm_broker_fault){
 		.api = 0, .action = KLAMM_BROKER_DROP_AFTER});
-	world_fault((struct klamm_broker_fault){.api = 0, .delay_ms = 500});
+	world_fault((struct klamm_broker_fault){.api = 0, .delay_ms = 2000});
 	world_send(producer, "t", 0, NULL, "first", &first);
 	while (klamm_broker_fault_hits(world_broker, fault) == 0)
 		usleep(1000);

@@ -3,6 +3,7 @@
  * the broker's errors do to it (KIP-98, KIP-185, KIP-360). */
 #include <unistd.h>
 
+#include "core/producer/producer.h"
 #include "core/record/batch_read.h"
 #include "tests/unit/producer/caught.h"
 
@@ -20,6 +21,23 @@ static struct {
 	struct kl_batch_head heads[ATTEMPTS];
 	_Atomic int batches, inits;
 } peer;
+
+static atomic_bool hold, held;
+
+static void hold_here(struct kl_task *task)
+{
+	for (atomic_store(&held, true); atomic_load(&hold);)
+		usleep(100);
+}
+
+static void hold_loop(struct klamm_loop *loop)
+{
+	static struct kl_task task = {.fn = hold_here};
+	atomic_store(&held, false);
+	atomic_store(&hold, true);
+	for (kl_loop_post(loop, &task); !atomic_load(&held);)
+		usleep(100);
+}
 
 static void answer_produce(const struct script_request *request)
 {
@@ -221,8 +239,10 @@ START_TEST(order_is_kept_over_retries)
 					: KLAMM_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
 	producer = world_telling(NULL, "linger.ms=0", "batch.size=0", NULL);
 	know_topic();
+	hold_loop(producer->loop); /* so that all are there when it begins */
 	for (int i = 0; i < 8; i++) /* the first goes alone, and the rest with its answer */
 		send_batch(&ends[i]);
+	atomic_store(&hold, false);
 	ck_assert_uint_eq(world_flush(producer), 0);
 	for (int i = 0; i < 8; i++) {
 		ck_assert_int_eq(ends[i].error, 0);
@@ -249,9 +269,11 @@ START_TEST(a_gap_is_closed)
 	peer.errors[2] = peer.errors[3] = KLAMM_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
 	producer = world_telling(NULL, "linger.ms=0", "batch.size=0", NULL);
 	know_topic();
+	hold_loop(producer->loop);
 	send_batch(&before); /* alone, and the rest with its answer */
 	for (int i = 0; i < 3; i++)
 		send_batch(&ends[i]);
+	atomic_store(&hold, false);
 	ck_assert_uint_eq(world_flush(producer), 1);
 	ck_assert_int_eq(ends[0].error, KLAMM_ERR_INVALID_RECORD);
 	ck_assert_int_eq(ends[1].error, 0);
@@ -323,6 +345,69 @@ START_TEST(an_id_that_is_late_is_waited_for)
 }
 END_TEST
 
+/* --- two threads --- */
+
+static struct kl_partition *first_partition(void)
+{
+	return atomic_load(&producer->topics->partitions)[0];
+}
+
+/* As send() does, from what it has got for a batch. */
+static void open_batch(struct kl_spare *spare)
+{
+	struct kl_partition *part = first_partition();
+	kl_partition_lock(part);
+	kl_pbatch_open(part, spare, 4096, producer->os->now(producer->os),
+		       producer->os->wall_ms(producer->os));
+	kl_partition_unlock(part);
+	kl_partition_mark(producer, part, 0);
+}
+
+static void seal_batch(void)
+{
+	struct kl_partition *part = first_partition();
+	kl_partition_lock(part);
+	struct kl_pbatch *sealed = kl_pbatch_seal(producer, part);
+	kl_partition_unlock(part);
+	kl_pbatch_finish(producer, sealed);
+}
+
+/* A thread that has got what a batch needs loses its CPU, and opens it behind those of others
+ * that came later: the order over retries is that of opening. */
+START_TEST(order_is_that_of_opening)
+{
+	struct world_end warm = {0}, ends[3] = {0};
+	struct klamm_error err;
+	producer = world_telling(NULL, "linger.ms=60000", "delivery.timeout.ms=100000",
+				 "retry.backoff.ms=1", NULL);
+	world_send(producer, "t", 0, "k", "v", &warm);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	for (int i = 1; i <= 3; i++) /* all of them go out, and all are refused once */
+		peer.errors[i] = KLAMM_ERR_NOT_ENOUGH_REPLICAS;
+	struct kl_spare early = {0}, late = {0};
+	ck_assert(kl_producer_enter(producer));
+	ck_assert_int_eq(kl_spare_get(producer, &early, 4096, &err), 0);
+	ck_assert_int_eq(kl_spare_get(producer, &late, 4096, &err), 0);
+	hold_loop(producer->loop);
+	open_batch(&late);
+	world_send(producer, "t", 0, "k", "first", &ends[0]);
+	seal_batch();
+	open_batch(&early);
+	world_send(producer, "t", 0, "k", "second", &ends[1]);
+	seal_batch();
+	world_send(producer, "t", 0, "k", "third", &ends[2]);
+	seal_batch();
+	atomic_store(&hold, false);
+	kl_producer_leave(producer);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(ends[i].error, 0);
+	ck_assert_int_eq(peer.batches, 7);
+	for (int i = 4; i < 7; i++) /* when they went through */
+		ck_assert_int_eq(peer.heads[i].base_sequence, i - 3);
+}
+END_TEST
+
 UNIT_SUITE(idempotence)
 {
 	Suite *s = suite_create("idempotence");
@@ -335,6 +420,7 @@ UNIT_SUITE(idempotence)
 	unit_add_fixture(s, a_gap_is_closed, up, down);
 	unit_add_case(s, "five_of_a_partition_are_in_flight",
 		      five_of_a_partition_are_in_flight, caught_up, caught_down, 2);
+	unit_add_fixture(s, order_is_that_of_opening, up, down);
 	unit_add_fixture(s, an_id_that_is_refused_is_told, up, down);
 	unit_add_fixture(s, an_id_that_is_late_is_waited_for, up, down);
 	return s;

@@ -449,12 +449,17 @@ START_TEST(own_timestamps)
 		ck_assert_int_eq(seen[i].timestamp_ms, times[i]);
 		ck_assert_int_eq(seen[i].timestamp_type, KLAMM_TIMESTAMP_CREATE);
 	}
+	/* Whatever that of the first record of its batch is. */
+	struct klamm_record early = world_record("k", "in an hour");
+	early.timestamp_ms = before + 3600000;
+	ck_assert_int_eq(klamm_producer_send(producer, topic, &early, NULL, NULL), 0);
 	world_send(producer, "t", 0, "k", "now", NULL);
 	ck_assert_uint_eq(world_flush(producer), 0);
-	world_read(consumer, 1, seen);
+	world_read(consumer, 2, seen);
+	ck_assert_int_eq(seen[0].timestamp_ms, before + 3600000);
 	/* The kernel's tick may lie before the second that time() told. */
-	ck_assert_int_ge(seen[0].timestamp_ms, before - 1000);
-	ck_assert_int_le(seen[0].timestamp_ms, (int64_t)time(NULL) * 1000 + 1000);
+	ck_assert_int_ge(seen[1].timestamp_ms, before - 1000);
+	ck_assert_int_le(seen[1].timestamp_ms, (int64_t)time(NULL) * 1000 + 1000);
 }
 END_TEST
 

@@ -19,6 +19,12 @@ static void up(void)
 	world_create("t", 1);
 }
 
+static void up_middling(void)
+{
+	world_start((struct klamm_broker_options){.message_max_bytes = 12000});
+	world_create("t", 1);
+}
+
 static void end(void)
 {
 	world_drop(producer);
@@ -69,6 +75,68 @@ START_TEST(a_batch_that_is_too_large_is_split)
 		ck_assert_int_eq(seen[i].timestamp_ms, ends[i].timestamp_ms);
 	}
 	world_close_consumer(consumer);
+}
+END_TEST
+
+/* What does not fit into a segment is split as well. */
+START_TEST(a_batch_larger_than_a_segment_is_split)
+{
+	world_fault((struct klamm_broker_fault){.api = 0, .action = KLAMM_BROKER_ERROR,
+						.error = KLAMM_ERR_RECORD_LIST_TOO_LARGE,
+						.topic = "t", .partition = -1});
+	producer = world_telling(NULL, "linger.ms=60000", NULL);
+	for (int i = 0; i < 10; i++)
+		send_number(i, 100, &ends[i]);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(ends[i].offset, i);
+}
+END_TEST
+
+/* An offset that no log has is none. */
+static bool boast(const struct script_request *request)
+{
+	if (request->header.api != KL_API_PRODUCE)
+		return false;
+	struct kl_produce_response *body = script_produce(request);
+	body->responses[0].partition_responses[0].base_offset = INT64_MAX;
+	script_answer(request, body);
+	return true;
+}
+
+START_TEST(offsets_do_not_overflow)
+{
+	static struct script script = {.handle = boast};
+	script_start(&script);
+	world_servers = script.address;
+	producer = world_telling(NULL, "linger.ms=60000", NULL);
+	for (int i = 0; i < 3; i++)
+		world_send(producer, "t", 0, "k", "v", &ends[i]);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(ends[i].offset, -1);
+	world_drop(producer);
+	script_stop(&script);
+}
+END_TEST
+
+/* Every batch is too large, and buffer.memory is full of them: their parts need memory while
+ * nothing gives any back. */
+START_TEST(a_full_buffer_is_split_too)
+{
+	enum { MANY = 1000 };
+	static struct world_end many[MANY];
+	producer = world_telling(NULL, "linger.ms=0", "batch.size=32768",
+				 "buffer.memory=65536", "max.block.ms=60000",
+				 _i == 0 ? "compression.type=none" : "compression.type=lz4",
+				 NULL);
+	for (int i = 0; i < MANY; i++) {
+		send_number(i, 300, &many[i]);
+		ck_assert_int_eq(klamm_producer_poll(producer, 0, NULL, NULL), 0);
+	}
+	ck_assert_uint_eq(world_flush(producer), 0);
+	for (int i = 0; i < MANY; i++)
+		ck_assert_int_eq(many[i].offset, i);
 }
 END_TEST
 
@@ -177,6 +245,10 @@ UNIT_SUITE(split)
 	Suite *s = suite_create("split");
 	unit_add_case(s, "a_batch_that_is_too_large_is_split",
 		      a_batch_that_is_too_large_is_split, up, end, 10);
+	unit_add_case(s, "a_full_buffer_is_split_too", a_full_buffer_is_split_too, up_middling,
+		      end, 2);
+	unit_add_fixture(s, a_batch_larger_than_a_segment_is_split, up, end);
+	unit_add(s, offsets_do_not_overflow);
 	unit_add_fixture(s, one_record_cannot_be_split, up, end);
 	unit_add_fixture(s, futures_and_transactions_are_split_too, up, end);
 	unit_add(s, bad_records_are_told_apart);

@@ -225,6 +225,39 @@ START_TEST(a_second_producer_fences_the_first)
 }
 END_TEST
 
+/* The coordinator takes back what the first has open and has the second come again. Until it
+ * does, an abort by the first passes for a repetition, which would go on with the second's
+ * epoch. */
+START_TEST(a_replaced_producer_makes_way)
+{
+	up(2);
+	producer = begin_one(NULL);
+	begin();
+	send_some(3, NULL);
+	ck_assert_uint_eq(world_flush(producer), 0);
+	struct klamm_producer *second =
+		world_producer(NULL, "transactional.id=x", "retry.backoff.ms=500", NULL);
+	ck_assert_int_eq(klamm_producer_init_transactions(second, 20, &err),
+			 KLAMM_ERR_TIMED_OUT);
+	int rc;
+	do {
+		struct klamm_record record = world_record("k", "v");
+		rc = klamm_producer_send_to(producer, "t", &record, NULL, &err);
+		world_flush(producer);
+	} while (rc == 0);
+	rc = klamm_producer_abort_transaction(producer, PATIENCE, &err);
+	ck_assert_int_eq(rc, KLAMM_ERR_PRODUCER_FENCED);
+	ck_assert_int_eq(err.scope, KLAMM_SCOPE_FATAL);
+	klamm_producer_close(producer, 1000, NULL);
+	producer = second;
+	ok(klamm_producer_init_transactions(producer, PATIENCE, &err));
+	begin();
+	send_some(4, NULL);
+	commit();
+	ck_assert_int_eq(seen(COMMITTED), 4);
+}
+END_TEST
+
 /* The first answer is lost, the second says that it is over. */
 START_TEST(a_commit_may_be_in_doubt)
 {
@@ -317,6 +350,34 @@ START_TEST(errors_that_pass_are_waited_out)
 }
 END_TEST
 
+/* Partitions of several topics, some of which come while the coordinator is being told of
+ * others: it hears of each. */
+START_TEST(the_coordinator_hears_of_every_partition)
+{
+	up(1);
+	world_create("u", 3);
+	producer = begin_one(NULL);
+	for (int round = 0; round < 2; round++) {
+		int32_t fault = world_fault((struct klamm_broker_fault){
+			.api = ADD_PARTITIONS, .count = 1, .delay_ms = 300});
+		begin();
+		world_send(producer, "t", 0, "k", "v", NULL);
+		world_send(producer, "u", 0, "k", "v", NULL);
+		while (klamm_broker_fault_hits(world_broker, fault) == 0)
+			ck_assert_int_eq(klamm_producer_poll(producer, 1, NULL, NULL), 0);
+		/* Asked for now, "t" before "u". */
+		world_send(producer, "t", 1, "k", "v", NULL);
+		world_send(producer, "u", 1, "k", "v", NULL);
+		world_send(producer, "t", 2, "k", "v", NULL);
+		commit();
+	}
+	ck_assert_int_eq(seen(COMMITTED), 6);
+	for (int i = 0; i < 3; i++) /* two records, and a marker behind each */
+		ck_assert_int_eq(world_end_of("t", i), 4);
+	ck_assert_int_eq(world_end_of("u", 1), 4);
+}
+END_TEST
+
 /* Those that an abort gets over, and what they are told by. */
 static const struct {
 	int32_t api, error;
@@ -330,6 +391,7 @@ static const struct {
 	{PRODUCE, KLAMM_ERR_INVALID_TXN_STATE, 3},
 	{ADD_PARTITIONS, KLAMM_ERR_TOPIC_AUTHORIZATION_FAILED, 1},
 	{ADD_PARTITIONS, KLAMM_ERR_TRANSACTION_ABORTABLE, 1},
+	{ADD_PARTITIONS, KLAMM_ERR_UNKNOWN_SERVER_ERROR, 1},
 	{ADD_OFFSETS, KLAMM_ERR_GROUP_AUTHORIZATION_FAILED, 1},
 	{TXN_OFFSET_COMMIT, KLAMM_ERR_GROUP_AUTHORIZATION_FAILED, 3},
 	{TXN_OFFSET_COMMIT, KLAMM_ERR_ILLEGAL_GENERATION, 3},
@@ -535,7 +597,7 @@ START_TEST(opt_transaction_timeout_ms)
 	producer = begin_one("transaction.timeout.ms=50");
 	begin();
 	send_some(3, NULL);
-	ck_assert_uint_eq(world_flush(producer), 0);
+	world_flush(producer); /* on a busy machine it may be over before the third */
 	for (int64_t deadline = world_ms() + PATIENCE; world_ms() < deadline;) {
 		struct klamm_consumer *consumer = world_consumer(NULL, COMMITTED, NULL);
 		int64_t last = end_of(consumer, 0);
@@ -573,9 +635,11 @@ UNIT_SUITE(transactions)
 	BOTH(records_belong_into_a_transaction);
 	unit_add_fixture(s, without_an_id_there_are_none, NULL, end);
 	BOTH(a_second_producer_fences_the_first);
+	unit_add_fixture(s, a_replaced_producer_makes_way, NULL, end);
 	BOTH(a_commit_may_be_in_doubt);
 	unit_add_case(s, "errors_that_pass_are_waited_out", errors_that_pass_are_waited_out,
 		      NULL, end, 2 * kl_countof(passing));
+	unit_add_fixture(s, the_coordinator_hears_of_every_partition, NULL, end);
 	unit_add_case(s, "some_errors_can_be_aborted", some_errors_can_be_aborted, NULL, end,
 		      2 * kl_countof(abortable));
 	unit_add_case(s, "some_errors_end_the_producer", some_errors_end_the_producer, NULL,

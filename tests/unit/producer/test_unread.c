@@ -76,7 +76,9 @@ START_TEST(a_loop_without_a_thread_waits)
 }
 END_TEST
 
-/* A broker is asked when something was sent since it answered last, and by acks=0 alone. */
+/* A broker is asked when something was sent since it answered last, and by acks=0 alone. While
+ * the client is starting an answer of another kind can make a question needless.
+ */
 START_TEST(nobody_is_asked_in_vain)
 {
 	struct world_end ends[NODES] = {{0}};
@@ -85,13 +87,17 @@ START_TEST(nobody_is_asked_in_vain)
 	int64_t asked = _i == 0;
 	send_each(producer, ends);
 	ck_assert_uint_eq(world_flush(producer), 0);
-	ck_assert_int_eq(produces(), NODES * (1 + asked));
+	int64_t before = produces();
+	ck_assert_int_ge(before, NODES);
+	ck_assert_int_le(before, NODES * (1 + asked));
+	ck_assert_int_eq(written(), NODES);
 	ck_assert_uint_eq(world_flush(producer), 0);
+	ck_assert_int_eq(produces(), before);
 	world_send(producer, "t", 1, NULL, "v", &ends[1]);
 	ck_assert_uint_eq(world_flush(producer), 0);
-	ck_assert_int_eq(produces(), (NODES + 1) * (1 + asked));
+	ck_assert_int_eq(produces(), before + 1 + asked);
 	world_close(producer);
-	ck_assert_int_eq(produces(), (NODES + 1) * (1 + asked));
+	ck_assert_int_eq(produces(), before + 1 + asked);
 }
 END_TEST
 
@@ -101,11 +107,14 @@ START_TEST(who_does_not_answer_is_named)
 	struct klamm_error err;
 	struct world_end ends[NODES] = {{0}};
 	struct klamm_producer *producer = world_telling(NULL, "acks=0", NULL);
+	send_each(producer, ends); /* all connections are there */
+	ck_assert_uint_eq(world_flush(producer), 0);
+	memset(ends, 0, sizeof(ends));
 	world_fault((struct klamm_broker_fault){.api = KL_API_PRODUCE, .topic = "t",
 						.partition = 0,
 						.action = KLAMM_BROKER_SILENCE});
 	send_each(producer, ends);
-	ck_assert_int_eq(klamm_producer_flush(producer, 200, NULL, &err), KLAMM_ERR_TIMED_OUT);
+	ck_assert_int_eq(klamm_producer_flush(producer, 500, NULL, &err), KLAMM_ERR_TIMED_OUT);
 	char where[32];
 	snprintf(where, sizeof(where), "broker %d (", err.node);
 	ck_assert_msg(strstr(err.text, where) != NULL, "%s", err.text);
@@ -114,7 +123,7 @@ START_TEST(who_does_not_answer_is_named)
 		ck_assert_int_eq(ends[i].told, 1);
 		ck_assert_int_eq(ends[i].outcome, KLAMM_OUTCOME_DELIVERED);
 	}
-	ck_assert_int_eq(written(), NODES - 1);
+	ck_assert_int_eq(written(), NODES * 2 - 1);
 	/* It is asked already, and not again. */
 	int64_t before = produces();
 	ck_assert_int_eq(klamm_producer_close(producer, 50, &err), KLAMM_ERR_TIMED_OUT);

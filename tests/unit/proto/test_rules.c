@@ -2,6 +2,8 @@
 /* What may and what may not be encoded, and bytes worked out by hand. */
 #include "core/proto/gen/messages.h"
 
+#include <stdlib.h>
+
 #include "tests/unit/unit.h"
 
 static struct klamm_error err;
@@ -132,6 +134,50 @@ START_TEST(tags)
 }
 END_TEST
 
+static struct kl_consumer_group_member_metadata_value *read_about(struct kl_arena *arena,
+								  const char *hex)
+{
+	struct kl_consumer_group_member_metadata_value *about;
+	size_t n;
+	uint8_t *bytes = unit_hex(hex, &n);
+	struct kl_reader r = kl_reader(bytes, n);
+	int rc = kl_msg_decode(&kl_msg_consumer_group_member_metadata_value, 0, &r, arena,
+			       (void **)&about, &err);
+	ck_assert_msg(rc == 0, "%s", err.text);
+	ck_assert_uint_eq(kl_reader_left(&r), 0);
+	free(bytes); /* only texts point there */
+	return about;
+}
+
+/* A struct in a tag that may be null: what is left out is the empty one, null is said. */
+START_TEST(null_in_a_tag)
+{
+#define BEFORE "01 01 01 01 01 01 ffffffff 01 "
+	const struct kl_msg *msg = &kl_msg_consumer_group_member_metadata_value;
+	struct kl_consumer_group_member_metadata_value about;
+	struct kl_consumer_group_member_metadata_value_classic classic;
+	kl_msg_init(msg, &about);
+	kl_type_init(&kl_type_consumer_group_member_metadata_value_classic, &classic);
+	check_bytes(msg, 0, &about, BEFORE "01 00 01 00");
+	about.classic_member_metadata = &classic;
+	check_bytes(msg, 0, &about, BEFORE "00");
+	classic.session_timeout_ms = 45000;
+	check_bytes(msg, 0, &about, BEFORE "01 00 07 01 0000afc8 01 00");
+
+	KL_AUTO(kl_arena_free) struct kl_arena arena = {0};
+	ck_assert_ptr_null(
+		read_about(&arena, BEFORE "01 00 01 00")->classic_member_metadata);
+	const struct kl_consumer_group_member_metadata_value_classic *read =
+		read_about(&arena, BEFORE "00")->classic_member_metadata;
+	ck_assert_ptr_nonnull(read);
+	ck_assert_int_eq(read->session_timeout_ms, 0);
+	ck_assert_int_eq(read->supported_protocols_n, 0);
+	read = read_about(&arena, BEFORE "01 00 07 01 0000afc8 01 00")
+		       ->classic_member_metadata;
+	ck_assert_int_eq(read->session_timeout_ms, 45000);
+}
+END_TEST
+
 /* Records stay where they are; the rest is as without refs. */
 START_TEST(records_by_reference)
 {
@@ -202,6 +248,7 @@ UNIT_SUITE(rules)
 	unit_add(s, missing_fields);
 	unit_add(s, limits);
 	unit_add(s, tags);
+	unit_add(s, null_in_a_tag);
 	unit_add(s, records_by_reference);
 	unit_add(s, trailing_bytes_are_seen);
 	return s;

@@ -11,4 +11,5 @@ TESTS += %D%/test_tls
 	%D%/test_hostile.c \
 	%D%/test_options.c \
 	%D%/test_proxy.c \
-	%D%/test_records.c
+	%D%/test_records.c \
+	%D%/test_stage.c

@@ -77,17 +77,19 @@ static const struct {
 	{"\x16\x03\x03\x00\x40\x02\x00", 7, "in the middle of the handshake"},
 };
 
-static int ask_shortly(struct klamm_error *err)
+/* A call of 3 s. The limit for connections is to be hit by those who take their time, and not
+ * by those who end early and only have to wait for the CPU. */
+static int ask_shortly(int setup_ms, struct klamm_error *err)
 {
 	struct klamm_admin *admin;
 	struct klamm_cluster_description *cluster;
-	struct klamm_conf *conf = world_conf("security.protocol=SSL",
-					     "socket.connection.setup.timeout.ms=100",
-					     "socket.connection.setup.timeout.max.ms=100",
-					     NULL);
+	char setup[100], most[100];
+	snprintf(setup, sizeof(setup), "socket.connection.setup.timeout.ms=%d", setup_ms);
+	snprintf(most, sizeof(most), "socket.connection.setup.timeout.max.ms=%d", setup_ms);
+	struct klamm_conf *conf = world_conf("security.protocol=SSL", setup, most, NULL);
 	ck_assert_int_eq(klamm_admin_new(conf, NULL, &admin, err), 0);
 	klamm_conf_free(conf);
-	int rc = klamm_admin_describe_cluster(admin, 400, &cluster, err);
+	int rc = klamm_admin_describe_cluster(admin, 3000, &cluster, err);
 	klamm_admin_free(admin);
 	return rc;
 }
@@ -98,7 +100,7 @@ START_TEST(peers_that_end_early)
 	bytes = endings[_i].bytes;
 	byte_count = endings[_i].n;
 	script.raw = answer_bytes;
-	ck_assert_int_eq(ask_shortly(&err), KLAMM_ERR_TIMED_OUT);
+	ck_assert_int_eq(ask_shortly(20000, &err), KLAMM_ERR_TIMED_OUT);
 	ck_assert_msg(strstr(err.text, endings[_i].says) != NULL, "%s", err.text);
 	ck_assert_int_eq(err.stage, KLAMM_STAGE_TLS);
 	ck_assert_int_gt(script.connections, 1);
@@ -108,7 +110,7 @@ END_TEST
 static void drip(struct script *of, int fd)
 {
 	static const char record[] = "\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb";
-	for (size_t i = 0; i < 40; i++) {
+	for (size_t i = 0; i < 200; i++) { /* 2 s */
 		if (send(fd, record + kl_min(i, sizeof(record) - 2), 1, MSG_NOSIGNAL) < 0)
 			return;
 		usleep(10000);
@@ -127,12 +129,12 @@ START_TEST(peers_that_take_their_time)
 	struct klamm_error err;
 	script.raw = _i == 0 ? say_nothing : drip;
 	int64_t begin = world_ms();
-	ck_assert_int_eq(ask_shortly(&err), KLAMM_ERR_TIMED_OUT);
+	ck_assert_int_eq(ask_shortly(400, &err), KLAMM_ERR_TIMED_OUT);
 	const char *words = "timed out while waiting for the end of the TLS handshake "
 			    "(socket.connection.setup.timeout.ms)";
 	ck_assert_msg(strstr(err.text, words) != NULL, "%s", err.text);
 	ck_assert_int_eq(err.stage, KLAMM_STAGE_TLS);
-	ck_assert_int_lt(world_ms() - begin, 3000);
+	ck_assert_int_lt(world_ms() - begin, 20000);
 }
 END_TEST
 

@@ -83,6 +83,14 @@ START_TEST(opt_enable_ssl_certificate_verification)
 }
 END_TEST
 
+/* What is not looked at is not what others refuse for. */
+START_TEST(whatever_is_wrong_is_said_without_verification)
+{
+	ask_fails("it wants a certificate from this client",
+		  "enable.ssl.certificate.verification=false", at("localhost"));
+}
+END_TEST
+
 START_TEST(expired_and_not_yet_valid)
 {
 	struct cert old = certs_make((struct cert_spec){.name = "old", .from = -7200,
@@ -344,6 +352,8 @@ UNIT_SUITE(options)
 	unit_add_fixture(s, opt_ssl_endpoint_identification_algorithm, ask_up, ask_down);
 	unit_add_fixture(s, opt_ssl_check_hostname, ask_up, ask_down);
 	unit_add_fixture(s, opt_enable_ssl_certificate_verification, ask_up, ask_down);
+	unit_add_fixture(s, whatever_is_wrong_is_said_without_verification, ask_up_mutual,
+			 ask_down);
 	unit_add_fixture(s, expired_and_not_yet_valid, ask_up, ask_down);
 	unit_add_fixture(s, opt_ssl_crl_location, ask_up, ask_down);
 	unit_add_fixture(s, chains_and_leaves, ask_up, ask_down);
