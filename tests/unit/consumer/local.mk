@@ -9,10 +9,14 @@ TESTS += %D%/test_consumer
 	%D%/coordinator.c %D%/coordinator.h \
 	%D%/keeper.c %D%/keeper.h \
 	%D%/member.c %D%/member.h \
+	%D%/store.c %D%/store.h \
 	%D%/test_assign.c \
 	%D%/test_classic.c \
 	%D%/test_commit.c \
+	%D%/test_commit_auto.c \
+	%D%/test_commit_later.c \
 	%D%/test_commit_old.c \
+	%D%/test_commit_start.c \
 	%D%/test_committed.c \
 	%D%/test_fetch.c \
 	%D%/test_followers.c \
