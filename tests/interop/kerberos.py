@@ -1,13 +1,13 @@
 """A KDC of our own, and the command line with its krb5.conf."""
 import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
+
+import ports
 
 NAME = "KLAMM.TEST"
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
@@ -20,21 +20,6 @@ sasl.jaas.config=com.sun.security.auth.module.Krb5LoginModule required \\
     keyTab="{keytab}" \\
     principal="{user}@{realm}";
 """
-
-
-def free_port():
-    """One that stays free until it is used: below those that the system gives to whoever asks for
-    any, and below those of the harness."""
-    while True:
-        port = random.randrange(10000, 19000)
-        with socket.socket() as s, contextlib.suppress(OSError):
-            s.bind(("127.0.0.1", port))
-            return port
-
-
-def listening(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextlib.contextmanager
@@ -61,7 +46,7 @@ class Realm:
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp()
-        self.port = free_port()
+        self.port = ports.free()
         self.process = None
         self.write_config("krb5.conf", self.port)
         with open(self.file("kdc.conf"), "w", encoding="ascii") as file:
@@ -120,7 +105,7 @@ class Realm:
             ["krb5kdc", "-n", "-P", self.file("pid")], env=self.env,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 20
-        while not listening(self.port):
+        while not ports.listening(self.port):
             if time.monotonic() > end or self.process.poll() is not None:
                 raise RuntimeError("the KDC does not start")
             time.sleep(0.02)

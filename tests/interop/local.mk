@@ -34,6 +34,7 @@ EXTRA_DIST += \
 	%D%/members.py \
 	%D%/oauth2/pom.xml \
 	%D%/peers.py \
+	%D%/ports.py \
 	%D%/processes.py \
 	%D%/records.py \
 	%D%/refusal.py \

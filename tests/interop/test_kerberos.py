@@ -11,6 +11,7 @@ import time
 import kerberos
 import klamm
 import peers
+import ports
 import refusal
 from frame import equal, test
 
@@ -189,7 +190,7 @@ def bad_keys(ctx):
 
 @test("a KDC that is down is told once; so is a krb5.conf that names none")
 def no_kdc(ctx):
-    ctx.realm.write_config("down.conf", kerberos.free_port())
+    ctx.realm.write_config("down.conf", ports.free())
     with ctx.realm.config("down.conf"):
         refused(ctx, words=["Cannot contact any KDC", kerberos.NAME, "krb5.conf"])
     with open(ctx.realm.file("empty.conf"), "w", encoding="ascii") as file:

@@ -8,9 +8,9 @@ import tempfile
 import time
 
 import klamm
+import ports
 import refusal
 from frame import Skip, equal, test
-from kerberos import free_port
 
 USER = "alice"
 WORD = "proxy-secret"
@@ -65,7 +65,7 @@ def refused(at, url, words):
 
 @contextlib.contextmanager
 def dante():
-    port = free_port()
+    port = ports.free()
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
         file.write(f"""internal: 127.0.0.1 port = {port}
 external: 127.0.0.1
@@ -90,7 +90,7 @@ def dante_trip(_):
 
 @test("SOCKS5 with user and password: microsocks")
 def microsocks_trip(_):
-    port = free_port()
+    port = ports.free()
     with running(port, need("microsocks"), "-i", "127.0.0.1", "-p", port, "-u", USER, "-P",
                  WORD) as proxy, klamm.broker() as at:
         trip(at, f"socks5h://{USER}:{WORD}@{proxy}", "microsocks")
@@ -100,7 +100,7 @@ def microsocks_trip(_):
 
 @test("HTTP CONNECT: tinyproxy, with and without a password")
 def tinyproxy_trip(_):
-    port = free_port()
+    port = ports.free()
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
         file.write(f"Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\n"
                    f"Allow 127.0.0.1\nBasicAuth {USER} {WORD}\n")

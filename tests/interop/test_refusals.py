@@ -12,6 +12,7 @@ import clients
 import kerberos
 import library
 import peers
+import ports
 from certificates import options, secret
 from door import Door
 from frame import parts, test
@@ -48,7 +49,7 @@ def tickets(ctx):
         with open(ctx.krb5_conf, encoding="ascii") as file:
             conf = file.read()
         with open(down, "w", encoding="ascii") as file:
-            file.write(re.sub(r"kdc = .*", f"kdc = 127.0.0.1:{kerberos.free_port()}", conf))
+            file.write(re.sub(r"kdc = .*", f"kdc = 127.0.0.1:{ports.free()}", conf))
         subprocess.run(["ktutil"], input=(
             "addent -password -p alice@KAFKA.TEST -k 1 -e aes256-cts\nwrong\n"
             f"wkt {wrong}\n"), text=True, check=True, capture_output=True)

@@ -6,9 +6,9 @@ import subprocess
 import time
 import urllib.request
 
-import kerberos
 import klamm
 import peers
+import ports
 
 JAVA = "org.apache.kafka.common.security.oauthbearer."
 POM = os.path.join(peers.HERE, "oauth2", "pom.xml")
@@ -55,7 +55,7 @@ def token_server(expiry_s=60):
         os.rename(class_path + ".new", class_path)
     with open(class_path, encoding="ascii") as file:
         jars = file.read().strip()
-    port = kerberos.free_port()
+    port = ports.free()
     config = {"interactiveLogin": False, "tokenCallbacks": [{
         "issuerId": "kafka", "tokenExpiry": expiry_s,
         "requestMappings": [{"requestParam": "grant_type", "match": "*", "claims": CLAIMS}]}]}
