@@ -4,6 +4,7 @@ import traceback
 
 tests = []
 full = False  # all that there is, however long it takes: known before tests are registered
+ran = 0  # tests, over all versions: patterns that fit none are a mistake
 
 
 class Skip(Exception):
@@ -67,6 +68,7 @@ def short(value):
 
 def run(ctx, patterns):
     """Runs the registered tests whose name has one of the patterns; True when none failed."""
+    global ran
     passed = failed = skipped = 0
     version = parts(getattr(ctx, "version", "9999"))
     chosen = [t for t in tests if parts(getattr(t[1], "since", "0")) <= version
@@ -93,4 +95,5 @@ def run(ctx, patterns):
         print(f"ok {line} ({time.monotonic() - start:.1f} s)", flush=True)
     print(f"1..{len(chosen)}")
     print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
-    return failed == 0 and bool(chosen)
+    ran += len(chosen)
+    return failed == 0

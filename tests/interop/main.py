@@ -138,7 +138,7 @@ def main():
             import test_likeness
         with Kafka(version, config=test_kafka.CONFIG) as context:
             good = frame.run(context, args.patterns)
-    sys.exit(0 if good else 1)
+    sys.exit(0 if good and frame.ran else 1)
 
 
 main()
