@@ -64,7 +64,8 @@ static void ask_take(struct kl_classic *k)
 	size_t n = 0;
 	for (size_t i = 0; list != NULL && i < k->mine.count; i++) {
 		const struct klamm_topic_partition *tp = &k->mine.partitions[i];
-		const struct kl_cpart *own = kl_cpart_find(c, tp->topic, tp->partition);
+		const struct kl_cpart *own =
+			kl_cpart_find_in_loop(c, tp->topic, tp->partition);
 		if (own == NULL || own->leaving)
 			list[n++] = *tp;
 	}

@@ -542,7 +542,7 @@ static void cancel(struct kl_classic_call *call)
 void kl_classic_cancel(struct kl_classic *k)
 {
 	k->attempt++;
-	k->cancelled = 1;
+	__atomic_store_n(&k->cancelled, 1, __ATOMIC_RELAXED);
 	cancel(&k->join);
 	cancel(&k->sync);
 }

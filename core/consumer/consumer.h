@@ -194,7 +194,7 @@ struct klamm_consumer {
 	struct kl_task wake_task; /* wakes who polls */
 	atomic_bool polled;       /* the application has polled at least once */
 	_Atomic int64_t polled_at; /* when it did last; 0 = not yet */
-	struct kl_mutex mutex; /* guards the next five */
+	struct kl_mutex mutex; /* guards the next five, and that topics grow */
 	struct kl_list touched; /* parts that the loop has to look at */
 	struct kl_list results;
 	struct kl_list spare_chunks;
@@ -247,6 +247,9 @@ int kl_consumer_check(const struct klamm_consumer *c, bool waits, struct klamm_e
 /* --- subscription.c --- */
 struct kl_cpart *kl_cpart_find(const struct klamm_consumer *c, const char *topic,
 			       int32_t partition);
+/* The loop's, for what may come while the polling thread does not wait. */
+struct kl_cpart *kl_cpart_find_in_loop(struct klamm_consumer *c, const char *topic,
+				       int32_t partition);
 void kl_cpart_unref(struct kl_cpart *part);
 static inline struct kl_cpart *kl_cpart_ref(struct kl_cpart *part)
 {

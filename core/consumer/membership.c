@@ -110,6 +110,13 @@ void kl_membership_let_go(struct kl_membership *m, struct kl_cpart *part)
 	kl_fetcher_touch(kl_membership_consumer(m), part);
 }
 
+void kl_membership_let_go_of_all(struct kl_membership *m)
+{
+	struct klamm_consumer *c = kl_membership_consumer(m);
+	for (struct kl_cpart *part = c->assigned; part != NULL; part = part->hh.next)
+		kl_membership_let_go(m, part);
+}
+
 bool kl_membership_ask_give(struct kl_membership *m, kl_leaves_fn leaves, void *arg)
 {
 	struct klamm_consumer *c = kl_membership_consumer(m);
@@ -128,8 +135,9 @@ bool kl_membership_ask_give(struct kl_membership *m, kl_leaves_fn leaves, void *
 bool kl_membership_ask_lose(struct kl_membership *m)
 {
 	struct klamm_consumer *c = kl_membership_consumer(m);
-	for (struct kl_cpart *part = c->assigned; part != NULL; part = part->hh.next)
-		kl_membership_let_go(m, part);
+	/* What a step that has begun is about stays that: the rest is told behind it. */
+	if (!m->begun)
+		kl_membership_let_go_of_all(m);
 	/* What is being taken will have to be let go of. */
 	bool any = c->assigned != NULL || (m->begun && m->step == KL_STEP_TAKE);
 	if (any) {
@@ -344,8 +352,12 @@ void kl_membership_on_listing(struct kl_membership *m, const struct kl_metadata_
 	struct kl_names names, before = m->topics;
 	if (m->ops != NULL && m->ops->listing != NULL)
 		m->ops->listing(m, body);
-	if (m->pattern == NULL || !match_topics(m, body, &names))
-		return; /* when memory is short, the next answer will do */
+	if (m->pattern == NULL)
+		return;
+	if (!match_topics(m, body, &names)) {
+		kl_membership_refresh(m); /* memory is short: another answer will do */
+		return;
+	}
 	bool first = !m->listed;
 	m->listed = true;
 	m->listed_at = c->loop->now;
@@ -358,6 +370,7 @@ void kl_membership_on_listing(struct kl_membership *m, const struct kl_metadata_
 	if (!kl_membership_watch(m, NULL, 0)) {
 		m->topics = before;
 		kl_names_free(&names);
+		kl_membership_refresh(m);
 		return;
 	}
 	kl_names_free(&before);

@@ -179,6 +179,7 @@ typedef bool (*kl_leaves_fn)(const struct kl_cpart *part, void *arg);
 bool kl_membership_ask_give(struct kl_membership *m, kl_leaves_fn leaves, void *arg);
 bool kl_membership_ask_lose(struct kl_membership *m);
 void kl_membership_let_go(struct kl_membership *m, struct kl_cpart *part);
+void kl_membership_let_go_of_all(struct kl_membership *m);
 /* parts, borrowed from membership->arena, are what is new. */
 void kl_membership_ask_take(struct kl_membership *m,
 			    const struct klamm_topic_partition *parts, size_t count);

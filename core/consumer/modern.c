@@ -413,6 +413,6 @@ unsigned kl_modern_answered(struct kl_modern *member, int64_t now,
 
 void kl_modern_unanswered(struct kl_modern *member, int64_t again_at)
 {
-	member->in_flight = false;
+	member->in_flight = member->outdated = false;
 	lost_answer(member, again_at);
 }

@@ -59,7 +59,8 @@ static void ask_take(struct kl_modern_member *k)
 	size_t n = 0;
 	for (size_t i = 0; i < k->mine_count; i++) {
 		const struct klamm_topic_partition *tp = &k->mine[i];
-		const struct kl_cpart *own = kl_cpart_find(c, tp->topic, tp->partition);
+		const struct kl_cpart *own =
+			kl_cpart_find_in_loop(c, tp->topic, tp->partition);
 		if (own == NULL || own->leaving)
 			k->added[n++] = *tp;
 	}

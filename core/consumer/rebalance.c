@@ -152,6 +152,7 @@ static void look_again_in_loop(void *arg)
 		return;
 	m->step = m->run.step = KL_STEP_LOSE;
 	m->next_step = KL_STEP_NONE;
+	kl_membership_let_go_of_all(m);
 }
 
 static void end_in_loop(void *arg)
@@ -315,13 +316,14 @@ static void give_up_in_loop(void *arg)
 {
 	struct leave *leave = arg;
 	struct kl_membership *m = leave->m;
-	struct klamm_consumer *c = kl_membership_consumer(m);
 	leave->owns = m->ops->owns(m);
+	/* Of these it was told. */
+	if (m->run.step == KL_STEP_GIVE && m->run.phase == KL_PHASE_DRAIN)
+		kl_parts_drop(kl_membership_consumer(m));
 	m->begun = true;
 	m->step = leave->owns ? KL_STEP_GIVE : KL_STEP_LOSE;
 	atomic_store(&m->due, false);
-	for (struct kl_cpart *part = c->assigned; part != NULL; part = part->hh.next)
-		kl_membership_let_go(m, part);
+	kl_membership_let_go_of_all(m);
 }
 
 static void leave_in_loop(void *arg)

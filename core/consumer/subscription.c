@@ -21,7 +21,9 @@ struct kl_ctopic *kl_ctopic_get(struct klamm_consumer *c, const char *name)
 	bool added = true;
 #undef uthash_nonfatal_oom
 #define uthash_nonfatal_oom(elt) added = false
+	kl_mutex_lock(&c->mutex);
 	HASH_ADD_STR(c->topics, name, topic);
+	kl_mutex_unlock(&c->mutex);
 	if (!added) {
 		free(topic);
 		return NULL;
@@ -61,6 +63,15 @@ struct kl_cpart *kl_cpart_find(const struct klamm_consumer *c, const char *name,
 	struct kl_cpart *part = NULL;
 	if (topic != NULL)
 		HASH_FIND(hh, c->assigned, &key, sizeof(key), part);
+	return part;
+}
+
+struct kl_cpart *kl_cpart_find_in_loop(struct klamm_consumer *c, const char *topic,
+				       int32_t partition)
+{
+	kl_mutex_lock(&c->mutex);
+	struct kl_cpart *part = kl_cpart_find(c, topic, partition);
+	kl_mutex_unlock(&c->mutex);
 	return part;
 }
 

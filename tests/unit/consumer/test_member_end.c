@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Commits and the end of a member of a classic group, also while others are waited for. */
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -131,6 +132,12 @@ static void other_joins(size_t owned)
 	says.other = true;
 }
 
+static void rebalance(void)
+{
+	says.beat.code = KLAMM_ERR_REBALANCE_IN_PROGRESS;
+	says.beat.left = 1;
+}
+
 /* Its generation is good until they have, and its partitions are read on meanwhile: whoever
  * commits after each batch does not stand still. */
 START_TEST(commits_while_others_are_waited_for)
@@ -213,15 +220,22 @@ static void fall_silent(void)
 START_TEST(a_round_that_a_silent_member_owes)
 {
 	be_cooperative(true, "group.instance.id=i");
+	const struct klamm_offset offset = {"t", 0, -1, 5, NULL};
+	struct klamm_error err;
 	member_join();
 	other_joins(0);
-	says.beat.code = KLAMM_ERR_REBALANCE_IN_PROGRESS;
-	says.beat.left = 1;
+	says.join_behind = INT_MAX;
+	rebalance();
 	POLL_UNTIL(says.joins == 2);
+	/* No poll() from here on: what it is to give up is told to none. */
+	says.join_behind = 1;
+	ck_assert_int_eq(klamm_consumer_commit(consumer, &offset, 1, PATIENCE, &err),
+			 0);
 	int64_t until = script_ms() + PATIENCE;
 	while (says.syncs < 2 && script_ms() < until)
 		usleep(1000);
 	fall_silent();
+	ck_assert_int_eq(heard.revoked, 0);
 	says.stays = 1;
 	int64_t last = script_ms(), pause = 0;
 	POLL_UNTIL((pause = kl_max(pause, script_ms() - last), last = script_ms(),
@@ -232,6 +246,79 @@ START_TEST(a_round_that_a_silent_member_owes)
 	ck_assert_int_eq(heard.lost, 1);
 	ck_assert_int_eq(says.generation, 3);
 	ck_assert_int_eq(says.joins, 4);
+}
+END_TEST
+
+static void look_at_loss(void *arg)
+{
+	*(bool *)arg = consumer->group.membership.next_step == KL_STEP_LOSE;
+}
+
+static int given; /* partitions, by the first call of revoked */
+
+static void be_put_out(void)
+{
+	bool lost = false;
+	if (heard.revoked == 0)
+		return;
+	given = heard.count;
+	heard.inside = NULL;
+	says.beat.code = KLAMM_ERR_UNKNOWN_MEMBER_ID;
+	says.beat.left = 1;
+	for (int64_t end = script_ms() + PATIENCE; !lost && script_ms() < end;) {
+		usleep(1000);
+		kl_loop_call(consumer->loop, look_at_loss, &lost);
+	}
+	ck_assert(lost);
+}
+
+/* It is put out while the application is told what it gives up: the rest is lost, and told. */
+START_TEST(what_is_lost_while_some_is_given_up)
+{
+	be_cooperative(false, NULL);
+	member_join();
+	other_joins(0);
+	heard.inside = be_put_out;
+	rebalance();
+	POLL_UNTIL(heard.lost == 1);
+	ck_assert_int_eq(heard.revoked, 1);
+	ck_assert_int_ge(given, 1);
+	ck_assert_int_eq(given + heard.count, 3);
+}
+END_TEST
+
+static void commit_what_goes(void)
+{
+	const struct klamm_offset offset = {"t", 0, -1, 5, NULL};
+	struct klamm_error err;
+	if (heard.revoked == 0)
+		return;
+	given = heard.count;
+	heard.inside = NULL;
+	says.commit.code = KLAMM_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+	says.commit.left = -1;
+	ck_assert_msg(klamm_consumer_commit_async(consumer, &offset, 1, NULL, NULL,
+						  &err) == 0,
+		      "%s", err.text);
+}
+
+/* Nor is anything told twice when the application leaves before what it commits is stored. */
+START_TEST(leaving_while_some_is_given_up)
+{
+	struct klamm_error err;
+	be_cooperative(false, NULL);
+	member_join();
+	other_joins(0);
+	heard.inside = commit_what_goes;
+	rebalance();
+	POLL_UNTIL(heard.revoked == 1);
+	member_poll(20, NULL); /* which has to wait for the commit */
+	ck_assert_int_eq(klamm_consumer_close(consumer, 200, &err), 0);
+	consumer = NULL;
+	ck_assert_int_eq(heard.revoked, 2);
+	ck_assert_int_ge(given, 1);
+	ck_assert_int_eq(given + heard.count, 3);
+	ck_assert_int_eq(heard.lost, 0);
 }
 END_TEST
 
@@ -289,6 +376,9 @@ UNIT_SUITE(member_end)
 		      commits_that_overtake_a_rebalance, member_up, member_down, 2);
 	unit_add_fixture(s, closing_is_overtaken_by_a_rebalance, member_up, member_down);
 	unit_add_fixture(s, a_round_that_a_silent_member_owes, member_up, member_down);
+	unit_add_fixture(s, what_is_lost_while_some_is_given_up, member_up,
+			 member_down);
+	unit_add_fixture(s, leaving_while_some_is_given_up, member_up, member_down);
 	unit_add_fixture(s, what_stays_withheld, member_up, member_down);
 	unit_add_case(s, "a_leader_that_comes_back_looks", a_leader_that_comes_back_looks,
 		      member_up, member_down, 2);
