@@ -123,11 +123,15 @@ static KL_COLD enum put add_slots(struct klamm_producer *p, struct kl_partition 
 			return full ? PUT_NO_OUTCOME : PUT_NO_MEMORY;
 		o->topic = part->topic;
 		o->partition = part->index;
-		part->batch->outcome = o;
 	}
-	while (o->cap <= part->count)
-		if (!kl_outcome_grow(p, o))
-			return PUT_NO_MEMORY;
+	while (o->cap <= part->count) {
+		if (kl_outcome_grow(p, o))
+			continue;
+		if (part->batch->outcome == NULL) /* the batch goes on without one */
+			kl_outcome_put(p, o);
+		return PUT_NO_MEMORY;
+	}
+	part->batch->outcome = o;
 	if (part->slots == NULL)
 		memset(o->slots, 0, part->count * sizeof(*o->slots));
 	part->slots = o->slots;

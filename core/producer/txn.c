@@ -303,8 +303,10 @@ static void hopeless(struct kl_coordinator *coordinator, const struct klamm_erro
 		kl_txn_call_end(p, err);
 		return;
 	}
-	bool group = coordinator == &txn->group;
-	kl_txn_spoil(p, !group || txn->state == KL_TXN_ABORTING, err);
+	if (coordinator != &txn->group)
+		kl_txn_spoil(p, true, err);
+	else if (txn->state == KL_TXN_OPEN && txn->offsets != NULL)
+		kl_txn_spoil(p, false, err); /* else nobody waits for it any more */
 }
 
 static const struct kl_coordinator_ops coordinator_ops = {

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/order.h"
 #include "core/producer/producer.h"
+#include "core/producer/sender.h"
 #include "core/producer/txn.h"
 
 static const char *const doing[] = {
@@ -61,6 +62,7 @@ static int begin_abort(struct waiting *w)
 	kl_txn_offsets_free(txn->offsets);
 	txn->offsets = NULL;
 	kl_txn_set_state(w->p, KL_TXN_ABORTING);
+	kl_sender_unpark(w->p); /* what waited to be let in is taken back */
 	return 0;
 }
 

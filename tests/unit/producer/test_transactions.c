@@ -2,6 +2,8 @@
 /* Transactions against the dev broker, with both generations of the protocol: what readers of
  * committed records see, which errors can be aborted, which end the producer, and calls that
  * ran out of time. */
+#include <unistd.h>
+
 #include "tests/client/world.h"
 
 #define PRODUCE 0
@@ -573,6 +575,28 @@ START_TEST(an_abort_takes_back_what_was_not_sent)
 }
 END_TEST
 
+/* Nor does it wait for records whose partitions the transaction does not take in. */
+START_TEST(an_abort_takes_back_what_is_not_let_in)
+{
+	static struct world_end ends[3];
+	up(1);
+	producer = begin_one("delivery.timeout.ms=300000");
+	int32_t fault = world_fault((struct klamm_broker_fault){
+		.api = ADD_PARTITIONS, .count = -1, .action = KLAMM_BROKER_ERROR,
+		.error = KLAMM_ERR_CONCURRENT_TRANSACTIONS});
+	begin();
+	send_some(3, ends);
+	for (int i = 0; i < PATIENCE && klamm_broker_fault_hits(world_broker, fault) < 2; i++)
+		usleep(1000);
+	ck_assert_int_ge(klamm_broker_fault_hits(world_broker, fault), 2);
+	abort_it();
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(ends[i].told, 1);
+		ck_assert_int_eq(ends[i].error, KLAMM_ERR_ABORTED);
+	}
+}
+END_TEST
+
 START_TEST(close_aborts_what_is_open)
 {
 	up(1 + _i);
@@ -648,6 +672,7 @@ UNIT_SUITE(transactions)
 	BOTH(a_commit_that_is_late_is_called_again);
 	BOTH(init_that_is_late_is_called_again);
 	BOTH(an_abort_takes_back_what_was_not_sent);
+	unit_add_fixture(s, an_abort_takes_back_what_is_not_let_in, NULL, end);
 	BOTH(close_aborts_what_is_open);
 	unit_add_fixture(s, opt_transaction_timeout_ms, NULL, end);
 	unit_add_fixture(s, opt_transactional_id, NULL, end);
