@@ -236,13 +236,14 @@ static void make_cluster(void *arg)
 	struct klamm_admin *a = start->admin;
 	start->rc = kl_cluster_init(&a->cluster, a->loop, a->settings, &a->log,
 				    a->slabs, &ops, start->err);
-	a->cluster_made = start->rc == 0;
+	if (start->rc != 0)
+		return;
+	a->cluster_made = true;
 	a->cluster.nodes.sasl = kl_role_instance(&a->sasl);
 	a->cluster.nodes.tls = a->tls;
 	a->tls = NULL; /* the cluster's, now */
 	a->cluster.nodes.metrics = &a->metrics;
-	if (start->rc == 0)
-		start->rc = kl_reporters_start(&a->reporters, start->err);
+	start->rc = kl_reporters_start(&a->reporters, start->err);
 }
 
 static int configure(struct klamm_admin *a, const struct klamm_conf *conf,

@@ -94,8 +94,10 @@ static bool add_group(struct result *r, const struct kl_list_groups_response_gro
 	g->state = kl_group_text(&r->arena, state_name(told->group_state));
 	g->protocol_type = kl_group_text(&r->arena, told->protocol_type);
 	g->coordinator = broker;
+	if (!g->id || !g->type || !g->state || !g->protocol_type)
+		return false;
 	r->groups[r->list.count++] = g;
-	return g->id && g->type && g->state && g->protocol_type;
+	return true;
 }
 
 static void answer(struct kl_scatter *scatter, struct kl_part *part, const void *response,

@@ -74,13 +74,14 @@ static void start_in_loop(void *arg)
 	c->loop_made = true;
 	start->rc = kl_cluster_init(&c->cluster, c->loop, c->settings, &c->log, c->slabs,
 				    &kl_fetcher_ops, &start->err);
-	c->cluster_made = start->rc == 0;
+	if (start->rc != 0)
+		return;
+	c->cluster_made = true;
 	c->cluster.nodes.sasl = kl_role_instance(&c->sasl);
 	c->cluster.nodes.tls = c->tls;
 	c->tls = NULL; /* the cluster's, now */
-	if (start->rc == 0)
-		start->rc = kl_group_start(c, &start->err);
 	c->cluster.nodes.metrics = &c->metrics;
+	start->rc = kl_group_start(c, &start->err);
 	if (start->rc == 0)
 		start->rc = kl_reporters_start(&c->reporters, &start->err);
 }

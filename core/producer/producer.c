@@ -122,13 +122,14 @@ static void start_in_loop(void *arg)
 	p->sender_made = true;
 	start->rc = kl_cluster_init(&p->cluster, p->loop, p->settings, &p->log, p->answers,
 				    &kl_sender_ops, &start->err);
-	p->cluster_made = start->rc == 0;
-	if (start->rc == 0)
-		start->rc = kl_txn_init(p, &start->err);
+	if (start->rc != 0)
+		return;
+	p->cluster_made = true;
 	p->cluster.nodes.sasl = kl_role_instance(&p->sasl);
 	p->cluster.nodes.tls = p->tls;
 	p->tls = NULL; /* the cluster's, now */
 	p->cluster.nodes.metrics = &p->metrics;
+	start->rc = kl_txn_init(p, &start->err);
 	if (start->rc == 0)
 		start->rc = kl_reporters_start(&p->reporters, &start->err);
 }
