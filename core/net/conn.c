@@ -158,7 +158,7 @@ void kl_conn_advance(struct kl_conn *conn, size_t n)
 	}
 }
 
-void kl_conn_send_failed(struct kl_conn *conn, int rc)
+bool kl_conn_send_failed(struct kl_conn *conn, int rc)
 {
 	/* The answer that explains the reset may wait in the socket: let the reader find
 	 * it. */
@@ -166,6 +166,9 @@ void kl_conn_send_failed(struct kl_conn *conn, int rc)
 		fail(conn, KLAMM_ERR_DISCONNECTED, "sending failed", rc);
 	else if (conn->mute_in)
 		fail(conn, KLAMM_ERR_DISCONNECTED, "the peer closed the connection", 0);
+	else
+		return false;
+	return true;
 }
 
 static void flush(struct kl_conn *conn)

@@ -18,8 +18,8 @@ void kl_conn_receive(struct kl_conn *conn);
 void kl_conn_advance(struct kl_conn *conn, size_t n);
 /* Close, and tell the owner. */
 void kl_conn_fail_with(struct kl_conn *conn, const struct klamm_error *err);
-/* The same after sending failed, unless what the peer said last is still to be read. */
-void kl_conn_send_failed(struct kl_conn *conn, int rc);
+/* The same after sending failed; false: what the peer said last is still to be read. */
+bool kl_conn_send_failed(struct kl_conn *conn, int rc);
 
 /* --- conn_proxy.c --- */
 

@@ -10,16 +10,15 @@
 
 /* --- the handshake --- */
 
-/* What the handshake has to say goes out. false: the connection is gone. */
+/* What the handshake has to say goes out. false: the connection is gone, or another one has
+ * been begun in its place. */
 static bool push(struct kl_conn *conn)
 {
 	ssize_t n = 1;
 	while (n > 0 && kl_tls_has_output(conn->tls.session))
 		n = kl_tls_push(conn->tls.session);
 	kl_conn_want_out(conn, n == -EAGAIN);
-	if (n < 0 && n != -EAGAIN)
-		kl_conn_send_failed(conn, (int)n);
-	return kl_conn_is_open(conn);
+	return n >= 0 || n == -EAGAIN || !kl_conn_send_failed(conn, (int)n);
 }
 
 static void tell(const struct kl_conn *conn)

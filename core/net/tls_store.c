@@ -171,6 +171,33 @@ static EVP_PKEY *adopt(EVP_PKEY *key)
 	EVP_PKEY_free(key);
 	return copy;
 }
+
+/* A certificate likewise: from OpenSSL 3.2 on it remembers its context. */
+static X509 *adopt_certificate(X509 *cert)
+{
+	unsigned char *der = NULL;
+	int n = cert != NULL ? i2d_X509(cert, &der) : -1;
+	const unsigned char *p = der;
+	X509 *copy = n > 0 ? d2i_X509(NULL, &p, n) : NULL;
+	OPENSSL_free(der);
+	X509_free(cert);
+	return copy;
+}
+
+static bool adopt_all(struct kl_certs *certs)
+{
+	bool ok = true;
+	if (certs->key != NULL)
+		ok = (certs->key = adopt(certs->key)) != NULL;
+	if (certs->own != NULL)
+		ok = (certs->own = adopt_certificate(certs->own)) != NULL && ok;
+	for (int i = 0; ok && i < sk_X509_num(certs->others); i++) {
+		X509 *copy = adopt_certificate(sk_X509_value(certs->others, i));
+		ok = copy != NULL;
+		sk_X509_set(certs->others, i, copy);
+	}
+	return ok;
+}
 #endif
 
 /* Is there such a store behind the password? "" and none are two passwords. */
@@ -209,8 +236,7 @@ static bool parse_pkcs12(struct klamm_span bytes, const char *password, bool use
 	sk_X509_pop_free(others, X509_free);
 	PKCS12_free(store);
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
-	if (use_legacy && certs->key != NULL)
-		certs->key = adopt(certs->key);
+	ok = (!use_legacy || adopt_all(certs)) && ok;
 	legacy_free(&legacy);
 #endif
 	return ok;
