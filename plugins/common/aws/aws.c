@@ -166,7 +166,7 @@ int kl_aws_credentials(struct kl_aws *aws, const struct klamm_call *call,
 		.call = call,
 		.end_us = aws->host->now_us(aws->host) + wait_ms * 1000,
 	};
-	if (aws->conf->key_id != NULL && aws->conf->role_arn == NULL)
+	if (aws->conf.key_id != NULL && aws->conf.role_arn == NULL)
 		return kl_aws_of_options(aws, credentials_out, err);
 	pthread_mutex_lock(&aws->mutex);
 	int rc = get(&search, credentials_out, err);
@@ -178,7 +178,7 @@ int kl_aws_credentials(struct kl_aws *aws, const struct klamm_call *call,
 
 static const char *chosen_profile(const struct kl_aws *aws)
 {
-	const char *name = aws->conf->profile;
+	const char *name = aws->conf.profile;
 	if (name == NULL)
 		name = kl_aws_variable("AWS_PROFILE");
 	return name != NULL ? name : "default";
@@ -188,7 +188,7 @@ int kl_aws_region(struct kl_aws *aws, const char *host, char to[static KL_AWS_RE
 		  struct klamm_error *err)
 {
 	struct kl_aws_profile profile = {0};
-	const char *region = aws->conf->region;
+	const char *region = aws->conf.region;
 	if (region == NULL && host != NULL && kl_aws_region_of_host(host, to))
 		return 0;
 	if (region == NULL)
@@ -224,14 +224,30 @@ static void reload(void *arg)
 	pthread_mutex_unlock(&aws->mutex);
 }
 
-int kl_aws_new(const struct klamm_host *host, const struct kl_aws_conf *conf,
+/* An empty text is one that a template left open. */
+static struct kl_aws_conf without_empty(const struct kl_aws_conf *from)
+{
+	struct kl_aws_conf conf = *from;
+	const char **texts[] = {&conf.region,	    &conf.key_id,	    &conf.profile,
+				&conf.role_arn,	    &conf.role_session,	    &conf.sts_region,
+				&conf.sts_endpoint, &conf.role_external_id};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (*texts[i] != NULL && **texts[i] == '\0')
+			*texts[i] = NULL;
+	if (conf.role_session == NULL)
+		conf.role_session = KL_AWS_SESSION;
+	return conf;
+}
+
+int kl_aws_new(const struct klamm_host *host, const struct kl_aws_conf *from,
 	       struct kl_aws **aws_out, struct klamm_error *err)
 {
-	if (conf->region != NULL && !kl_aws_is_region(conf->region))
+	struct kl_aws_conf conf = without_empty(from);
+	if (conf.region != NULL && !kl_aws_is_region(conf.region))
 		return klamm_fail(
 			err, KLAMM_ERR_CONFIG,
 			KL_AWS_KEY("region") " must be a region, as us-east-1 is");
-	if (conf->sts_region != NULL && !kl_aws_is_region(conf->sts_region))
+	if (conf.sts_region != NULL && !kl_aws_is_region(conf.sts_region))
 		return klamm_fail(
 			err, KLAMM_ERR_CONFIG,
 			KL_AWS_KEY("sts.region") " must be a region, as us-east-1 is");

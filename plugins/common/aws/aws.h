@@ -39,6 +39,7 @@ struct kl_aws_conf {
 };
 
 #define KL_AWS_KEY(name) "sasl.aws_msk_iam." name
+#define KL_AWS_SESSION	 "klamm" /* what a role's session is called by default */
 
 /* clang-format off */
 #define KL_AWS_TEXT(name_, at, doc_, ...)                                           \
@@ -64,7 +65,7 @@ struct kl_aws_conf {
 	KL_AWS_TEXT("role.arn", KL_AWS_AT(base, role_arn),                           \
 		    "A role that is assumed."),                                      \
 	KL_AWS_TEXT("role.session.name", KL_AWS_AT(base, role_session),              \
-		    "What the role's session is called.", .def = "klamm"),           \
+		    "What the role's session is called.", .def = KL_AWS_SESSION),           \
 	KL_AWS_TEXT("role.external.id", KL_AWS_AT(base, role_external_id),           \
 		    "What the role's owner asks to be told."),                       \
 	KL_AWS_TEXT("sts.region", KL_AWS_AT(base, sts_region),                       \

@@ -15,7 +15,7 @@
 
 struct kl_aws {
 	const struct klamm_host *host;
-	const struct kl_aws_conf *conf;
+	struct kl_aws_conf conf;
 	pthread_mutex_t mutex; /* guards the rest; held for no call that blocks */
 	pthread_cond_t fetched;
 	bool fetching;

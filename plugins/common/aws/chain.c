@@ -48,11 +48,11 @@ static int take_token(const struct kl_aws *aws, struct kl_text *to,
 int kl_aws_of_options(const struct kl_aws *aws, struct kl_aws_credentials *out,
 		      struct klamm_error *err)
 {
-	if (aws->conf->key_id == NULL)
+	if (aws->conf.key_id == NULL)
 		return 0;
 	snprintf(out->from, sizeof(out->from), "the configuration");
 	out->expires_ms = KL_AWS_FOR_GOOD;
-	kl_text_add(&out->key_id, aws->conf->key_id);
+	kl_text_add(&out->key_id, aws->conf.key_id);
 	int rc = take_secret(aws, KL_AWS_KEY("secret.access.key"), &out->secret, err);
 	if (rc != 0 || (rc = take_token(aws, &out->token, err)) != 0) {
 		kl_aws_credentials_free(out);
@@ -83,7 +83,7 @@ static int of_web_identity(struct kl_aws_search *search, struct kl_aws_credentia
 	const char *session = kl_aws_variable("AWS_ROLE_SESSION_NAME");
 	struct kl_aws_role role = {
 		.arn = kl_aws_variable("AWS_ROLE_ARN"),
-		.session = session != NULL ? session : search->aws->conf->role_session,
+		.session = session != NULL ? session : search->aws->conf.role_session,
 	};
 	if (file == NULL)
 		return 0;
@@ -142,7 +142,7 @@ static int of_role_of_profile(struct kl_aws_search *search, const char *name,
 	const char *token_file = kl_aws_property(profile, KL_AWS_TOKEN_FILE);
 	struct kl_aws_role role = {
 		.arn = kl_aws_property(profile, KL_AWS_ROLE_ARN),
-		.session = session != NULL ? session : search->aws->conf->role_session,
+		.session = session != NULL ? session : search->aws->conf.role_session,
 		.external_id = kl_aws_property(profile, KL_AWS_EXTERNAL_ID),
 		.duration = kl_aws_property(profile, KL_AWS_DURATION),
 		.region = kl_aws_property(profile, KL_AWS_REGION_NAME),
@@ -265,7 +265,7 @@ static int of_role(struct kl_aws_search *search, struct kl_aws_credentials *out,
 		   struct klamm_error *err)
 {
 	KL_AWS_CREDENTIALS_AUTO with = {0};
-	const struct kl_aws_conf *conf = search->aws->conf;
+	const struct kl_aws_conf *conf = &search->aws->conf;
 	struct kl_aws_role role = {
 		.arn = conf->role_arn,
 		.session = conf->role_session,
@@ -280,7 +280,7 @@ static int of_role(struct kl_aws_search *search, struct kl_aws_credentials *out,
 int kl_aws_find(struct kl_aws_search *search, struct kl_aws_credentials *out,
 		struct klamm_error *err)
 {
-	const struct kl_aws_conf *conf = search->aws->conf;
+	const struct kl_aws_conf *conf = &search->aws->conf;
 	int rc = 0;
 	if (conf->profile != NULL)
 		rc = of_profile(search, conf->profile, 0, out, err);

@@ -183,7 +183,7 @@ static int ask_token(struct kl_aws_search *search, const char *base,
 	*is_here_out = true;
 	if (answer.status == 200)
 		kl_text_put(token, answer.body, answer.len);
-	else if (!search->aws->conf->imds_v1)
+	else if (!search->aws->conf.imds_v1)
 		rc = klamm_fail(
 			err, KLAMM_ERR_AUTHENTICATION,
 			"the metadata service gives no token (status %d); an old one "

@@ -162,7 +162,7 @@ int kl_aws_assume(struct kl_aws_search *search, const struct kl_aws_role *role,
 	KL_TEXT_AUTO authorization = {0};
 	char time[KL_AWS_TIME];
 	const struct klamm_host *host = search->aws->host;
-	int rc = kl_aws_find_endpoint(search->aws->conf, role, &endpoint, err);
+	int rc = kl_aws_find_endpoint(&search->aws->conf, role, &endpoint, err);
 	if (rc != 0)
 		return rc;
 	kl_aws_time(host->wall_ms(host), time);
@@ -222,7 +222,7 @@ int kl_aws_assume_by_token(struct kl_aws_search *search, const struct kl_aws_rol
 	if (token.p[0] == '\0')
 		return klamm_fail(err, KLAMM_ERR_CONFIG, "%s: there is no token in it",
 				  token_file);
-	rc = kl_aws_find_endpoint(search->aws->conf, role, &endpoint, err);
+	rc = kl_aws_find_endpoint(&search->aws->conf, role, &endpoint, err);
 	if (rc != 0)
 		return rc;
 	begin_form(&form, "AssumeRoleWithWebIdentity", role);

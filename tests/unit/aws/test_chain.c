@@ -41,6 +41,8 @@ static int ask(void)
 {
 	if (aws == NULL)
 		ck_assert_int_eq(kl_aws_new(&world.host, &conf, &aws, &err), 0);
+	else
+		aws->conf = conf; /* it may have changed since */
 	kl_aws_credentials_free(&got);
 	err = (struct klamm_error){0};
 	return kl_aws_credentials(aws, &call, &got, &err);
@@ -241,6 +243,24 @@ START_TEST(assumes_the_role_of_a_profile)
 	was_asked(0, "X-Amz-Date: 20210818T212511Z\r\n");
 	was_asked(0, "X-Amz-Security-Token: base-token\r\n");
 	was_asked(0, "Content-Type: application/x-www-form-urlencoded\r\n");
+}
+END_TEST
+
+/* As a template leaves them: not set. */
+START_TEST(texts_may_be_empty)
+{
+	SERVE(answer_with("200 OK", STS("ASIAR"), ""));
+	setenv("AWS_ENDPOINT_URL_STS", url, 1);
+	conf.region = conf.sts_region = conf.sts_endpoint = conf.profile = "";
+	conf.role_session = conf.role_external_id = "";
+	conf.key_id = "AKIAX";
+	world.secret = "hush1";
+	conf.role_arn = "arn:r";
+	setenv("AWS_REGION", "eu-west-1", 1);
+	gives("ASIAR", "hush&1", "hush/2==");
+	was_asked(0, "RoleSessionName=klamm");
+	was_asked(0, "Credential=AKIAX/20210818/eu-west-1/sts/");
+	ck_assert_ptr_null(strstr(web_asked(web, 0), "ExternalId"));
 }
 END_TEST
 
@@ -646,10 +666,10 @@ START_TEST(finds_the_region)
 	ck_assert_str_eq(region, "us-east-2");
 	ck_assert_int_eq(kl_aws_region(aws, broker, region, &err), 0);
 	ck_assert_str_eq(region, "eu-west-1");
-	conf.region = "eu-west-9";
+	aws->conf.region = "eu-west-9";
 	ck_assert_int_eq(kl_aws_region(aws, broker, region, &err), 0);
 	ck_assert_str_eq(region, "eu-west-9");
-	conf.region = NULL;
+	aws->conf.region = NULL;
 	setenv("AWS_REGION", "a/b", 1);
 	ck_assert_int_eq(kl_aws_region(aws, "localhost", region, &err),
 			 KLAMM_ERR_CONFIG);
@@ -668,6 +688,7 @@ UNIT_SUITE(chain)
 		      a_profile_that_is_of_no_use_ends_the_search, up, down,
 		      (int)kl_countof(useless));
 	unit_add_fixture(s, assumes_the_role_of_a_profile, up, down);
+	unit_add_fixture(s, texts_may_be_empty, up, down);
 	unit_add_fixture(s, keeps_what_expires_and_replaces_it_in_time, up, down);
 	unit_add_fixture(s, a_web_identity_becomes_a_role, up, down);
 	unit_add_case(s, "tells_what_the_token_service_says",
