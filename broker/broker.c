@@ -430,6 +430,7 @@ static struct klamm_broker *make(struct klamm_error *err)
 		kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for a broker");
 		return NULL;
 	}
+	broker->topics.version = 1; /* 0: a group has seen none */
 	kl_list_init(&broker->idle_calls);
 	kl_list_init(&broker->dead_conns);
 	kl_list_init(&broker->faults);

@@ -331,6 +331,12 @@ static bool put_answer(struct kl_dev_beat *b,
 static bool read_owned(struct kl_dev_beat *b)
 {
 	const struct kl_consumer_group_heartbeat_request *r = b->request;
+	size_t count = 0;
+	for (int32_t t = 0; t < r->topic_partitions_n; t++)
+		count += (size_t)kl_max(r->topic_partitions[t].partitions_n, 0);
+	if (count > KL_DEV_PARTITIONS_MAX)
+		return kl_dev_deny(b, KLAMM_ERR_INVALID_REQUEST,
+				   "TopicPartitions has more than there can be.");
 	for (int32_t t = 0; t < r->topic_partitions_n; t++)
 		for (int32_t i = 0; i < r->topic_partitions[t].partitions_n; i++)
 			if (!kl_dev_parts_add(&b->owned, &r->topic_partitions[t].topic_id,

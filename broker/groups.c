@@ -76,12 +76,22 @@ struct kl_dev_partition *kl_dev_group_home(const struct kl_dev_group *group)
 	return home != NULL && home->leader > 0 && !home->log.is_lost ? home : NULL;
 }
 
+bool kl_dev_groups_have_room(const struct klamm_broker *broker, size_t n)
+{
+	return broker->groups.bytes <= MEMBERS_MAX && n <= MEMBERS_MAX - broker->groups.bytes;
+}
+
 bool kl_dev_groups_take(struct klamm_broker *broker, size_t n)
 {
-	if (n > MEMBERS_MAX - broker->groups.bytes)
+	if (!kl_dev_groups_have_room(broker, n))
 		return false;
 	broker->groups.bytes += n;
 	return true;
+}
+
+void kl_dev_groups_count(struct klamm_broker *broker, size_t n)
+{
+	broker->groups.bytes += n;
 }
 
 void kl_dev_groups_give(struct klamm_broker *broker, size_t n)

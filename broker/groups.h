@@ -86,8 +86,11 @@ void kl_dev_group_forget(struct kl_dev_group *group);
 void kl_dev_groups_drop_home(struct klamm_broker *broker, int32_t home); /* -1 = all */
 /* The partition that keeps it. NULL: there is none, or it cannot be written to. */
 struct kl_dev_partition *kl_dev_group_home(const struct kl_dev_group *group);
-/* Members of all groups together take so much memory at most: false = they would not. */
+/* Members and patterns of all groups together have a limit: false = that would be too much. */
+bool kl_dev_groups_have_room(const struct klamm_broker *broker, size_t n);
 bool kl_dev_groups_take(struct klamm_broker *broker, size_t n);
+/* What a log says is taken in all the same. */
+void kl_dev_groups_count(struct klamm_broker *broker, size_t n);
 void kl_dev_groups_give(struct klamm_broker *broker, size_t n);
 /* At the end of this step look which records are on the disk. */
 void kl_dev_groups_progress(struct klamm_broker *broker);

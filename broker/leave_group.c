@@ -75,12 +75,13 @@ static bool leave_modern(struct kl_dev_call *call, struct kl_dev_group *group,
 	for (size_t i = 0; i < n; i++) {
 		out[i].error_code =
 			(int16_t)kl_dev_modern_leaving(group, &asked[i], &member);
-		bool is_there = out[i].error_code != 0;
-		for (size_t k = 0; k < count; k++)
-			is_there |= gone[k] == member;
-		if (!is_there)
-			gone[count++] = member;
+		if (out[i].error_code != 0 || member->goes)
+			continue;
+		member->goes = true;
+		gone[count++] = member;
 	}
+	for (size_t i = 0; i < count; i++)
+		gone[i]->goes = false;
 	work->response.error_code = (int16_t)kl_dev_modern_remove(gone, count, "leaves");
 	return true;
 }

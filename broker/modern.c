@@ -29,19 +29,56 @@ struct kl_dev_modern_member *kl_dev_modern_find(const struct kl_dev_group *group
 struct kl_dev_modern_member *kl_dev_modern_static(const struct kl_dev_group *group,
 						  struct kl_str instance)
 {
-	struct kl_dev_modern_member *member, *next;
-	HASH_ITER(hh, group->modern->members, member, next)
-	{
-		if (instance.len >= 0 && member->about.value != NULL &&
-		    kl_str_equal(member->about.value->instance_id, instance))
-			return member;
+	struct kl_dev_modern_member *member = NULL;
+	if (instance.len >= 0)
+		HASH_FIND(hh_static, group->modern->statics, instance.p,
+			  (unsigned)instance.len, member);
+	return member;
+}
+
+static bool add_static(struct kl_dev_modern_member *member,
+		       const struct kl_dev_modern_about *about)
+{
+	struct kl_str instance =
+		about->value != NULL ? about->value->instance_id : KL_STR_NULL;
+	bool added = true;
+#undef uthash_nonfatal_oom
+#define uthash_nonfatal_oom(elt) added = false
+	if (instance.len >= 0)
+		HASH_ADD_KEYPTR(hh_static, member->group->modern->statics, instance.p,
+				(unsigned)instance.len, member);
+	member->is_static = added && instance.len >= 0;
+	return added;
+}
+
+static void drop_static(struct kl_dev_modern_member *member)
+{
+	if (member->is_static)
+		HASH_DELETE(hh_static, member->group->modern->statics, member);
+	member->is_static = false;
+}
+
+bool kl_dev_modern_say(struct kl_dev_modern_member *member,
+		       const struct kl_dev_modern_about *about)
+{
+	struct kl_dev_modern_about *old = &member->about;
+	drop_static(member);
+	if (!add_static(member, about)) {
+		add_static(member, old); /* in the place that this one had */
+		return false;
 	}
-	return NULL;
+	kl_dev_groups_give(member->group->broker, old->bytes.len);
+	kl_dev_groups_count(member->group->broker, about->bytes.len);
+	member->bytes += about->bytes.len - old->bytes.len;
+	kl_arena_free(&old->arena);
+	*old = *about;
+	return true;
 }
 
 static void free_member(struct kl_dev_modern_member *member)
 {
 	struct klamm_loop *loop = member->group->broker->loop;
+	drop_static(member);
 	kl_timer_drop(loop, &member->session);
 	kl_timer_drop(loop, &member->join);
 	kl_timer_drop(loop, &member->sync);
@@ -90,14 +127,11 @@ struct kl_dev_modern_member *kl_dev_modern_add(struct kl_dev_group *group, struc
 {
 	struct klamm_broker *broker = group->broker;
 	size_t bytes = MEMBER_BYTES + (size_t)id.len;
-	if (!kl_dev_groups_take(broker, bytes))
-		return NULL;
 	struct kl_dev_modern_member *member =
 		calloc(1, sizeof(*member) + (size_t)id.len + 1);
-	if (member == NULL) {
-		kl_dev_groups_give(broker, bytes);
+	if (member == NULL)
 		return NULL;
-	}
+	kl_dev_groups_count(broker, bytes);
 	member->group = group;
 	member->bytes = bytes;
 	memcpy(member->id, id.p, (size_t)id.len);
@@ -139,6 +173,7 @@ struct kl_dev_modern_regex *kl_dev_modern_regex(const struct kl_dev_group *group
 void kl_dev_modern_drop_regex(struct kl_dev_group *group, struct kl_dev_modern_regex *regex)
 {
 	HASH_DEL(group->modern->regexes, regex);
+	kl_dev_groups_give(group->broker, regex->bytes);
 	kl_arena_free(&regex->arena);
 	free(regex);
 }

@@ -39,6 +39,9 @@ struct kl_dev_modern_about {
 
 struct kl_dev_modern_member {
 	UT_hash_handle hh; /* by id */
+	UT_hash_handle hh_static; /* by the instance's id, if it is one */
+	bool is_static;
+	bool goes; /* with the request that is being handled */
 	struct kl_dev_group *group;
 	struct kl_dev_modern_about about;
 	int32_t epoch, previous_epoch;
@@ -81,6 +84,7 @@ struct kl_dev_modern_regex {
 	struct kl_arena arena;
 	const struct kl_str *topics; /* sorted */
 	int32_t topic_count;
+	size_t bytes; /* that it counts for */
 	int32_t text_len;
 	char text[];
 };
@@ -93,9 +97,11 @@ struct kl_dev_modern {
 	int64_t hash_due;     /* loop time: look at them again, */
 	uint64_t hash_seen;   /* or when topics have changed since */
 	struct kl_dev_modern_member *members;
+	struct kl_dev_modern_member *statics; /* uthash, by instance */
 	struct kl_dev_modern_regex *regexes;
 	int64_t regex_ms;    /* when they were held to the topics; 0 = never */
 	uint64_t regex_seen; /* and to which */
+	bool regex_late;     /* not to all: that took too long */
 };
 
 extern const struct kl_dev_group_type kl_dev_modern_type;
@@ -108,6 +114,9 @@ struct kl_dev_modern_member *kl_dev_modern_find(const struct kl_dev_group *group
 						struct kl_str id);
 struct kl_dev_modern_member *kl_dev_modern_static(const struct kl_dev_group *group,
 						  struct kl_str instance);
+/* Says this from now on; taken. false: out of memory, and nothing has changed. */
+bool kl_dev_modern_say(struct kl_dev_modern_member *member,
+		       const struct kl_dev_modern_about *about);
 /* One that was not there. NULL: out of memory. */
 struct kl_dev_modern_member *kl_dev_modern_add(struct kl_dev_group *group, struct kl_str id);
 void kl_dev_modern_drop(struct kl_dev_modern_member *member);

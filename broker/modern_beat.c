@@ -46,7 +46,8 @@ bool kl_dev_beat_add(struct kl_dev_beat *b, struct kl_str id)
 		kl_dev_modern_make_id(b->call->broker, made);
 		id = kl_str(made);
 	}
-	b->member = kl_dev_modern_add(b->group, id);
+	if (kl_dev_groups_have_room(b->call->broker, (size_t)id.len))
+		b->member = kl_dev_modern_add(b->group, id);
 	b->member_is_new = b->member != NULL;
 	return b->member != NULL || kl_dev_beat_no_memory(b);
 }
@@ -159,8 +160,11 @@ static bool put_about(struct kl_dev_beat *b, const struct kl_dev_modern_log *log
 	kl_buf_i16(&buf, 0);
 	kl_msg_encode(&kl_msg_consumer_group_member_metadata_value, 0, &b->about, &buf, NULL);
 	bool ok = !buf.failed;
-	if (ok && (old->bytes.len != buf.len ||
-		   memcmp(old->bytes.data, buf.data, buf.len) != 0))
+	bool differs = ok && (old->bytes.len != buf.len ||
+			      memcmp(old->bytes.data, buf.data, buf.len) != 0);
+	if (differs && buf.len > old->bytes.len)
+		ok = kl_dev_groups_have_room(b->call->broker, buf.len - old->bytes.len);
+	if (differs && ok)
 		kl_dev_modern_put_about(log, &b->about);
 	kl_buf_free(&buf);
 	return ok || kl_dev_beat_no_memory(b);

@@ -47,21 +47,13 @@ static bool take_about(struct kl_dev_modern_member *member, const struct klamm_s
 {
 	struct kl_dev_modern_about about = {0};
 	void *obj;
-	size_t bytes = value->len;
-	if (!kl_dev_groups_take(member->group->broker, bytes))
-		return false;
-	if (!read_value(&kl_msg_consumer_group_member_metadata_value, value, &about.arena,
-			&about.bytes, &obj)) {
-		kl_arena_free(&about.arena);
-		kl_dev_groups_give(member->group->broker, bytes);
-		return false;
-	}
-	kl_dev_groups_give(member->group->broker, member->about.bytes.len);
-	member->bytes += bytes - member->about.bytes.len;
+	bool ok = read_value(&kl_msg_consumer_group_member_metadata_value, value, &about.arena,
+			     &about.bytes, &obj);
 	about.value = obj;
-	kl_arena_free(&member->about.arena);
-	member->about = about;
-	return true;
+	ok = ok && kl_dev_modern_say(member, &about);
+	if (!ok)
+		kl_arena_free(&about.arena);
+	return ok;
 }
 
 static bool take_target(struct kl_dev_modern_member *member, struct kl_arena *arena,
@@ -216,6 +208,8 @@ static int take_regex(struct kl_dev_group *group, struct kl_str text,
 		free(regex);
 		return KLAMM_ERR_KAFKA_STORAGE_ERROR;
 	}
+	regex->bytes = sizeof(*regex) + 2 * (value->len + (size_t)text.len);
+	kl_dev_groups_count(group->broker, regex->bytes);
 	const struct kl_consumer_group_regular_expression_value *body = obj;
 	if (body != NULL) {
 		regex->topics = body->topics;

@@ -12,6 +12,8 @@
 /* Not sooner again, and patterns no longer than that: topics have 249 characters. */
 #define PAUSE_MS 10000
 #define TEXT_MAX 4096
+/* Nor may patterns keep the broker busy: what is not matched by then is next time. */
+#define BUSY_US 100000
 
 /* --- what RE2 does not have: back references, and groups that look around --- */
 
@@ -106,30 +108,53 @@ static int by_text(const void *a, const void *b)
 	return rc != 0 ? rc : (x->len > y->len) - (x->len < y->len);
 }
 
-/* false: out of memory; what matches nothing does not compile either, and was refused. */
-static bool match(struct klamm_broker *broker, struct kl_str text, struct kl_arena *arena,
-		  struct kl_str **topics_out, int32_t *count_out)
+/* One run over the patterns of a group. */
+struct matching {
+	struct kl_dev_group *group;
+	struct kl_dev_batch *batch;
+	struct kl_str *texts; /* the patterns, sorted, each once */
+	size_t text_count;
+	struct kl_str *topics; /* that the last one means, sorted */
+	int32_t topic_count;
+	int64_t until;
+};
+
+static bool is_late(const struct matching *m)
 {
+	struct kl_os *os = m->group->broker->loop->os;
+	return os->now(os) >= m->until;
+}
+
+enum matched {
+	MATCHED,
+	MATCHED_LATE,
+	MATCHED_NO_MEMORY,
+};
+
+/* What matches nothing does not compile either, and was refused. */
+static enum matched match(struct matching *m, struct kl_str text)
+{
+	struct klamm_broker *broker = m->group->broker;
 	struct kl_pattern *pattern = NULL;
 	struct kl_dev_topic *topic, *next;
-	struct kl_str *topics = kl_arena_array(arena, HASH_COUNT(broker->topics.by_name),
-					       sizeof(*topics));
-	int32_t n = 0;
-	if (topics == NULL ||
-	    compile(text, &pattern, NULL) == KLAMM_ERR_COORDINATOR_NOT_AVAILABLE)
-		return false;
+	bool late = false;
+	if (compile(text, &pattern, NULL) == KLAMM_ERR_COORDINATOR_NOT_AVAILABLE)
+		return MATCHED_NO_MEMORY;
+	m->topic_count = 0;
 	HASH_ITER(hh, broker->topics.by_name, topic, next)
 	{
-		if (pattern != NULL &&
-		    kl_pattern_matches(pattern, topic->name, (size_t)topic->name_len))
-			topics[n++] = kl_dev_topic_name(topic);
+		if (pattern == NULL || late)
+			break;
+		if (kl_pattern_matches(pattern, topic->name, (size_t)topic->name_len))
+			m->topics[m->topic_count++] = kl_dev_topic_name(topic);
+		late = is_late(m);
 	}
 	kl_pattern_free(pattern);
-	if (n > 1)
-		qsort(topics, (size_t)n, sizeof(*topics), by_text);
-	*topics_out = topics;
-	*count_out = n;
-	return true;
+	if (late)
+		return MATCHED_LATE;
+	if (m->topic_count > 1)
+		qsort(m->topics, (size_t)m->topic_count, sizeof(*m->topics), by_text);
+	return MATCHED;
 }
 
 static bool is_same(const struct kl_dev_modern_regex *regex, const struct kl_str *topics,
@@ -141,33 +166,48 @@ static bool is_same(const struct kl_dev_modern_regex *regex, const struct kl_str
 	return same;
 }
 
-/* Each pattern once, with its first member. */
-static bool put_matches(struct kl_dev_group *group, struct kl_dev_batch *batch,
-			struct kl_arena *arena)
+static bool list_patterns(struct matching *m, struct kl_arena *arena)
 {
-	struct kl_dev_modern_member *member, *next, *first, *tmp;
-	struct kl_dev_modern_log log = {batch, kl_dev_group_id(group), KL_STR_NULL};
-	HASH_ITER(hh, group->modern->members, member, next)
+	struct kl_dev_modern *modern = m->group->modern;
+	struct kl_dev_modern_member *member, *next;
+	size_t n = 0;
+	m->texts = kl_arena_array(arena, HASH_COUNT(modern->members), sizeof(*m->texts));
+	m->topics = kl_arena_array(arena, HASH_COUNT(m->group->broker->topics.by_name),
+				   sizeof(*m->topics));
+	if (m->texts == NULL || m->topics == NULL)
+		return false;
+	HASH_ITER(hh, modern->members, member, next)
 	{
-		struct kl_str text = kl_dev_modern_pattern(member->about.value);
-		struct kl_str *topics;
-		int32_t n;
-		bool is_first = text.len > 0;
-		HASH_ITER(hh, group->modern->members, first, tmp)
-		{
-			if (first == member || !is_first)
-				break;
-			is_first = !kl_str_equal(kl_dev_modern_pattern(first->about.value),
-						 text);
-		}
-		if (!is_first)
-			continue;
-		if (!match(group->broker, text, arena, &topics, &n))
-			return false;
-		if (!is_same(kl_dev_modern_regex(group, text), topics, n))
-			kl_dev_modern_put_regex(&log, text, topics, n);
+		m->texts[n] = kl_dev_modern_pattern(member->about.value);
+		n += m->texts[n].len > 0;
 	}
+	if (n > 0)
+		qsort(m->texts, n, sizeof(*m->texts), by_text);
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || !kl_str_equal(m->texts[i], m->texts[i - 1]))
+			m->texts[m->text_count++] = m->texts[i];
 	return true;
+}
+
+/* Those that are new before those that are looked at again: so everyone's turn comes. */
+static enum matched put_matches(struct matching *m, bool are_new)
+{
+	struct kl_dev_modern_log log = {m->batch, kl_dev_group_id(m->group), KL_STR_NULL};
+	for (size_t i = 0; i < m->text_count; i++) {
+		const struct kl_dev_modern_regex *known =
+			kl_dev_modern_regex(m->group, m->texts[i]);
+		if ((known == NULL) != are_new)
+			continue;
+		enum matched rc = match(m, m->texts[i]);
+		if (rc != MATCHED)
+			return rc;
+		if (is_same(known, m->topics, m->topic_count))
+			continue;
+		kl_dev_modern_put_regex(&log, m->texts[i], m->topics, m->topic_count);
+		if (!kl_dev_groups_have_room(m->group->broker, 2 * m->batch->buf.len))
+			return MATCHED_LATE;
+	}
+	return MATCHED;
 }
 
 /* The records change what the members subscribe to, and that the group's epoch. */
@@ -178,14 +218,24 @@ static void refresh(struct kl_dev_group *group, struct kl_dev_partition *home)
 	struct kl_arena arena = {0};
 	struct kl_dev_batch batch;
 	int64_t hash;
+	struct matching m = {.group = group,
+			     .batch = &batch,
+			     .until = broker->loop->os->now(broker->loop->os) + BUSY_US};
 	kl_dev_batch_begin(&batch, now_ms);
-	bool ok = put_matches(group, &batch, &arena), any = batch.count > 0;
-	ok = ok && kl_dev_group_append(broker, home, &batch, -1, -1) == 0;
+	enum matched matched = MATCHED_NO_MEMORY;
+	if (list_patterns(&m, &arena))
+		matched = put_matches(&m, true);
+	if (matched == MATCHED)
+		matched = put_matches(&m, false);
+	bool any = batch.count > 0;
+	bool ok = matched != MATCHED_NO_MEMORY &&
+		  kl_dev_group_append(broker, home, &batch, -1, -1) == 0;
 	kl_dev_batch_free(&batch);
-	if (ok) {
+	if (ok)
 		group->modern->regex_ms = now_ms;
+	group->modern->regex_late = matched == MATCHED_LATE;
+	if (ok && matched == MATCHED)
 		group->modern->regex_seen = broker->topics.version;
-	}
 	struct kl_dev_modern_change change = {group, NULL, NULL, &arena};
 	struct kl_dev_modern_log log = {&batch, kl_dev_group_id(group), KL_STR_NULL};
 	if (ok && any && kl_dev_modern_hash(&change, &hash)) {
@@ -211,7 +261,8 @@ void kl_dev_modern_match(struct kl_dev_group *group)
 		any |= text.len > 0;
 		unmatched |= text.len > 0 && kl_dev_modern_regex(group, text) == NULL;
 	}
-	if (home == NULL || !any || (modern->regexes != NULL && since_ms <= PAUSE_MS))
+	bool is_first = modern->regexes == NULL && !modern->regex_late;
+	if (home == NULL || !any || (!is_first && since_ms <= PAUSE_MS))
 		return;
 	if (unmatched || modern->regex_seen != broker->topics.version ||
 	    since_ms > broker->limits.modern_regex_ms)

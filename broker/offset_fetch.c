@@ -84,55 +84,73 @@ static bool put_topic(struct kl_dev_call *call, struct kl_dev_group *of,
 	return true;
 }
 
-/* The topic of an offset among those that were put, or a new one. NULL: it cannot be told. */
-static struct kl_offset_fetch_response_group_topic *topic_of(
-	struct kl_dev_call *call, struct kl_offset_fetch_response_group *group,
-	const struct kl_dev_offset *offset)
+static int by_partition(const void *a, const void *b)
 {
-	struct kl_str name = kl_dev_offset_topic(offset);
-	for (int32_t i = group->topics_n; i-- > 0;)
-		if (kl_str_equal(group->topics[i].name, name))
-			return &group->topics[i];
+	const struct kl_dev_offset *const *x = a, *const *y = b;
+	struct kl_str n = kl_dev_offset_topic(*x), m = kl_dev_offset_topic(*y);
+	int rc = memcmp(n.p, m.p, (size_t)kl_min(n.len, m.len));
+	if (rc == 0)
+		rc = (n.len > m.len) - (n.len < m.len);
+	return rc != 0 ? rc
+		       : ((*x)->key.index > (*y)->key.index) -
+				 ((*x)->key.index < (*y)->key.index);
+}
+
+/* One topic's, which are the first of n. How many; 0 = out of memory. */
+static size_t put_committed(struct kl_dev_call *call, struct kl_dev_offset **offsets, size_t n,
+			struct kl_offset_fetch_response_group *group)
+{
+	struct kl_str name = kl_dev_offset_topic(offsets[0]);
 	const struct kl_dev_topic *topic = kl_dev_topic_named(call->broker, name);
+	size_t count = 1;
+	while (count < n && kl_str_equal(kl_dev_offset_topic(offsets[count]), name))
+		count++;
 	if (call->version >= BY_ID && topic == NULL)
-		return NULL;
+		return count; /* it cannot be told */
 	struct kl_offset_fetch_response_group_topic *out = &group->topics[group->topics_n++];
 	out->name = (struct kl_str){kl_arena_text(&call->arena, name.p, (size_t)name.len),
 				    name.len};
 	if (topic != NULL)
 		out->topic_id = topic->id;
 	out->partitions = kl_type_new(&kl_type_offset_fetch_response_group_partition,
-				      &call->arena, HASH_COUNT(offset->group->offsets));
-	return out;
+				      &call->arena, count);
+	if (out->name.p == NULL || out->partitions == NULL)
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		struct kl_offset_fetch_response_group_partition *to =
+			&out->partitions[out->partitions_n++];
+		to->partition_index = offsets[i]->key.index;
+		if (!put_value(call, offsets[i], true, to))
+			return 0;
+	}
+	return count;
 }
 
 /* Everything that it has committed. false: out of memory. */
 static bool put_all(struct kl_dev_call *call, struct kl_dev_group *of,
 		    struct kl_offset_fetch_response_group *group)
 {
-	size_t n = of != NULL ? HASH_COUNT(of->offsets) : 0;
-	struct kl_dev_offset *offset, *next;
-	group->topics =
-		kl_type_new(&kl_type_offset_fetch_response_group_topic, &call->arena, n);
-	if (group->topics == NULL || n == 0)
-		return group->topics != NULL;
-	HASH_ITER(hh, of->offsets, offset, next)
-	{
-		if (!offset->stored)
-			continue;
-		struct kl_offset_fetch_response_group_topic *topic =
-			topic_of(call, group, offset);
-		if (topic == NULL)
-			continue;
-		if (topic->partitions == NULL || topic->name.p == NULL)
-			return false;
-		struct kl_offset_fetch_response_group_partition *out =
-			&topic->partitions[topic->partitions_n++];
-		out->partition_index = offset->key.index;
-		if (!put_value(call, offset, true, out))
-			return false;
+	size_t all = of != NULL ? HASH_COUNT(of->offsets) : 0, n = 0, topics = 0;
+	struct kl_dev_offset **offsets = kl_arena_array(&call->arena, all, sizeof(*offsets));
+	struct kl_dev_offset *offset = all > 0 ? of->offsets : NULL;
+	if (offsets == NULL)
+		return false;
+	for (; offset != NULL; offset = offset->hh.next)
+		if (offset->stored)
+			offsets[n++] = offset;
+	if (n > 0)
+		qsort(offsets, n, sizeof(offsets[0]), by_partition);
+	for (size_t i = 0; i < n; i++)
+		topics += i == 0 || !kl_str_equal(kl_dev_offset_topic(offsets[i]),
+						  kl_dev_offset_topic(offsets[i - 1]));
+	group->topics = kl_type_new(&kl_type_offset_fetch_response_group_topic, &call->arena,
+				    topics);
+	bool ok = group->topics != NULL;
+	for (size_t at = 0, count; ok && at < n; at += count) {
+		count = put_committed(call, &offsets[at], n - at, group);
+		ok = count > 0;
 	}
-	return true;
+	return ok;
 }
 
 static bool put_group(struct kl_dev_call *call,

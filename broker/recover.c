@@ -143,6 +143,7 @@ int kl_dev_log_repair(struct kl_dev_log *log, kl_dev_seen_fn seen, void *arg)
 	}
 	if (rc != 0)
 		return rc;
+	log->synced = kl_max(log->start, log->synced); /* see DeleteRecords */
 	log->end = log->high = log->wanted = log->synced;
 	log->is_torn = n > 0;
 	log->is_lost = false;

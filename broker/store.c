@@ -79,6 +79,7 @@ int kl_dev_store_new(struct klamm_loop *loop, const char *dir,
 	store->loop = loop;
 	kl_list_init(&store->open);
 	kl_list_init(&store->dirty);
+	kl_list_init(&store->untold);
 	kl_list_init(&store->commit.link);
 	int rc = kl_dev_sync_begin(store, err);
 	if (rc == 0)

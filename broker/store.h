@@ -40,6 +40,7 @@ struct kl_dev_store {
 	struct kl_list open;
 	size_t open_count;
 	struct kl_list dirty; /* struct kl_dev_sync: with something to bring to the disk */
+	struct kl_list untold; /* struct kl_dev_sync: whose waiters have to hear of it */
 	struct kl_hook commit;
 	struct kl_timer lazy; /* syncs what nobody waits for */
 	atomic_uint running;  /* jobs on the pool */

@@ -11,6 +11,7 @@
 struct kl_dev_sync {
 	struct kl_job job;
 	struct kl_list link; /* in store->dirty */
+	struct kl_list told; /* in store->untold */
 	struct kl_dev_store *store;
 	struct kl_dev_log *log; /* NULL: it went while the job ran */
 	void (*synced)(struct kl_dev_log *log, bool ok);
@@ -75,7 +76,22 @@ int kl_dev_sync_now(struct kl_dev_sync *sync)
 	if (rc == 0)
 		rc = sync_file(sync->store, file, last->is_new);
 	settle(sync, log->end, last->bytes, rc < 0 ? rc : rc > 0 ? -EIO : 0);
+	/* Who waits is told at the end of this step: an append is under way. */
+	kl_list_remove(&sync->told);
+	kl_list_push(&sync->store->untold, &sync->told);
+	kl_hook_add(sync->store->loop, &sync->store->commit);
 	return rc == 0 ? 0 : KLAMM_ERR_KAFKA_STORAGE_ERROR;
+}
+
+static void tell(struct kl_dev_store *store)
+{
+	struct kl_list these, *link;
+	kl_list_init(&these);
+	kl_list_splice(&these, &store->untold);
+	while ((link = kl_list_pop(&these)) != NULL) {
+		struct kl_dev_sync *sync = kl_list_entry(link, struct kl_dev_sync, told);
+		sync->synced(sync->log, !sync->log->is_lost);
+	}
 }
 
 /* --- on the pool --- */
@@ -138,7 +154,10 @@ static void start_all(struct kl_dev_store *store, bool lazily)
 
 static void commit(struct kl_hook *hook)
 {
-	start_all(kl_container(hook, struct kl_dev_store, commit), false);
+	struct kl_dev_store *store = kl_container(hook, struct kl_dev_store, commit);
+	if (!store->is_closing)
+		tell(store);
+	start_all(store, false);
 }
 
 static void be_lazy(struct kl_timer *timer)
@@ -192,6 +211,7 @@ struct kl_dev_sync *kl_dev_sync_new(struct kl_dev_log *log,
 	sync->log = log;
 	sync->synced = synced;
 	kl_list_init(&sync->link);
+	kl_list_init(&sync->told);
 	kl_list_init(&sync->job.link);
 	return sync;
 }
@@ -206,6 +226,7 @@ void kl_dev_sync_free(struct kl_dev_sync *sync)
 	if (sync == NULL)
 		return;
 	kl_list_remove(&sync->link);
+	kl_list_remove(&sync->told);
 	sync->log = NULL;
 	if (!sync->runs)
 		free(sync);

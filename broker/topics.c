@@ -8,7 +8,6 @@
 
 /* Kafka's own limit for one request, and what a test cluster may hold in all. */
 #define PARTITIONS_PER_TOPIC 10000
-#define PARTITIONS_MAX 100000
 
 /* --- finding --- */
 
@@ -172,10 +171,10 @@ static int check_counts(struct klamm_broker *broker, const struct kl_dev_topic_s
 
 static int check_room(struct klamm_broker *broker, int32_t more, struct klamm_error *err)
 {
-	if (broker->topics.partitions + more > PARTITIONS_MAX)
+	if (broker->topics.partitions + more > KL_DEV_PARTITIONS_MAX)
 		return kl_error(err, KLAMM_ERR_POLICY_VIOLATION,
 				"this broker holds %d partitions at most",
-				PARTITIONS_MAX);
+				KL_DEV_PARTITIONS_MAX);
 	return 0;
 }
 
@@ -457,6 +456,7 @@ int kl_dev_topic_delete(struct klamm_broker *broker, struct kl_dev_topic *topic,
 		rc = 0; /* no memory to keep it, either */
 	if (rc != 0)
 		return rc;
+	broker->topics.version++;
 	kl_dev_coordinators_forget(broker, topic);
 	delete_logs(topic);
 	topic_free(broker, topic);

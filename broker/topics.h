@@ -16,6 +16,7 @@
 struct klamm_broker;
 
 #define KL_DEV_TOPIC_NAME_MAX 249
+#define KL_DEV_PARTITIONS_MAX 100000 /* of all topics */
 
 struct kl_dev_partition {
 	struct kl_dev_topic *topic;
@@ -48,7 +49,7 @@ struct kl_dev_topics {
 	int64_t partitions; /* of all topics */
 	int32_t next_leader;
 	uint64_t mark;
-	uint64_t version; /* rises when topics and partitions come and go */
+	uint64_t version; /* from 1; rises when topics and partitions come and go */
 };
 
 static inline struct kl_str kl_dev_topic_name(const struct kl_dev_topic *topic)

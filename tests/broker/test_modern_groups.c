@@ -213,7 +213,58 @@ START_TEST(a_topic_grows_and_comes)
 }
 END_TEST
 
+START_TEST(a_topic_goes)
+{
+	const char *other = another_topic();
+	peer_create(other, 2);
+	a.topics[1] = other;
+	ck_assert_int_eq(modern_join(&a), 0);
+	modern_settle(all, 1);
+	ck_assert_int_eq(a.count, 6);
+	struct kl_str name = kl_str(other);
+	struct kl_delete_topics_request r;
+	kl_msg_init(&kl_msg_delete_topics_request, &r);
+	r.topic_names = &name;
+	r.topic_names_n = 1;
+	r.timeout_ms = 10000;
+	struct kl_delete_topics_response *told = PEER_CALL(peer, delete_topics, 5, &r);
+	ck_assert_int_eq(told->responses[0].error_code, 0);
+	for (int i = 0; i < 100 && a.count != 4; i++) {
+		modern_settle(all, 1);
+		usleep(50000);
+	}
+	ck_assert_int_eq(a.count, 4);
+}
+END_TEST
+
 /* --- what is refused --- */
+
+/* More than there can be, of whoever: told before much is done with them. */
+START_TEST(partitions_without_end)
+{
+	enum { COUNT = 100001 };
+	int32_t *indexes = calloc(COUNT, sizeof(*indexes));
+	struct kl_consumer_group_heartbeat_request_topic owned = {
+		.topic_id = id, .partitions = indexes, .partitions_n = COUNT};
+	struct kl_consumer_group_heartbeat_request r;
+	kl_msg_init(&kl_msg_consumer_group_heartbeat_request, &r);
+	r.group_id = KL_STR("g");
+	r.member_id = KL_STR("m");
+	r.member_epoch = 1;
+	r.instance_id = r.rack_id = r.subscribed_topic_regex = r.server_assignor = KL_STR_NULL;
+	r.subscribed_topic_names_n = -1;
+	r.rebalance_timeout_ms = -1;
+	r.topic_partitions = &owned;
+	r.topic_partitions_n = 1;
+	struct kl_consumer_group_heartbeat_response *told =
+		PEER_CALL(peer, consumer_group_heartbeat, 1, &r);
+	ck_assert_int_eq(told->error_code, KLAMM_ERR_INVALID_REQUEST);
+	owned.partitions_n = COUNT - 1;
+	told = PEER_CALL(peer, consumer_group_heartbeat, 1, &r);
+	ck_assert_int_eq(told->error_code, KLAMM_ERR_GROUP_ID_NOT_FOUND);
+	free(indexes);
+}
+END_TEST
 
 START_TEST(epochs)
 {
@@ -681,6 +732,8 @@ UNIT_SUITE(modern_groups)
 	unit_add_fixture(s, range, up, down);
 	unit_add_fixture(s, topics_of_each, up, down);
 	unit_add_fixture(s, a_topic_grows_and_comes, up, down);
+	unit_add_fixture(s, a_topic_goes, up, down);
+	unit_add_fixture(s, partitions_without_end, up, down);
 	unit_add_fixture(s, epochs, up, down);
 	unit_add_fixture(s, the_epoch_before, up, down);
 	unit_add_case(s, "wrong_requests", wrong_requests, up, down,

@@ -2,6 +2,7 @@
 /* Offsets that groups commit, by themselves and as part of transactions. */
 #include "tests/broker/txn_peer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -142,6 +143,45 @@ START_TEST(answers_in_all_versions)
 		ck_assert_int_eq(r->groups[0].topics[0].partitions[0].committed_offset, 10);
 		ck_assert_int_eq(r->groups[1].error_code, 0);
 		ck_assert_int_eq(r->groups[1].topics_n, 0);
+	}
+}
+END_TEST
+
+/* All of them, however many: sorted, in memory that grows with their number. */
+START_TEST(tells_all_of_many)
+{
+	enum { TOPICS = 500, PARTS = 20 };
+	static struct kl_offset_commit_request_partition parts[PARTS];
+	for (int i = 0; i < PARTS; i++)
+		parts[i] = (struct kl_offset_commit_request_partition){
+			.partition_index = i, .committed_offset = i, .commit_timestamp = -1,
+			.committed_leader_epoch = -1, .committed_metadata = KL_STR("")};
+	for (int t = 0; t < TOPICS; t++) {
+		char name[16];
+		snprintf(name, sizeof(name), "m%03d", t);
+		peer_create(name, PARTS);
+		struct kl_offset_commit_request_topic at = {
+			.name = kl_str(name), .partitions = parts, .partitions_n = PARTS};
+		struct kl_offset_commit_request request;
+		kl_msg_init(&kl_msg_offset_commit_request, &request);
+		request.group_id = KL_STR("g");
+		request.topics = &at;
+		request.topics_n = 1;
+		PEER_CALL(peer, offset_commit, 8, &request);
+	}
+	struct kl_offset_fetch_request request;
+	kl_msg_init(&kl_msg_offset_fetch_request, &request);
+	request.group_id = KL_STR("g");
+	request.topics_n = -1;
+	struct kl_offset_fetch_response *r = PEER_CALL(peer, offset_fetch, 7, &request);
+	ck_assert_int_eq(r->topics_n, TOPICS);
+	for (int t = 0; t < TOPICS; t++) {
+		char name[16];
+		snprintf(name, sizeof(name), "m%03d", t);
+		ck_assert(kl_str_is(r->topics[t].name, name));
+		ck_assert_int_eq(r->topics[t].partitions_n, PARTS);
+		for (int i = 0; i < PARTS; i++)
+			ck_assert_int_eq(r->topics[t].partitions[i].committed_offset, i);
 	}
 }
 END_TEST
@@ -400,6 +440,7 @@ UNIT_SUITE(offsets)
 	if (peer_is_foreign())
 		return s;
 	unit_add_fixture(s, answers_in_all_versions, up, down);
+	unit_add_fixture(s, tells_all_of_many, up, down);
 	unit_add_fixture(s, refuses, up, down);
 	unit_add_fixture(s, deletes_them, up, down);
 	unit_add_fixture(s, forgets_old_ones, NULL, down);
