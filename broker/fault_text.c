@@ -4,7 +4,6 @@
 #include "broker/faults.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
 
 #include "core/base/errtab.h"
@@ -289,11 +288,11 @@ static void print_who(const char *key, int32_t node, struct kl_buf *out)
 /* As short as it can be. */
 static void print_probability(double v, struct kl_buf *out)
 {
-	char text[32];
-	snprintf(text, sizeof(text), "%.15g", v);
-	if (strtod(text, NULL) != v)
-		snprintf(text, sizeof(text), "%.17g", v);
-	kl_buf_printf(out, " probability=%s", text);
+	char text[KL_DOUBLE_TEXT];
+	if (kl_print_double(v, text))
+		kl_buf_printf(out, " probability=%s", text);
+	else
+		out->failed = true;
 }
 
 static void print_which(const struct klamm_broker_fault *spec, struct kl_buf *out)

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/base/option.h"
 
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "core/base/error.h"
 
 bool kl_parse_int(const char *p, size_t len, int64_t *v_out)
@@ -24,30 +29,49 @@ bool kl_parse_int(const char *p, size_t len, int64_t *v_out)
 	return true;
 }
 
+/* With a decimal point, whatever the application's locale has. 0: out of memory. */
+static locale_t use_points(locale_t *before_out)
+{
+	locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	if (c != (locale_t)0)
+		*before_out = uselocale(c);
+	return c;
+}
+
+static void use_again(locale_t c, locale_t before)
+{
+	uselocale(before);
+	freelocale(c);
+}
+
 bool kl_parse_double(const char *p, size_t len, double *v_out)
 {
-	/* strtod() goes by the locale, where 0.8 may be 0,8. */
-	const char *end = p + len;
-	double sign = p < end && *p == '-' ? -1 : 1;
-	if (p < end && (*p == '-' || *p == '+'))
-		p++;
-	if (end - p > 16)
+	char text[KL_DOUBLE_TEXT], *end;
+	locale_t before, c;
+	if (len == 0 || len >= sizeof(text))
 		return false;
-	double whole = 0, scale = 1;
-	bool point = false, digit = false;
-	for (; p < end; p++) {
-		if (*p == '.' && !point) {
-			point = true;
-		} else if (*p >= '0' && *p <= '9') {
-			whole = whole * 10 + (*p - '0');
-			scale *= point ? 10 : 1;
-			digit = true;
-		} else {
-			return false;
-		}
-	}
-	*v_out = sign * whole / scale;
-	return digit;
+	memcpy(text, p, len);
+	text[len] = '\0';
+	if (strspn(text, "0123456789.eE+-") != len)
+		return false;
+	c = use_points(&before);
+	if (c == (locale_t)0)
+		return false;
+	*v_out = strtod(text, &end);
+	use_again(c, before);
+	return end == text + len && isfinite(*v_out);
+}
+
+bool kl_print_double(double v, char text[static KL_DOUBLE_TEXT])
+{
+	locale_t before, c = use_points(&before);
+	if (c == (locale_t)0)
+		return false;
+	snprintf(text, KL_DOUBLE_TEXT, "%.15g", v);
+	if (strtod(text, NULL) != v)
+		snprintf(text, KL_DOUBLE_TEXT, "%.17g", v);
+	use_again(c, before);
+	return true;
 }
 
 struct klamm_span kl_trim(const char *p, size_t len)

@@ -25,9 +25,13 @@ bool kl_option_valid(const struct klamm_option *row, const char *text,
 int32_t kl_option_word(const char *range, const char *text, size_t len,
 		       struct klamm_span *word_out);
 
-/* Strict decimals, as every number in a configuration: no blanks, no hexadecimal. */
+/* Strict decimals, as every number in a configuration: no blanks, no hexadecimal. The others
+ * may have an exponent. */
 bool kl_parse_int(const char *p, size_t len, int64_t *v_out);
 bool kl_parse_double(const char *p, size_t len, double *v_out);
+/* As short as may be and the same when it is parsed. false: out of memory. */
+#define KL_DOUBLE_TEXT 32
+bool kl_print_double(double v, char text[static KL_DOUBLE_TEXT]);
 
 /* Without blanks and control characters at both ends, as Java's trim(). */
 struct klamm_span kl_trim(const char *p, size_t len);

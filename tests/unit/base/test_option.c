@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/base/option.h"
 
+#include <locale.h>
+
 #include "tests/unit/unit.h"
 
 struct conf {
@@ -163,6 +165,26 @@ START_TEST(parses_whole_numbers)
 }
 END_TEST
 
+/* Whatever the locale is, if there is one. */
+START_TEST(prints_decimals)
+{
+	static const double values[] = {0, 1, 0.1, -2.5, 1e-9, .210000000000001, 1.0 / 3,
+					5e-324, 1.7976931348623157e308};
+	char digits[KL_DOUBLE_TEXT];
+	double v;
+	setlocale(LC_ALL, "de_DE.UTF-8");
+	for (size_t i = 0; i < kl_countof(values); i++) {
+		ck_assert(kl_print_double(values[i], digits));
+		ck_assert(kl_parse_double(digits, strlen(digits), &v));
+		ck_assert(v == values[i]);
+		ck_assert_ptr_null(strchr(digits, ','));
+	}
+	ck_assert(kl_print_double(0.1, digits));
+	ck_assert_str_eq(digits, "0.1");
+	setlocale(LC_ALL, "C");
+}
+END_TEST
+
 START_TEST(parses_decimals)
 {
 	double v;
@@ -174,9 +196,15 @@ START_TEST(parses_decimals)
 	ck_assert(!kl_parse_double(".", 1, &v));
 	ck_assert(!kl_parse_double("0,8", 3, &v));
 	ck_assert(!kl_parse_double("1.2.3", 5, &v));
-	ck_assert(!kl_parse_double("1e3", 3, &v));
+	ck_assert(kl_parse_double("1e3", 3, &v) && v == 1000);
+	ck_assert(kl_parse_double("2.5E-7", 6, &v) && v == 2.5e-7);
+	ck_assert(kl_parse_double("0.21000000000000099", 19, &v) && v == .210000000000001);
+	ck_assert(!kl_parse_double("1e999", 5, &v));
+	ck_assert(!kl_parse_double("e3", 2, &v));
+	ck_assert(!kl_parse_double("0x1", 3, &v));
+	ck_assert(!kl_parse_double(" 1", 2, &v));
 	ck_assert(!kl_parse_double("nan", 3, &v));
-	ck_assert(!kl_parse_double("0.12345678901234567", 19, &v));
+	ck_assert(!kl_parse_double("0.1234567890123456789012345678901", 33, &v));
 }
 END_TEST
 
@@ -249,6 +277,7 @@ UNIT_SUITE(option)
 	Suite *s = suite_create("option");
 	unit_add(s, parses_whole_numbers);
 	unit_add(s, parses_decimals);
+	unit_add(s, prints_decimals);
 	unit_add_loop(s, knows_good_values_and_says_why, (int)kl_countof(values));
 	unit_add(s, walks_lists);
 	unit_add(s, stores_each_type);
