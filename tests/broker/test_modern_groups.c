@@ -189,6 +189,16 @@ START_TEST(topics_of_each)
 }
 END_TEST
 
+/* a, which is alone, and so many partitions: topics are looked at again now and then. */
+static void settle_until_has(int count)
+{
+	for (int i = 0; i < 100 && a.count != count; i++) {
+		modern_settle(all, 1);
+		usleep(50000);
+	}
+	ck_assert_int_eq(a.count, count);
+}
+
 START_TEST(a_topic_grows_and_comes)
 {
 	const char *later = another_topic();
@@ -205,11 +215,7 @@ START_TEST(a_topic_grows_and_comes)
 	r.timeout_ms = 10000;
 	PEER_CALL(peer, create_partitions, 3, &r);
 	peer_create(later, 2);
-	for (int i = 0; i < 100 && a.count != 7; i++) {
-		modern_settle(all, 1);
-		usleep(50000);
-	}
-	ck_assert_int_eq(a.count, 7);
+	settle_until_has(7);
 }
 END_TEST
 
@@ -229,11 +235,7 @@ START_TEST(a_topic_goes)
 	r.timeout_ms = 10000;
 	struct kl_delete_topics_response *told = PEER_CALL(peer, delete_topics, 5, &r);
 	ck_assert_int_eq(told->responses[0].error_code, 0);
-	for (int i = 0; i < 100 && a.count != 4; i++) {
-		modern_settle(all, 1);
-		usleep(50000);
-	}
-	ck_assert_int_eq(a.count, 4);
+	settle_until_has(4);
 }
 END_TEST
 

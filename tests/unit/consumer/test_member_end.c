@@ -198,6 +198,17 @@ START_TEST(closing_is_overtaken_by_a_rebalance)
 }
 END_TEST
 
+/* Until the loop's side sees it so: look(bool *). */
+static void await_in_loop(void (*look)(void *arg))
+{
+	bool yes = false;
+	for (int64_t end = script_ms() + PATIENCE; !yes && script_ms() < end;) {
+		usleep(1000);
+		kl_loop_call(consumer->loop, look, &yes);
+	}
+	ck_assert(yes);
+}
+
 static void look_at_silence(void *arg)
 {
 	const struct kl_membership *m = &consumer->group.membership;
@@ -207,12 +218,7 @@ static void look_at_silence(void *arg)
 /* No poll() for more than max.poll.interval.ms, and the member has noticed. */
 static void fall_silent(void)
 {
-	bool silent = false;
-	for (int64_t end = script_ms() + PATIENCE; !silent && script_ms() < end;) {
-		usleep(10000);
-		kl_loop_call(consumer->loop, look_at_silence, &silent);
-	}
-	ck_assert(silent);
+	await_in_loop(look_at_silence);
 }
 
 /* A static member is silent before it has joined again for what it gave up. Who comes back
@@ -258,18 +264,13 @@ static int given; /* partitions, by the first call of revoked */
 
 static void be_put_out(void)
 {
-	bool lost = false;
 	if (heard.revoked == 0)
 		return;
 	given = heard.count;
 	heard.inside = NULL;
 	says.beat.code = KLAMM_ERR_UNKNOWN_MEMBER_ID;
 	says.beat.left = 1;
-	for (int64_t end = script_ms() + PATIENCE; !lost && script_ms() < end;) {
-		usleep(1000);
-		kl_loop_call(consumer->loop, look_at_loss, &lost);
-	}
-	ck_assert(lost);
+	await_in_loop(look_at_loss);
 }
 
 /* It is put out while the application is told what it gives up: the rest is lost, and told. */
