@@ -254,13 +254,6 @@ void kl_watch_forget(struct klamm_loop *loop, struct kl_watch *watch)
 	watch->events = 0;
 }
 
-static void run_due(struct klamm_loop *loop)
-{
-	run_mailbox(loop);
-	run_timers(loop);
-	run_hooks(loop);
-}
-
 static int64_t next_deadline(const struct klamm_loop *loop, int64_t deadline)
 {
 	const struct kl_heap_node *first = kl_heap_first(&loop->timers);
@@ -274,8 +267,11 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 	struct kl_os *os = loop->os;
 	atomic_store(&loop->asleep_until, AWAKE);
 	look_at_clock(loop);
-	run_due(loop);
+	run_mailbox(loop);
+	run_hooks(loop);
 
+	/* Late timers have to wait: who stood still, or steps late, finds the answers in
+	 * its sockets, and must not take them for missing. */
 	deadline = next_deadline(loop, deadline);
 	bool sleeps = deadline > loop->now;
 	if (sleeps) {
@@ -292,7 +288,9 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 		look_at_clock(loop);
 	loop->round = &round;
 	run_events(loop, &round);
-	run_due(loop);
+	run_mailbox(loop);
+	run_timers(loop);
+	run_hooks(loop);
 
 	/* Between steps an application waits on the descriptor: wake it as if it slept. A
 	 * thread of the loop's own begins the next step at once. */

@@ -2,6 +2,7 @@
 /* Frames over loopback, and peers that are no Kafka. */
 #include "core/net/conn.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
 #include "core/base/error.h"
@@ -306,6 +307,33 @@ START_TEST(refused_says_so)
 }
 END_TEST
 
+/* Who stood still, or steps late, finds the answer in the socket: it is not missing. */
+struct patience {
+	struct kl_timer timer;
+	int32_t frames; /* seen when it ran out */
+};
+
+static void on_impatient(struct kl_timer *timer)
+{
+	kl_container(timer, struct patience, timer)->frames = client.frames;
+}
+
+START_TEST(frames_that_wait_come_before_late_timers)
+{
+	struct patience patience = {.frames = -1};
+	ck_assert_int_eq(kl_timer_init(loop, &patience.timer, on_impatient, NULL), 0);
+	kl_timer_set(loop, &patience.timer, os->now(os) + 1);
+	raw_send("\0\0\0\1a", 5);
+	struct pollfd fd = {.fd = klamm_loop_fd(loop), .events = POLLIN};
+	ck_assert_int_eq(poll(&fd, 1, 10000), 1);
+	while (os->now(os) <= patience.timer.node.key)
+		;
+	kl_loop_step(loop, 0);
+	ck_assert_int_eq(patience.frames, 1);
+	kl_timer_drop(loop, &patience.timer);
+}
+END_TEST
+
 START_TEST(no_memory_closes)
 {
 	/* Someone else holds the whole budget. */
@@ -330,6 +358,7 @@ UNIT_SUITE(conn)
 		      (int)kl_countof(strange));
 	unit_add_fixture(s, reset_ends_it_once, set_up, tear_down);
 	unit_add_fixture(s, refused_says_so, set_up, tear_down);
+	unit_add_fixture(s, frames_that_wait_come_before_late_timers, set_up, tear_down);
 	unit_add_fixture(s, no_memory_closes, set_up, tear_down);
 	return s;
 }
