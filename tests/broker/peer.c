@@ -246,6 +246,23 @@ struct kl_str peer_create(const char *name, int32_t partitions)
 	return kl_str(name);
 }
 
+void peer_delete(const char *name)
+{
+	struct peer *peer = peer_open();
+	struct kl_delete_topics_request_topic topic;
+	struct kl_delete_topics_request request;
+	kl_msg_init(&kl_msg_delete_topics_request, &request);
+	kl_type_init(&kl_type_delete_topics_request_topic, &topic);
+	topic.name = kl_str(name);
+	request.topics = &topic;
+	request.topics_n = 1;
+	request.timeout_ms = ANSWER_MS;
+	struct kl_delete_topics_response *response =
+		PEER_CALL(peer, delete_topics, 6, &request);
+	ck_assert_int_eq(response->responses[0].error_code, 0);
+	peer_close(peer);
+}
+
 struct klamm_uuid peer_topic_id(const char *name)
 {
 	struct peer *peer = peer_open();

@@ -66,6 +66,7 @@ const char *peer_topic(void);
 struct kl_str peer_create(const char *name, int32_t partitions);
 /* With settings: key, value, key, value, ..., NULL; settings NULL = none. */
 void peer_create_with(const char *name, int32_t partitions, const char *const *settings);
+void peer_delete(const char *name);
 /* A topic's id, from Metadata. */
 struct klamm_uuid peer_topic_id(const char *name);
 

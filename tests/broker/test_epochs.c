@@ -268,14 +268,7 @@ static void make_small_segments(const char *name)
 
 START_TEST(loses_segments)
 {
-	struct kl_delete_topics_request_topic gone;
-	struct kl_delete_topics_request request;
-	kl_msg_init(&kl_msg_delete_topics_request, &request);
-	kl_type_init(&kl_type_delete_topics_request_topic, &gone);
-	gone.name = KL_STR("t");
-	request.topics = &gone;
-	request.topics_n = 1;
-	PEER_CALL(peers[1], delete_topics, 6, &request);
+	peer_delete("t");
 	make_small_segments("t");
 	struct peer_batch b;
 	int node = 1;

@@ -288,20 +288,6 @@ END_TEST
 
 /* --- topic ids --- */
 
-static void delete_topic(void)
-{
-	struct kl_delete_topics_request_topic name;
-	struct kl_delete_topics_request request;
-	kl_msg_init(&kl_msg_delete_topics_request, &request);
-	kl_type_init(&kl_type_delete_topics_request_topic, &name);
-	name.name = kl_str(topic);
-	request.topics = &name;
-	request.topics_n = 1;
-	request.timeout_ms = 10000;
-	ck_assert_int_eq(
-		PEER_CALL(peer, delete_topics, 6, &request)->responses[0].error_code, 0);
-}
-
 START_TEST(goes_by_ids)
 {
 	struct klamm_uuid topic_id = peer_topic_id(topic);
@@ -337,7 +323,7 @@ START_TEST(tells_topics_made_anew)
 		FETCH(.version = BY_ID, .topic_id = peer_topic_id(topic), .n = 1,
 		      .words = {{0, 0}});
 	int32_t id = r->session_id;
-	delete_topic();
+	peer_delete(topic);
 	r = FETCH(id, 1, .version = BY_ID);
 	ck_assert_int_eq(only(r, 0)->error_code, KLAMM_ERR_UNKNOWN_TOPIC_OR_PARTITION);
 	peer_create(topic, 1);

@@ -227,14 +227,7 @@ START_TEST(a_topic_goes)
 	ck_assert_int_eq(modern_join(&a), 0);
 	modern_settle(all, 1);
 	ck_assert_int_eq(a.count, 6);
-	struct kl_str name = kl_str(other);
-	struct kl_delete_topics_request r;
-	kl_msg_init(&kl_msg_delete_topics_request, &r);
-	r.topic_names = &name;
-	r.topic_names_n = 1;
-	r.timeout_ms = 10000;
-	struct kl_delete_topics_response *told = PEER_CALL(peer, delete_topics, 5, &r);
-	ck_assert_int_eq(told->responses[0].error_code, 0);
+	peer_delete(other);
 	settle_until_has(4);
 }
 END_TEST

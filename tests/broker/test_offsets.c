@@ -293,12 +293,7 @@ END_TEST
 START_TEST(forgets_those_of_a_topic)
 {
 	ck_assert_int_eq(txn_plain_commit(peer, "g", topic, 5), 0);
-	struct kl_delete_topics_request request;
-	struct kl_str name = kl_str(topic);
-	kl_msg_init(&kl_msg_delete_topics_request, &request);
-	request.topic_names = &name;
-	request.topic_names_n = 1;
-	PEER_CALL(peer, delete_topics, 5, &request);
+	peer_delete(topic);
 	ck_assert_int_eq(committed("g"), -1);
 	peer_create(topic, 1);
 	ck_assert_int_eq(committed("g"), -1);

@@ -471,20 +471,6 @@ START_TEST(begins_segments)
 }
 END_TEST
 
-static void delete_topic(const char *name)
-{
-	struct kl_delete_topics_request request;
-	struct kl_delete_topics_request_topic topic;
-	kl_msg_init(&kl_msg_delete_topics_request, &request);
-	kl_type_init(&kl_type_delete_topics_request_topic, &topic);
-	topic.name = kl_str(name);
-	request.topics = &topic;
-	request.topics_n = 1;
-	struct kl_delete_topics_response *r =
-		PEER_CALL(peer, delete_topics, 6, &request);
-	ck_assert_int_eq(r->responses[0].error_code, 0);
-}
-
 START_TEST(deletes_files)
 {
 	create("short", NULL);
@@ -492,7 +478,7 @@ START_TEST(deletes_files)
 	put("short", 2);
 	put("long", 2);
 	ck_assert_uint_eq(count_files(".log"), 2);
-	delete_topic("short");
+	peer_delete("short");
 	ck_assert_uint_eq(count_files(".log"), 1);
 	create("short", NULL);
 	ck_assert_int_eq(read_all("short", 0), 0);

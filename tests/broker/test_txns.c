@@ -428,13 +428,7 @@ START_TEST(ends_without_a_topic)
 	ck_assert_int_eq(txn_send(peer, &p, topic, 0, 0, 12), 0);
 	fault("write_txn_markers delay=100");
 	ck_assert_int_eq(txn_end(peer, &p, true, 5), 0);
-	struct kl_delete_topics_request request;
-	struct kl_str name = kl_str(topic);
-	kl_msg_init(&kl_msg_delete_topics_request, &request);
-	request.topic_names = &name;
-	request.topic_names_n = 1;
-	ck_assert_int_eq(PEER_CALL(peer, delete_topics, 5, &request)->responses[0].error_code,
-			 0);
+	peer_delete(topic);
 	ck_assert_str_eq(txn_state(peer, "t1", true), "CompleteCommit");
 }
 END_TEST
