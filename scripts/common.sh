@@ -5,7 +5,7 @@
 # on top.
 build_packages=(build-essential autoconf automake libtool pkg-config python3
 	libssl-dev libpcre2-dev uthash-dev libjson-c-dev zlib1g-dev liblz4-dev libzstd-dev
-	libsnappy-dev libcurl4-openssl-dev libidn-dev libkrb5-dev check)
+	libsnappy-dev libcurl4-openssl-dev libidn-dev libkrb5-dev check locales)
 fuzz_packages=(clang libclang-rt-14-dev llvm)
 kafka_packages=(openjdk-17-jdk-headless maven openssl python3-venv kcat
 	krb5-kdc krb5-admin-server krb5-user libsasl2-modules-gssapi-mit python3-gssapi

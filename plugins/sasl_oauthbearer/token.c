@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tokens: what they say of themselves, the application's own, and unsecured ones for
  * tests. */
+#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -147,18 +148,26 @@ static struct json_object *make_list(const char *text, char separator)
 	return list;
 }
 
+/* With a decimal point, whatever the application's locale has. */
+static bool read_number(const char *text, double *v_out)
+{
+	char *end = NULL;
+	locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	if (c == (locale_t)0)
+		return false;
+	*v_out = strtod_l(text, &end, c);
+	freelocale(c);
+	return *text != '\0' && *end == '\0' && isfinite(*v_out);
+}
+
 static void add_number(struct claims *claims, const char *name, const char *text)
 {
-	char *end;
-	double v = strtod(text, &end);
-	if (*text == '\0' || *end != '\0' || !isfinite(v)) {
-		if (claims->code == 0)
-			claims->code =
-				klamm_fail(claims->err, KLAMM_ERR_CONFIG,
-					   "the claim %.60s must be a number", name);
-		return;
-	}
-	add_claim(claims, name, json_object_new_double(v));
+	double v;
+	if (read_number(text, &v))
+		add_claim(claims, name, json_object_new_double(v));
+	else if (claims->code == 0)
+		claims->code = klamm_fail(claims->err, KLAMM_ERR_CONFIG,
+					  "the claim %.60s must be a number", name);
 }
 
 static const char *after(const char *text, const char *prefix)

@@ -3,8 +3,18 @@ check_LTLIBRARIES += %D%/libunit.la
 %C%_libunit_la_SOURCES = %D%/unit.c %D%/unit.h
 %C%_libunit_la_CFLAGS = $(UNIT_CFLAGS)
 %C%_libunit_la_CPPFLAGS = $(AM_CPPFLAGS) -DUNIT_SRCDIR='"$(abs_top_srcdir)"' \
-	-DUNIT_PLUGINS='"$(abs_top_builddir)/plugins/.libs"'
+	-DUNIT_PLUGINS='"$(abs_top_builddir)/plugins/.libs"' \
+	-DUNIT_LOCALES='"$(abs_builddir)/%D%/locale"'
 %C%_libunit_la_LIBADD = libklamm.la $(CHECK_LIBS)
+
+# A locale with a decimal comma: see unit_decimal_comma(). A system without the sources of
+# locales has none for the tests, if it is not installed.
+LOCALES = %D%/locale/de_DE.UTF-8
+check_DATA += $(LOCALES)
+$(LOCALES):
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && { localedef -i de_DE -f UTF-8 $@ >/dev/null 2>&1 || :; }
+mostlyclean-local:
+	rm -rf %D%/locale
 
 UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 UNIT_LIBS = tests/unit/libunit.la libklamm.la $(CHECK_LIBS)

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <ftw.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,19 @@ char *unit_tmp(void)
 	ck_assert_int_gt(asprintf(&path, "%s/XXXXXX", tmp_root), 0);
 	ck_assert_msg(mkdtemp(path) != NULL, "mkdtemp %s", path);
 	return path;
+}
+
+/* What the system has installed, else what this build has made. */
+bool unit_decimal_comma(void)
+{
+	static const char *const names[] = {"de_DE.UTF-8", "de_DE", "fr_FR.UTF-8"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (setlocale(LC_ALL, names[i]) != NULL)
+			return true;
+	setenv("LOCPATH", UNIT_LOCALES, 1);
+	bool made = access(UNIT_LOCALES "/de_DE.UTF-8", F_OK) == 0;
+	ck_assert(!made || setlocale(LC_ALL, "de_DE.UTF-8") != NULL);
+	return made;
 }
 
 bool unit_is_dumped(const void *p)

@@ -52,6 +52,10 @@ char *unit_read(const char *file, size_t *len_out);
  * caller. */
 char *unit_tmp(void);
 
+/* From here on the application's numbers have a decimal comma. false: there is no such locale
+ * here. */
+bool unit_decimal_comma(void);
+
 /* Would a core dump have what is there? */
 bool unit_is_dumped(const void *p);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/base/option.h"
 
-#include <locale.h>
 
 #include "tests/unit/unit.h"
 
@@ -165,14 +164,14 @@ START_TEST(parses_whole_numbers)
 }
 END_TEST
 
-/* Whatever the locale is, if there is one. */
+/* Whatever the locale is. */
 START_TEST(prints_decimals)
 {
 	static const double values[] = {0, 1, 0.1, -2.5, 1e-9, .210000000000001, 1.0 / 3,
 					5e-324, 1.7976931348623157e308};
 	char digits[KL_DOUBLE_TEXT];
 	double v;
-	setlocale(LC_ALL, "de_DE.UTF-8");
+	unit_decimal_comma();
 	for (size_t i = 0; i < kl_countof(values); i++) {
 		ck_assert(kl_print_double(values[i], digits));
 		ck_assert(kl_parse_double(digits, strlen(digits), &v));
@@ -181,7 +180,6 @@ START_TEST(prints_decimals)
 	}
 	ck_assert(kl_print_double(0.1, digits));
 	ck_assert_str_eq(digits, "0.1");
-	setlocale(LC_ALL, "C");
 }
 END_TEST
 

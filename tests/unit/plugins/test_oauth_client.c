@@ -274,6 +274,7 @@ static const struct {
 
 START_TEST(opt_sasl_oauthbearer_config)
 {
+	unit_decimal_comma();
 	ck_assert_int_eq(OPEN({"enable.sasl.oauthbearer.unsecure.jwt", "true"},
 			      {"sasl.oauthbearer.config", unsecured[_i].config}),
 			 0);
