@@ -103,7 +103,7 @@ static void check_read(int version, int64_t offset, int count, bool has_times)
 	ck_assert(kl_batch_check_crc(r->records.p, &head));
 	kl_record_iter_init(&iter, &head, kl_batch_records(r->records.p, &head), offset);
 	for (int i = 0; i < count; i++) {
-		char value[16];
+		char value[24];
 		snprintf(value, sizeof(value), "value-%d", i);
 		ck_assert_int_eq(kl_record_next(&iter, &view), 1);
 		ck_assert_int_eq(view.offset, offset + i);

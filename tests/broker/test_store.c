@@ -194,7 +194,7 @@ static struct kl_metadata_response *describe(void)
  * without. */
 START_TEST(keeps_many_topics)
 {
-	char name[16];
+	char name[24];
 	for (int i = 0; i < 12; i++) {
 		snprintf(name, sizeof(name), "topic-%d", i);
 		create(name, NULL);

@@ -63,7 +63,7 @@ START_TEST(clients_share_a_loop)
 	struct klamm_producer *producers[N];
 	struct klamm_consumer *consumer;
 	struct world_seen seen[100 * N];
-	char topic[8];
+	char topic[16];
 	world_up();
 	int before = world_threads();
 	ck_assert_int_eq(klamm_loop_new(NULL, &loop, NULL), 0);
