@@ -10,7 +10,7 @@
  * when fn is running at that moment. */
 struct klamm_timer {
 	struct kl_timer timer;
-	struct kl_task task;
+	struct kl_task task, end;
 	struct klamm_loop *loop;
 	struct kl_mutex mutex;
 	void (*fn)(void *arg);
@@ -35,12 +35,8 @@ static void timer_change(struct kl_task *task)
 	kl_mutex_lock(&timer->mutex);
 	bool is_dead = timer->is_dead;
 	kl_mutex_unlock(&timer->mutex);
-	if (is_dead) {
-		kl_timer_drop(timer->loop, &timer->timer);
-		kl_mutex_destroy(&timer->mutex);
-		free(timer);
+	if (is_dead)
 		return;
-	}
 	if (!timer->has_timer) {
 		struct klamm_error err;
 		if (kl_timer_init(timer->loop, &timer->timer, timer_due, &err) != 0) {
@@ -54,6 +50,16 @@ static void timer_change(struct kl_task *task)
 	kl_timer_set(timer->loop, &timer->timer, at < 0 ? KL_NEVER : at);
 }
 
+/* A task of its own: one that was posted before may run and be posted again meanwhile. */
+static void timer_end(struct kl_task *task)
+{
+	struct klamm_timer *timer = kl_container(task, struct klamm_timer, end);
+	kl_loop_unpost(timer->loop, &timer->task);
+	kl_timer_drop(timer->loop, &timer->timer);
+	kl_mutex_destroy(&timer->mutex);
+	free(timer);
+}
+
 int kl_host_timer_new(struct klamm_loop *loop, void (*fn)(void *arg), void *arg,
 		      struct klamm_timer **timer_out)
 {
@@ -62,6 +68,7 @@ int kl_host_timer_new(struct klamm_loop *loop, void (*fn)(void *arg), void *arg,
 		return KLAMM_ERR_NO_MEMORY;
 	*timer = (struct klamm_timer){.loop = loop, .fn = fn, .arg = arg, .at = -1};
 	timer->task.fn = timer_change;
+	timer->end.fn = timer_end;
 	kl_mutex_init(&timer->mutex);
 	*timer_out = timer;
 	return 0;
@@ -79,7 +86,7 @@ void kl_host_timer_free(struct klamm_timer *timer)
 	kl_mutex_lock(&timer->mutex);
 	timer->is_dead = true;
 	kl_mutex_unlock(&timer->mutex);
-	kl_loop_post(loop, &timer->task);
+	kl_loop_post(loop, &timer->end);
 }
 
 struct blocking_call {

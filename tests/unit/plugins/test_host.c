@@ -160,6 +160,21 @@ START_TEST(timers_run_on_the_loop)
 }
 END_TEST
 
+/* Set and freed at once, while the loop runs: what was posted first may run in between. */
+START_TEST(timers_may_go_at_any_moment)
+{
+	struct klamm_timer *timer;
+	ck_assert_int_eq(klamm_loop_start(loop, &err), 0);
+	for (int i = 0; i < 100000; i++) {
+		ck_assert_int_eq(api->timer_new(api, ring, &rings, &timer), 0);
+		api->timer_set(api, timer, api->now_us(api) + KL_SECOND);
+		for (volatile int spin = i % 400; spin > 0; spin--)
+			;
+		api->timer_free(api, timer);
+	}
+}
+END_TEST
+
 static void slow_ring(void *arg)
 {
 	struct kl_os *os = kl_os_real();
@@ -273,6 +288,7 @@ UNIT_SUITE(host)
 	unit_add_fixture(s, memory_is_charged, up, down);
 	unit_add_fixture(s, secrets_are_read_and_wiped, up, down);
 	unit_add_fixture(s, timers_run_on_the_loop, up, down);
+	unit_add_fixture(s, timers_may_go_at_any_moment, up, down);
 	unit_add_fixture(s, close_waits_for_what_was_submitted, up, down);
 	unit_add_fixture(s, nothing_is_submitted_behind_the_end, up, down);
 	unit_add_fixture(s, what_is_submitted_is_bounded, up, down);
