@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/net/tls_source.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "core/base/error.h"
 #include "core/conf/conf.h"
@@ -134,21 +138,73 @@ const struct kl_tls_spec *kl_tls_source_spec(const struct kl_tls_source *source)
 /* --- reading --- */
 
 /* What stood at the places when they were read. */
+struct content {
+	char *data; /* of a folder, what is in it and since when; NULL = nothing */
+	size_t len;
+	bool is_folder, is_secret;
+};
 struct contents {
-	struct {
-		char *data; /* NULL = nothing, or a folder */
-		size_t len;
-		bool is_folder;
-	} v[PLACES];
+	struct content v[PLACES];
 };
 
 static void free_contents(struct contents *all)
 {
-	for (int i = 0; i < PLACES; i++)
+	for (int i = 0; i < PLACES; i++) {
 		if (all->v[i].data != NULL)
 			OPENSSL_cleanse(all->v[i].data, all->v[i].len);
-	for (int i = 0; i < PLACES; i++)
-		free(all->v[i].data);
+		if (all->v[i].is_secret)
+			kl_secret_free(all->v[i].data);
+		else
+			free(all->v[i].data);
+	}
+}
+
+/* Without it the context would go on with those that OpenSSL has once found there. 0 or a
+ * negative errno. */
+static int list_folder(const char *path, struct kl_buf *to)
+{
+	struct dirent **names;
+	struct stat st;
+	int n = scandir(path, &names, NULL, alphasort);
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++) {
+		char file[PATH_MAX];
+		snprintf(file, sizeof(file), "%s/%s", path, names[i]->d_name);
+		if (stat(file, &st) == 0)
+			kl_buf_printf(to, "%s %lld.%09ld %lld\n", names[i]->d_name,
+				      (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+				      (long long)st.st_size);
+		free(names[i]);
+	}
+	free(names);
+	return to->failed ? -ENOMEM : 0;
+}
+
+static void keep(struct content *content, const struct kl_buf *text)
+{
+	content->data = (char *)text->data;
+	content->len = text->len;
+	content->is_secret = text->is_secret;
+}
+
+static int read_text(const char *text, bool is_secret, struct content *content)
+{
+	struct kl_buf unfolded = {.is_secret = is_secret};
+	/* At once: it need not grow. */
+	kl_buf_reserve(&unfolded, 2 * strlen(text) + 256);
+	kl_pem_unfold(text, &unfolded);
+	keep(content, &unfolded);
+	return unfolded.failed ? -ENOMEM : 0;
+}
+
+static int read_folder(const char *path, struct content *content)
+{
+	struct kl_buf list = {0};
+	int rc = list_folder(path, &list);
+	keep(content, &list);
+	content->is_folder = true;
+	return rc;
 }
 
 static int read_places(const struct kl_tls_source *source, struct contents *all,
@@ -157,27 +213,20 @@ static int read_places(const struct kl_tls_source *source, struct contents *all,
 	for (int i = 0; i < PLACES; i++) {
 		const struct kl_place *place =
 			place_of((struct kl_tls_spec *)&source->spec, i);
-		if (!kl_place_is_set(place))
-			continue;
-		if (place->file == NULL) {
-			struct kl_buf text = {0};
-			/* At once: growing would leave copies of a key. */
-			kl_buf_reserve(&text, 2 * strlen(place->text) + 256);
-			kl_pem_unfold(place->text, &text);
-			all->v[i].data = (char *)text.data;
-			all->v[i].len = text.len;
-			if (text.failed)
-				return kl_error(err, KLAMM_ERR_NO_MEMORY,
-						"out of memory for certificates");
-			continue;
-		}
-		int rc = kl_os_read_file(source->os, place->file, FILE_MAX, &all->v[i].data,
-					 &all->v[i].len);
-		all->v[i].is_folder = rc == -EISDIR && i == 0;
+		bool is_trust = place == &source->spec.trust;
+		struct content *content = &all->v[i];
+		int rc = 0;
+		if (place->file != NULL)
+			rc = kl_os_read_file(source->os, place->file, FILE_MAX,
+					     &content->data, &content->len);
+		else if (place->text != NULL)
+			rc = read_text(place->text, !is_trust, content);
+		if (rc == -EISDIR && is_trust)
+			rc = read_folder(place->file, content);
 		if (rc == -ENOMEM)
 			return kl_error(err, KLAMM_ERR_NO_MEMORY,
 					"out of memory for certificates");
-		if (rc < 0 && !all->v[i].is_folder)
+		if (rc < 0)
 			return kl_place_error(place, err, "%s", strerror(-rc));
 	}
 	return 0;
@@ -306,12 +355,19 @@ static int set_crl(SSL_CTX *ctx, const struct kl_tls_spec *spec, const struct co
 	BIO *bio = BIO_new_mem_buf(all->v[3].data, (int)all->v[3].len);
 	X509_CRL *crl;
 	int n = 0;
+	bool ok = true;
+	if (bio == NULL)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for TLS");
 	ERR_clear_error();
-	while (bio != NULL && (crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL) {
-		n += X509_STORE_add_crl(store, crl) > 0;
+	while (ok && (crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL) {
+		ok = X509_STORE_add_crl(store, crl) > 0;
+		n += ok;
 		X509_CRL_free(crl);
 	}
 	BIO_free(bio);
+	/* What stands behind a damaged one may be what revokes a certificate. */
+	if (!ok || !kl_pem_is_end())
+		return kl_place_error(&spec->crl, err, "list %d of it is damaged", n + 1);
 	if (n == 0)
 		return kl_place_error(&spec->crl, err,
 				      "there is no list in it (PEM begins with "

@@ -67,8 +67,7 @@ static __attribute__((noinline)) void wipe_stack(void)
 	explicit_bzero(used, sizeof(used));
 }
 
-/* The end of the blocks, rather than one that cannot be read? */
-static bool is_end(void)
+bool kl_pem_is_end(void)
 {
 	unsigned long e = ERR_peek_last_error();
 	return ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE;
@@ -89,7 +88,7 @@ static int read_pem(const struct kl_place *place, struct klamm_span bytes,
 		if (!pushed)
 			X509_free(cert);
 	}
-	bool whole = is_end();
+	bool whole = kl_pem_is_end();
 	BIO_free(bio);
 	if (!pushed)
 		return out_of_memory(err);

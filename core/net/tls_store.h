@@ -46,6 +46,9 @@ int kl_store_read(const struct kl_place *place, struct klamm_span bytes,
 int kl_store_read_key(const struct kl_place *place, struct klamm_span bytes,
 		      EVP_PKEY **key_out, struct klamm_error *err);
 
+/* After OpenSSL has read no block any more: is it the end, rather than one that is damaged? */
+bool kl_pem_is_end(void);
+
 /* --- pem.c --- */
 
 /* The text as OpenSSL reads it: with its ends of lines, where it stands in one. */

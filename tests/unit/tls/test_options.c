@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The keys of TLS, and what connections are worth with them: against the dev broker. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "core/net/tls_source.h"
 #include "tests/unit/tls/ask.h"
 
 #define CA  ask_pair("ssl.ca.location", ask_ca())
@@ -118,6 +121,45 @@ START_TEST(opt_ssl_crl_location)
 	ask_fails("ssl.crl.location has no current list", CA,
 		  ask_pair("ssl.crl.location", certs_crl("other", &certs_foreign, NULL)));
 	ask_refused("there is no list in it", CA, ask_pair("ssl.crl.location", ask_ca()));
+	/* Behind a damaged one there may be the one that counts. */
+	char *list = NULL, *text;
+	size_t n;
+	const char *path = certs_crl("crl", &certs_ca, &certs_broker);
+	ck_assert_int_eq(kl_os_read_file(kl_os_real(), path, SIZE_MAX / 2, &list, &n), 0);
+	ck_assert_int_gt(asprintf(&text, "%s-----BEGIN X509 CRL-----\nAAAA\n%s", list,
+				  strstr(list, "-----END")), 0);
+	ask_refused("list 2 of it is damaged", CA,
+		    ask_pair("ssl.crl.location", certs_file("damaged", text, strlen(text))));
+	free(list);
+	free(text);
+}
+END_TEST
+
+/* What is taken out of a folder is not trusted any more: it counts as a change. */
+START_TEST(folders_are_read_again)
+{
+	char *folder = unit_tmp(), file[PATH_MAX];
+	const struct kl_tls_spec spec = {
+		.trust = {.key = "ssl.ca.location", .file = folder, .type = KL_STORE_PEM}};
+	static const struct kl_log no_log;
+	struct kl_tls_source *source;
+	uint8_t digest[KL_TLS_DIGEST], next[KL_TLS_DIGEST];
+	SSL_CTX *ctx;
+	snprintf(file, sizeof(file), "%s/ca.pem", folder);
+	ck_assert_int_eq(symlink(ask_ca(), file), 0);
+	ck_assert_int_eq(kl_tls_source_new(&spec, kl_os_real(), &source, NULL), 0);
+	for (int changed = 1; changed >= 0; changed--) {
+		ck_assert_int_eq(kl_tls_source_load(source, changed ? NULL : digest, &no_log,
+						    &ctx, digest, NULL), 0);
+		ck_assert_int_eq(ctx != NULL, changed);
+		SSL_CTX_free(ctx);
+	}
+	ck_assert_int_eq(unlink(file), 0);
+	ck_assert_int_eq(kl_tls_source_load(source, digest, &no_log, &ctx, next, NULL), 0);
+	ck_assert_ptr_nonnull(ctx);
+	SSL_CTX_free(ctx);
+	kl_tls_source_unref(source);
+	free(folder);
 }
 END_TEST
 
@@ -356,6 +398,7 @@ UNIT_SUITE(options)
 			 ask_down);
 	unit_add_fixture(s, expired_and_not_yet_valid, ask_up, ask_down);
 	unit_add_fixture(s, opt_ssl_crl_location, ask_up, ask_down);
+	unit_add_fixture(s, folders_are_read_again, ask_up, ask_down);
 	unit_add_fixture(s, chains_and_leaves, ask_up, ask_down);
 	unit_add_fixture(s, opt_ssl_enabled_protocols, ask_up, ask_down);
 	unit_add_fixture(s, opt_ssl_cipher_suites, ask_up, ask_down);
