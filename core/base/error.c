@@ -6,6 +6,7 @@
 
 #include "core/base/errtab.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 
 static int32_t usual_stage(int code)
 {
@@ -44,14 +45,6 @@ static int32_t usual_scope(int code)
 	return KLAMM_SCOPE_FINAL;
 }
 
-/* One line: texts of others are in it, which may be shown on a terminal. */
-static void tame(char *text)
-{
-	for (char *p = text; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = ' ';
-}
-
 int kl_error(struct klamm_error *err, int code, const char *fmt, ...)
 {
 	if (err == NULL)
@@ -62,7 +55,7 @@ int kl_error(struct klamm_error *err, int code, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	tame(text);
+	kl_text_tame(text);
 	*err = (struct klamm_error){
 		.code = code,
 		.scope = usual_scope(code),
@@ -87,7 +80,7 @@ void kl_error_prefix(struct klamm_error *err, const char *fmt, ...)
 		return;
 	snprintf(text + n, sizeof(text) - (size_t)n, ": %.*s",
 		 (int)(sizeof(text) - (size_t)n), err->text);
-	tame(text);
+	kl_text_tame(text);
 	memcpy(err->text, text, sizeof(text));
 }
 
@@ -144,7 +137,7 @@ void kl_log(const struct kl_log *log, int32_t level, const char *where, const ch
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	snprintf(place, sizeof(place), "%s", where);
-	tame(text);
-	tame(place);
+	kl_text_tame(text);
+	kl_text_tame(place);
 	log->fn(log->arg, level, place, text);
 }

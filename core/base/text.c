@@ -2,6 +2,7 @@
 #include "core/base/text.h"
 
 #include <ctype.h>
+#include <string.h>
 
 static const char base64[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -35,22 +36,48 @@ static size_t sequence(uint8_t first, uint8_t *low_out, uint8_t *high_out)
 	return 0;
 }
 
+/* Bytes of the character at p, which has n > 0 left; 0 = it is none. */
+static size_t character(const uint8_t *p, size_t n)
+{
+	uint8_t low, high;
+	size_t len = sequence(*p, &low, &high);
+	if (len == 0 || len > n)
+		return 0;
+	if (len > 1 && (p[1] < low || p[1] > high))
+		return 0;
+	for (size_t i = 2; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
 bool kl_utf8_valid(const void *data, size_t n)
 {
 	const uint8_t *p = data, *end = p + n;
 	while (p < end) {
-		uint8_t low, high;
-		size_t len = sequence(*p, &low, &high);
-		if (len == 0 || len > (size_t)(end - p))
+		size_t len = character(p, (size_t)(end - p));
+		if (len == 0)
 			return false;
-		if (len > 1 && (p[1] < low || p[1] > high))
-			return false;
-		for (size_t i = 2; i < len; i++)
-			if ((p[i] & 0xc0) != 0x80)
-				return false;
 		p += len;
 	}
 	return true;
+}
+
+/* C0, DEL, C1. */
+static bool is_control(const uint8_t *p)
+{
+	return p[0] < ' ' || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
+}
+
+void kl_text_tame(char *text)
+{
+	uint8_t *p = (uint8_t *)text, *end = p + strlen(text);
+	while (p < end) {
+		size_t len = character(p, (size_t)(end - p)), n = kl_max(len, (size_t)1);
+		if (len == 0 || is_control(p))
+			memset(p, len == 0 ? '?' : ' ', n);
+		p += n;
+	}
 }
 
 void kl_buf_base64(struct kl_buf *b, const void *data, size_t n)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/base/text.h"
 
+#include <stdio.h>
+
 #include "tests/unit/unit.h"
 
 #define VALID(text) ck_assert(kl_utf8_valid(text, sizeof(text) - 1))
@@ -26,6 +28,28 @@ START_TEST(utf8)
 END_TEST
 
 /* The examples of RFC 4648 section 10. */
+START_TEST(tamed)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{"", ""},
+		{"plain \xc3\xa4 \xf0\x9f\x98\x80", "plain \xc3\xa4 \xf0\x9f\x98\x80"},
+		{"a\nb\x1b[31m\x7f", "a b [31m "},
+		{"\xc2\x9b" "31m\xc2\xa0", "  31m\xc2\xa0"}, /* CSI in one character */
+		{"\xff\xc3+\x80", "??+?"},
+		{"cut \xe2\x82", "cut ??"},
+		{"\xc2", "?"},
+	};
+	for (size_t i = 0; i < kl_countof(cases); i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		kl_text_tame(text);
+		ck_assert_str_eq(text, cases[i].want);
+	}
+}
+END_TEST
+
 START_TEST(base64)
 {
 	static const char *const pairs[][2] = {
@@ -111,6 +135,7 @@ UNIT_SUITE(text)
 {
 	Suite *s = suite_create("text");
 	unit_add(s, utf8);
+	unit_add(s, tamed);
 	unit_add(s, base64);
 	unit_add(s, json_strings);
 	unit_add(s, uuids);
