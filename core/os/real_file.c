@@ -49,8 +49,11 @@ ssize_t kl_real_file_pread(struct kl_file *file, void *p, size_t n, int64_t offs
 	do
 		got = pread(file->fd, p, n, offset);
 	while (got < 0 && errno == EINTR);
-	if (got < 0 && errno == ESPIPE) /* a pipe is read in order anyway */
-		got = read(file->fd, p, n);
+	if (got < 0 && errno == ESPIPE) { /* a pipe is read in order anyway */
+		do
+			got = read(file->fd, p, n);
+		while (got < 0 && errno == EINTR);
+	}
 	return got < 0 ? -errno : got;
 }
 
