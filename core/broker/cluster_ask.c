@@ -123,6 +123,7 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 		failed(cluster, &err);
 		return;
 	}
+	kl_error_clear(&cluster->refusal); /* whoever refused, this one does not */
 	tell(cluster, body);
 	if (unsettled) {
 		kl_error(&err, KLAMM_ERR_LEADER_NOT_AVAILABLE,
@@ -134,7 +135,6 @@ static void on_answer(struct kl_request *request, const struct kl_response *resp
 	cluster->failures = 0;
 	cluster->next_at = now(cluster) + cluster->settings->retry_backoff_ms * KL_MS;
 	kl_error_clear(&cluster->last_error);
-	kl_error_clear(&cluster->refusal);
 	kl_cluster_schedule(cluster);
 }
 

@@ -18,6 +18,7 @@ void kl_node_close(struct kl_node *node)
 	node->resolve = NULL;
 	node->state = KL_NODE_IDLE;
 	node->setup_deadline = node->probe_at = KL_NEVER;
+	node->has_failed = false;
 	node->silent_read = node->silent_sent; /* nobody will tell any more */
 	/* The handshake's own requests are the node's: they just stop. */
 	struct kl_request *own[] = {&node->versions_request, &node->probe,

@@ -81,6 +81,7 @@ struct kl_node {
 	struct kl_tls_ticket ticket;
 	struct kl_timer timer; /* whatever is due next */
 	int64_t setup_deadline;
+	bool has_failed; /* its look-up did not begin: last_error */
 	int64_t retry_at;       /* no attempt before */
 	bool wanted;            /* a connection was asked for before that */
 	unsigned failures;      /* in a row, of whole attempts */

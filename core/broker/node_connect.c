@@ -447,7 +447,10 @@ bool kl_node_connect(struct kl_node *node)
 	node->setup_deadline = kl_node_now(node) + kl_node_setup_timeout(node);
 	if (start_resolving(node, &err) != 0) {
 		/* Not from inside this call: let the timer find that it failed. */
+		kl_error_prefix(&err, "%s", node->where);
+		err.node = node->id;
 		node->last_error = err;
+		node->has_failed = true;
 		node->setup_deadline = kl_node_now(node);
 	}
 	kl_node_set_timer(node);
@@ -458,6 +461,10 @@ void kl_node_setup_late(struct kl_node *node)
 {
 	struct klamm_error err;
 	int32_t stage;
+	if (node->has_failed) {
+		kl_node_give_up(node, &node->last_error, true);
+		return;
+	}
 	const char *doing = kl_node_doing(node, &stage);
 	kl_error(&err, KLAMM_ERR_TIMED_OUT,
 		 "%s: timed out while %s (socket.connection.setup.timeout.ms)", node->where,

@@ -28,23 +28,16 @@ static void fail_request(struct kl_node *node, struct kl_request *request,
 }
 
 /* Done callbacks may queue new requests here: only those that are there now end. */
-static void fail_list(struct kl_node *node, struct kl_list *list, unsigned *count,
-		      const struct klamm_error *err)
-{
-	struct kl_list ended = KL_LIST_INIT(ended);
-	kl_list_splice(&ended, list);
-	*count = 0;
-	kl_list_for(request, &ended, struct kl_request, link)
-		request->ended = true;
-	struct kl_list *link;
-	while ((link = kl_list_pop(&ended)) != NULL)
-		fail_request(node, kl_list_entry(link, struct kl_request, link), err);
-}
-
 void kl_node_fail_requests(struct kl_node *node, const struct klamm_error *err)
 {
-	fail_list(node, &node->in_flight, &node->in_flight_count, err);
-	fail_list(node, &node->waiting, &node->waiting_count, err);
+	struct kl_list ended = KL_LIST_INIT(ended), *link;
+	kl_list_splice(&ended, &node->in_flight);
+	kl_list_splice(&ended, &node->waiting);
+	node->in_flight_count = node->waiting_count = 0;
+	kl_list_for(request, &ended, struct kl_request, link)
+		request->ended = true;
+	while ((link = kl_list_pop(&ended)) != NULL)
+		fail_request(node, kl_list_entry(link, struct kl_request, link), err);
 }
 
 /* --- their way out --- */

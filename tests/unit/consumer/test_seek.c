@@ -304,6 +304,40 @@ START_TEST(paused_data_is_kept)
 }
 END_TEST
 
+static int end_of(int32_t partition, int64_t timeout_ms, struct klamm_error *err)
+{
+	struct klamm_offset_query query = {.size = sizeof(query),
+					   .topic = "t",
+					   .partition = partition,
+					   .timestamp_ms = KLAMM_OFFSET_END};
+	return klamm_consumer_offsets(consumer, &query, 1, timeout_ms, err);
+}
+
+/* A broker that is up again lets us in; another one that is away is another matter. */
+START_TEST(a_refusal_that_is_over_is_not_told)
+{
+	struct klamm_error err;
+	int32_t id;
+	world_start((struct klamm_broker_options){
+		.nodes = 2, .replicas = 1, .sasl = "PLAIN", .no_auto_create = true});
+	ck_assert_int_eq(klamm_broker_credential(world_broker, "u", "password", "p", &err), 0);
+	world_create("t", 2);
+	ck_assert_int_eq(klamm_broker_node_stop(world_broker, 2, false, &err), 0);
+	ck_assert_int_eq(klamm_broker_fault(world_broker,
+					    "SaslAuthenticate count=1 "
+					    "error=SASL_AUTHENTICATION_FAILED",
+					    &id, &err), 0);
+	consumer = world_consumer(NULL, "security.protocol=SASL_PLAINTEXT",
+				  "sasl.mechanism=PLAIN", "sasl.username=u",
+				  "sasl.password=p", NULL);
+	ck_assert_int_eq(end_of(0, PATIENCE, &err), KLAMM_ERR_SASL_AUTHENTICATION_FAILED);
+	while (end_of(0, PATIENCE, &err) != 0)
+		ck_assert_int_eq(err.code, KLAMM_ERR_SASL_AUTHENTICATION_FAILED);
+	ck_assert_int_eq(end_of(1, 300, &err), KLAMM_ERR_TIMED_OUT);
+	ck_assert_ptr_null(strstr(err.text, "SASL_AUTHENTICATION_FAILED"));
+}
+END_TEST
+
 UNIT_SUITE(seek)
 {
 	Suite *s = suite_create("seek");
@@ -320,5 +354,6 @@ UNIT_SUITE(seek)
 		      set_up, tear_down, kl_countof(resets));
 	unit_add_fixture(s, pausing, set_up, tear_down);
 	unit_add_fixture(s, paused_data_is_kept, set_up, tear_down);
+	unit_add_fixture(s, a_refusal_that_is_over_is_not_told, NULL, tear_down);
 	return s;
 }
