@@ -62,14 +62,16 @@ void kl_out_free(struct kl_out *out)
 	*out = (struct kl_out){0};
 }
 
-int kl_conn_watch(struct kl_conn *conn)
+void kl_conn_watch(struct kl_conn *conn)
 {
 	uint32_t events = conn->mute_in ? 0 : KL_IN;
 	if (conn->phase == KL_CONN_CONNECTING || conn->want_out)
 		events |= KL_OUT;
 	if (conn->phase == KL_CONN_TLS && conn->tls.session == NULL)
 		events = 0; /* it waits for something else */
-	return kl_watch_set(conn->loop, &conn->watch, events);
+	conn->deaf = kl_watch_set(conn->loop, &conn->watch, events);
+	if (conn->deaf < 0)
+		kl_hook_add(conn->loop, &conn->flush);
 }
 
 void kl_conn_want_out(struct kl_conn *conn, bool want)
@@ -201,7 +203,11 @@ static void flush(struct kl_conn *conn)
 
 static void flush_hook(struct kl_hook *hook)
 {
-	flush(kl_container(hook, struct kl_conn, flush));
+	struct kl_conn *conn = kl_container(hook, struct kl_conn, flush);
+	if (kl_conn_is_open(conn) && conn->deaf < 0)
+		fail(conn, KLAMM_ERR_DISCONNECTED, "cannot watch its socket", conn->deaf);
+	else
+		flush(conn);
 }
 
 void kl_conn_send(struct kl_conn *conn, struct kl_out *out)
@@ -427,12 +433,13 @@ int kl_conn_start(struct kl_conn *conn, struct klamm_loop *loop,
 	kl_list_init(&conn->tls.wait.link);
 	kl_list_init(&conn->outs);
 	kl_list_init(&conn->flush.link);
-	int rc = kl_conn_watch(conn);
-	if (rc < 0) {
+	kl_conn_watch(conn);
+	if (conn->deaf < 0) {
+		kl_list_remove(&conn->flush.link);
 		conn->watch.sock = NULL;
 		loop->os->sock_close(sock);
 		return kl_error(err, KLAMM_ERR_SYSTEM, "cannot watch a socket: %s",
-				strerror(-rc));
+				strerror(-conn->deaf));
 	}
 	return 0;
 }

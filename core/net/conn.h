@@ -81,6 +81,7 @@ struct kl_conn {
 		struct kl_tls_wait wait; /* for the context's files */
 		size_t plain; /* bytes of frames in what is encrypted and has not left */
 	} tls;
+	int deaf; /* < 0, an errno: no event of the socket would come */
 	bool accepted;
 	bool want_out;
 	bool mute_in; /* do not read: back-pressure, throttling */

@@ -9,6 +9,10 @@
 
 #define AWAKE INT64_MIN
 #define EVENTS_PER_STEP 64
+/* A timer that is late by this much: the process stood still. */
+#define LATE (10 * KL_MS)
+/* So often it looks at sockets again, then late timers run. */
+#define LATE_LOOKS 16
 /* Threads at most, where no configuration says otherwise: the defaults of klamm.codec.threads
  * and klamm.blocking.threads. */
 #define CPU_WORKERS 2
@@ -88,12 +92,19 @@ void kl_loop_wake_by(struct klamm_loop *loop, int64_t when)
 
 void kl_loop_post_by(struct klamm_loop *loop, struct kl_task *task, int64_t when)
 {
+	unsigned met = atomic_load(&loop->met);
 	if (!atomic_exchange(&task->posted, true)) {
 		struct kl_task *head =
 			atomic_load_explicit(&loop->mailbox, memory_order_relaxed);
 		do
 			task->next = head;
 		while (!atomic_compare_exchange_weak(&loop->mailbox, &head, task));
+		/* The task may be gone by now. Somebody found it posted before it lay there,
+		 * and woke the loop for nothing. */
+		if (atomic_load(&loop->met) != met)
+			when = AWAKE + 1;
+	} else {
+		atomic_fetch_add(&loop->met, 1);
 	}
 	/* Also for a task that lies there: it may have been posted for later. */
 	kl_loop_wake_by(loop, when);
@@ -235,8 +246,16 @@ struct round {
 	int count;
 };
 
+static void look_at_sockets(struct klamm_loop *loop, struct round *round, int64_t deadline)
+{
+	loop->looks++;
+	round->count = loop->os->poller_wait(loop->poller, round->events, EVENTS_PER_STEP,
+					     deadline);
+}
+
 static void run_events(struct klamm_loop *loop, struct round *round)
 {
+	loop->round = round;
 	for (int i = 0; i < round->count; i++) {
 		struct kl_watch *watch = round->events[i].tag;
 		if (watch != NULL)
@@ -254,6 +273,12 @@ void kl_watch_forget(struct klamm_loop *loop, struct kl_watch *watch)
 	watch->events = 0;
 }
 
+static bool is_late(const struct klamm_loop *loop)
+{
+	const struct kl_heap_node *first = kl_heap_first(&loop->timers);
+	return first != NULL && first->key <= loop->now - LATE;
+}
+
 static int64_t next_deadline(const struct klamm_loop *loop, int64_t deadline)
 {
 	const struct kl_heap_node *first = kl_heap_first(&loop->timers);
@@ -264,14 +289,13 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 {
 	if (atomic_exchange(&loop->stepping, true))
 		return false;
-	struct kl_os *os = loop->os;
 	atomic_store(&loop->asleep_until, AWAKE);
 	look_at_clock(loop);
 	run_mailbox(loop);
 	run_hooks(loop);
 
 	/* Late timers have to wait: who stood still, or steps late, finds the answers in
-	 * its sockets, and must not take them for missing. */
+	 * its sockets, in one look or a few, and must not take them for missing. */
 	deadline = next_deadline(loop, deadline);
 	bool sleeps = deadline > loop->now;
 	if (sleeps) {
@@ -281,13 +305,15 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 			deadline = 0;
 	}
 	struct round round;
-	loop->looks++;
-	round.count = os->poller_wait(loop->poller, round.events, EVENTS_PER_STEP, deadline);
+	look_at_sockets(loop, &round, deadline);
 	atomic_store(&loop->asleep_until, AWAKE);
 	if (deadline > loop->now) /* else it has not slept */
 		look_at_clock(loop);
-	loop->round = &round;
 	run_events(loop, &round);
+	for (int i = 0; i < LATE_LOOKS && round.count > 0 && is_late(loop); i++) {
+		look_at_sockets(loop, &round, 0);
+		run_events(loop, &round);
+	}
 	run_mailbox(loop);
 	run_timers(loop);
 	run_hooks(loop);
@@ -296,7 +322,7 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 	 * thread of the loop's own begins the next step at once. */
 	if (!loop->started) {
 		atomic_store(&loop->asleep_until, next_deadline(loop, KL_NEVER));
-		if (atomic_load(&loop->mailbox) != NULL)
+		if (atomic_load(&loop->mailbox) != NULL || loop->due != NULL)
 			kl_loop_wake_by(loop, AWAKE + 1);
 	}
 	atomic_store(&loop->stepping, false);

@@ -55,6 +55,7 @@ struct klamm_loop {
 
 	_Atomic(struct kl_task *) mailbox; /* newest first */
 	struct kl_task *due; /* taken out of it, oldest first */
+	atomic_uint met;     /* how often who posted a task found it posted */
 	atomic_bool poked;   /* look at what is waited for, without a task */
 	/* The loop sleeps, or is not being stepped, until this time; a poster with something
 	 * more urgent wakes it. INT64_MIN while it is awake. */

@@ -34,7 +34,6 @@ int kl_pool_init(struct kl_pool *pool, struct klamm_loop *loop, const char *name
 	};
 	kl_list_init(&pool->jobs);
 	kl_mutex_init(&pool->mutex);
-	kl_mutex_init(&pool->alone);
 	return loop->os->cond_init(loop->os, &pool->cond);
 }
 
@@ -138,6 +137,22 @@ static bool add_worker(struct kl_pool *pool)
 	return any;
 }
 
+/* With the mutex held. No thread to be had: slower, but right. What a job submits, or another
+ * thread meanwhile, is done here, too. */
+static void work_alone(struct kl_pool *pool)
+{
+	pool->is_alone = true;
+	while (!kl_list_empty(&pool->jobs)) {
+		struct kl_job *job =
+			kl_list_entry(kl_list_pop(&pool->jobs), struct kl_job, link);
+		pool->queued--;
+		kl_mutex_unlock(&pool->mutex);
+		run_job(pool, job, KL_POOL_MAX);
+		kl_mutex_lock(&pool->mutex);
+	}
+	pool->is_alone = false;
+}
+
 void kl_pool_submit(struct kl_pool *pool, struct kl_job *job)
 {
 	struct kl_os *os = pool->loop->os;
@@ -150,16 +165,9 @@ void kl_pool_submit(struct kl_pool *pool, struct kl_job *job)
 		os->cond_broadcast(os, &pool->cond);
 	else
 		served = add_worker(pool);
-	if (!served) {
-		kl_list_remove(&job->link);
-		pool->queued--;
-	}
+	if (!served && !pool->is_alone)
+		work_alone(pool);
 	kl_mutex_unlock(&pool->mutex);
-	if (!served) { /* no thread to be had: slower, but right */
-		kl_mutex_lock(&pool->alone);
-		run_job(pool, job, KL_POOL_MAX);
-		kl_mutex_unlock(&pool->alone);
-	}
 }
 
 bool kl_pool_cancel(struct kl_pool *pool, struct kl_job *job)
@@ -219,5 +227,4 @@ void kl_pool_close(struct kl_pool *pool)
 	}
 	os->cond_destroy(os, &pool->cond);
 	kl_mutex_destroy(&pool->mutex);
-	kl_mutex_destroy(&pool->alone);
 }

@@ -20,12 +20,12 @@ struct kl_pool {
 	const char *name;
 	struct kl_mutex mutex; /* guards all below */
 	struct kl_cond cond;
-	struct kl_mutex alone; /* one at a time works in place of a missing thread */
 	struct kl_list jobs; /* first in, first out */
 	unsigned cap;        /* threads at most, <= KL_POOL_MAX */
 	unsigned idle;
 	unsigned queued;     /* length of jobs */
 	bool closing;
+	bool is_alone;       /* somebody works in place of a missing thread */
 	struct kl_worker *workers[KL_POOL_MAX]; /* NULL = no such worker now */
 };
 

@@ -74,7 +74,7 @@ bool klamm_err_retriable(int code);
 /* Does the error say that metadata is stale? (Kafka's InvalidMetadataException.) */
 bool klamm_err_invalid_metadata(int code);
 
-/* "retriable", "dns", ...: static names of the enumerations above. */
+/* "retriable", "delivered", "DNS", ...: static names of the enumerations above. */
 const char *klamm_scope_name(int scope);
 const char *klamm_outcome_name(int outcome);
 const char *klamm_stage_name(int stage);

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "tests/unit/unit.h"
@@ -318,19 +319,54 @@ static void on_impatient(struct kl_timer *timer)
 	kl_container(timer, struct patience, timer)->frames = client.frames;
 }
 
+/* As many frames as the socket takes, up to 100; how many are whole. */
+static int32_t fill_socket(void)
+{
+	static uint8_t frame[10004] = {0, 0, 10000 >> 8, 10000 & 255};
+	struct iovec iov = {frame, sizeof(frame)};
+	int32_t n = 0;
+	while (n < 100 && os->sock_sendv(raw, &iov, 1) == (ssize_t)sizeof(frame))
+		n++;
+	return n;
+}
+
 START_TEST(frames_that_wait_come_before_late_timers)
 {
 	struct patience patience = {.frames = -1};
 	ck_assert_int_eq(kl_timer_init(loop, &patience.timer, on_impatient, NULL), 0);
 	kl_timer_set(loop, &patience.timer, os->now(os) + 1);
-	raw_send("\0\0\0\1a", 5);
+	int32_t sent = fill_socket();
 	struct pollfd fd = {.fd = klamm_loop_fd(loop), .events = POLLIN};
 	ck_assert_int_eq(poll(&fd, 1, 10000), 1);
-	while (os->now(os) <= patience.timer.node.key)
-		;
+	usleep(20000);
 	kl_loop_step(loop, 0);
-	ck_assert_int_eq(patience.frames, 1);
+	ck_assert_int_ge(sent, 1);
+	ck_assert_int_eq(patience.frames, sent);
 	kl_timer_drop(loop, &patience.timer);
+}
+END_TEST
+
+/* The poller has no memory for a socket when it is to be looked at again. */
+static struct kl_os poor;
+
+static int watch_nothing(struct kl_poller *poller, struct kl_sock *sock, uint32_t events,
+			 void *tag)
+{
+	return events != 0 ? -ENOMEM : kl_os_real()->poller_watch(poller, sock, events, tag);
+}
+
+START_TEST(one_that_cannot_be_watched_ends)
+{
+	kl_conn_mute(&client.conn, true);
+	poor = *os;
+	poor.poller_watch = watch_nothing;
+	loop->os = &poor;
+	kl_conn_mute(&client.conn, false);
+	ck_assert_int_eq(client.closed, 0); /* not from inside of a call */
+	loop->os = os;
+	step_until(client_closed);
+	ck_assert_int_eq(client.err.code, KLAMM_ERR_DISCONNECTED);
+	ck_assert_ptr_nonnull(strstr(client.err.text, "cannot watch"));
 }
 END_TEST
 
@@ -359,6 +395,7 @@ UNIT_SUITE(conn)
 	unit_add_fixture(s, reset_ends_it_once, set_up, tear_down);
 	unit_add_fixture(s, refused_says_so, set_up, tear_down);
 	unit_add_fixture(s, frames_that_wait_come_before_late_timers, set_up, tear_down);
+	unit_add_fixture(s, one_that_cannot_be_watched_ends, set_up, tear_down);
 	unit_add_fixture(s, no_memory_closes, set_up, tear_down);
 	return s;
 }

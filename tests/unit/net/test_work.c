@@ -97,6 +97,26 @@ START_TEST(without_threads_the_submitter_works)
 }
 END_TEST
 
+/* A plugin's call may want another one. */
+static void run_nested(struct kl_job *job, unsigned index)
+{
+	kl_pool_submit(&loop->blocking, &kl_container(job, struct sum, job)[1].job);
+	run_sum(job, index);
+}
+
+START_TEST(a_job_submits_another)
+{
+	struct sum sums[2] = {{.job = {.run = run_nested, .done = sum_done}, .n = 3},
+			      {.job = {.run = run_sum, .done = sum_done}, .n = 4}};
+	done_count = 0;
+	kl_pool_submit(&loop->blocking, &sums[0].job);
+	while (done_count < 2)
+		kl_loop_step(loop, kl_os_deadline_ms(os, 20));
+	ck_assert_uint_eq(sums[0].result, 6);
+	ck_assert_uint_eq(sums[1].result, 10);
+}
+END_TEST
+
 static atomic_bool may_end;
 
 static void run_blocked(struct kl_job *job, unsigned index)
@@ -147,6 +167,8 @@ UNIT_SUITE(work)
 	Suite *s = suite_create("work");
 	unit_add_fixture(s, every_job_comes_back, set_up, tear_down);
 	unit_add_fixture(s, without_threads_the_submitter_works, set_up_stingy, tear_down);
+	unit_add_fixture(s, a_job_submits_another, set_up, tear_down);
+	unit_add_fixture(s, a_job_submits_another, set_up_stingy, tear_down);
 	unit_add_fixture(s, a_job_that_waits_can_be_taken_back, set_up, tear_down);
 	unit_add_fixture(s, jobs_left_at_the_end_run, set_up, tear_down);
 	return s;
