@@ -9,8 +9,8 @@
 
 /* Well-formed by RFC 3629: shortest forms, no surrogates, nothing above U+10FFFF. */
 bool kl_utf8_valid(const void *p, size_t n);
-/* To be shown on a terminal, in one line: what is no UTF-8 becomes '?', what controls a terminal
- * a blank. */
+/* To be shown on a terminal, in one line: what is no UTF-8 becomes '?', what controls a
+ * terminal a blank. */
 void kl_text_tame(char *text);
 /* RFC 4648 section 4, padded. */
 void kl_buf_base64(struct kl_buf *b, const void *p, size_t n);

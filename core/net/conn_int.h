@@ -8,8 +8,8 @@
 
 /* --- conn.c --- */
 
-/* Ask the poller for the events that matter now. A connection for which it cannot look ends with
- * this step. */
+/* Ask the poller for the events that matter now. A connection for which it cannot look ends
+ * with this step. */
 void kl_conn_watch(struct kl_conn *conn);
 void kl_conn_want_out(struct kl_conn *conn, bool want);
 /* From now on frames go. */
