@@ -4,7 +4,7 @@
 #include "tests/sim/groups.h"
 
 #define FLUSH_MS 300000
-/* Requests whose answers were lost in the trouble have run out by then (request.timeout.ms). */
+/* Requests whose answers were lost in the trouble have run out by then. */
 #define WAITING (10 * (int64_t)KL_SECOND)
 /* After the trouble all must work again: sessions and rebalances have ended by then. */
 #define SETTLING (60 * (int64_t)KL_SECOND)
