@@ -211,6 +211,18 @@ static void print_committed(const struct cli *cli, const struct klamm_group_offs
 	cli_table_free(&table);
 }
 
+static int tell_errors(const struct klamm_group_offsets *g)
+{
+	int status = CLI_OK;
+	for (size_t i = 0; i < g->count; i++) {
+		const struct klamm_group_offset *o = g->offsets[i];
+		if (o->error != 0)
+			status = cli_group_part_failed(g->group, o->topic, o->partition,
+						       o->error);
+	}
+	return status;
+}
+
 static int run_offsets(struct cli *cli, const void *options, const struct cli_list *args)
 {
 	const struct offsets_options *o = options;
@@ -225,8 +237,10 @@ static int run_offsets(struct cli *cli, const void *options, const struct cli_li
 				   s.admin, &pointer, 1, o->stable ? KLAMM_ADMIN_STABLE : 0,
 				   s.timeout_ms, &list, &err) != 0)
 		status = cli_error(&err);
-	if (status == 0)
+	if (status == 0) {
 		print_committed(cli, list->groups[0], o->json);
+		status = tell_errors(list->groups[0]);
+	}
 	klamm_group_offsets_list_free(list);
 	cli_session_close(&s);
 	return status;

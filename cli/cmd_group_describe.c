@@ -194,6 +194,8 @@ static int describe_with_offsets(const struct cli *cli, struct cli_group_session
 		print_json(view.group, o, &view);
 	else if (view.group != NULL)
 		print_text(cli, view.group, o, &view);
+	if (status == 0)
+		status = cli_group_tell_errors(&view);
 	cli_group_view_free(&view);
 	return status;
 }

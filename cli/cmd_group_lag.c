@@ -50,13 +50,7 @@ static void print_parts_json(const struct cli_group_view *before,
 
 static int judge(const struct options *o, const struct cli_group_view *view)
 {
-	int status = CLI_OK;
-	for (size_t i = 0; i < view->count; i++)
-		if (view->parts[i].error != 0)
-			status = cli_fail(CLI_FAILED, "group %s: %s [%d]: %s",
-					  view->group->id, view->parts[i].topic,
-					  view->parts[i].partition,
-					  klamm_err_text(view->parts[i].error));
+	int status = cli_group_tell_errors(view);
 	if (o->max >= 0 && view->lag > o->max)
 		status = cli_fail(CLI_FAILED,
 				  "group %s: it is %lld records behind, more than "

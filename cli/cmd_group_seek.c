@@ -117,6 +117,9 @@ static int add_committed(struct cli_session *s, const char *group, struct cli_se
 	const char *name = NULL;
 	for (size_t i = 0; rc == 0 && i < list->groups[0]->count; i++) {
 		const struct klamm_group_offset *o = list->groups[0]->offsets[i];
+		if (o->error != 0)
+			status = cli_group_part_failed(group, o->topic, o->partition,
+						       o->error);
 		if (name == NULL || strcmp(name, o->topic) != 0)
 			name = cli_parts_name(&seek->parts, o->topic, strlen(o->topic));
 		cli_parts_push(&seek->parts, name, o->partition);

@@ -244,6 +244,25 @@ void cli_group_view_free(struct cli_group_view *view)
 	*view = (struct cli_group_view){0};
 }
 
+int cli_group_part_failed(const char *group, const char *topic, int32_t partition,
+			  int32_t error)
+{
+	return cli_fail(CLI_FAILED, "group %s: %s [%d]: %s: %s", group, topic, partition,
+			klamm_err_name(error), klamm_err_text(error));
+}
+
+int cli_group_tell_errors(const struct cli_group_view *view)
+{
+	int status = CLI_OK;
+	for (size_t i = 0; i < view->count; i++) {
+		const struct cli_group_part *part = &view->parts[i];
+		if (part->error != 0)
+			status = cli_group_part_failed(view->group->id, part->topic,
+						       part->partition, part->error);
+	}
+	return status;
+}
+
 int cli_offsets_at(struct cli_group_session *s, const struct klamm_topic_partition *parts,
 		   size_t count, int64_t place, int64_t *offsets)
 {

@@ -49,6 +49,12 @@ void cli_group_view_free(struct cli_group_view *view);
 struct cli_group_part *cli_group_find(struct cli_group_view *view, const char *topic,
 				      int32_t partition); /* NULL: it has none such */
 
+/* Tell why a partition of a group is not known: CLI_FAILED. */
+int cli_group_part_failed(const char *group, const char *topic, int32_t partition,
+			  int32_t error);
+/* The same of each that has an error; the exit status. */
+int cli_group_tell_errors(const struct cli_group_view *view);
+
 /* The offsets of a place (KLAMM_OFFSET_BEGINNING, _END or a time in ms) in partitions that
  * exist; -1 where a time is behind the last record. An error was told. */
 int cli_offsets_at(struct cli_group_session *s, const struct klamm_topic_partition *parts,

@@ -81,11 +81,15 @@ static bool json_number(struct json_object *object, const char *name, int64_t ma
 	return *n >= 0 && *n <= max;
 }
 
-static bool is_of_group(struct json_object *object, const char *group)
+/* Without a group it is of any. */
+static bool json_group(struct json_object *object, const char *group, bool *is_ours)
 {
 	struct json_object *member;
-	return !json_object_object_get_ex(object, "group", &member) ||
-	       strcmp(json_object_get_string(member), group) == 0;
+	bool is_said = json_object_object_get_ex(object, "group", &member);
+	if (is_said && !json_object_is_type(member, json_type_string))
+		return false;
+	*is_ours = !is_said || strcmp(json_object_get_string(member), group) == 0;
+	return true;
 }
 
 static bool read_json(const char *group, struct field line, struct cli_seek *seek)
@@ -94,13 +98,15 @@ static bool read_json(const char *group, struct field line, struct cli_seek *see
 	struct json_object *object = NULL, *topic;
 	char why[128];
 	int64_t offset, partition;
+	bool is_ours = false;
 	bool ok = cli_json_parse(parser, line.p, line.len, &object, why) &&
 		  json_object_is_type(object, json_type_object) &&
 		  json_object_object_get_ex(object, "topic", &topic) &&
 		  json_object_is_type(topic, json_type_string) &&
 		  json_number(object, "partition", INT32_MAX, &partition) &&
-		  json_number(object, "offset", INT64_MAX, &offset);
-	if (ok && is_of_group(object, group))
+		  json_number(object, "offset", INT64_MAX, &offset) &&
+		  json_group(object, group, &is_ours);
+	if (ok && is_ours)
 		add_wanted(seek, json_object_get_string(topic),
 			   (size_t)json_object_get_string_len(topic), (int32_t)partition,
 			   offset);
@@ -164,17 +170,21 @@ static int ask_old(struct cli_group_session *s, const char *group, struct cli_se
 	struct klamm_error err;
 	int rc = klamm_admin_list_group_offsets(s->session.admin, &pointer, 1, 0,
 						s->session.timeout_ms, &list, &err);
+	int status = rc == 0 ? CLI_OK : cli_error(&err);
 	for (size_t i = 0; i < seek->parts.n; i++)
 		seek->old[i] = -1;
 	for (size_t j = 0; rc == 0 && j < list->groups[0]->count; j++) {
 		const struct klamm_group_offset *o = list->groups[0]->offsets[j];
+		if (o->error != 0)
+			status = cli_group_part_failed(group, o->topic, o->partition,
+						       o->error);
 		for (size_t i = 0; i < seek->parts.n; i++)
 			if (seek->parts.v[i].partition == o->partition &&
 			    strcmp(seek->parts.v[i].topic, o->topic) == 0)
 				seek->old[i] = o->offset;
 	}
 	klamm_group_offsets_list_free(list);
-	return rc == 0 ? 0 : cli_error(&err);
+	return status;
 }
 
 static int64_t inside(const struct klamm_topic_partition *tp, int64_t offset, int64_t start,
