@@ -2,7 +2,6 @@
 /* klamm consume -g: partitions that a group assigns. A record is committed once it was written
  * to standard output, so each is printed at least once, whatever ends this program. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "cli/consume.h"
 #include "core/conf/conf.h"
@@ -24,22 +23,14 @@ static int set(struct klamm_conf *conf, const char *key, const char *value,
 static int set_reset(struct cli_consume *c, struct klamm_conf *conf)
 {
 	static const char key[] = "auto.offset.reset";
-	struct timespec now;
-	char text[64];
 	if (c->options->place == NULL && kl_conf_is_set(conf, key))
 		return 0;
 	switch (c->place.kind) {
 	case CLI_PLACE_START:
+	case CLI_PLACE_TIME: /* sought as partitions come: see begin_at_time() */
 		return set(conf, key, "earliest", "-o");
 	case CLI_PLACE_END:
 		return set(conf, key, "latest", "-o");
-	case CLI_PLACE_TIME:
-		clock_gettime(CLOCK_REALTIME, &now);
-		int64_t ms = now.tv_sec * 1000ll + now.tv_nsec / 1000000 - c->place.n;
-		ms = kl_max(ms, (int64_t)0);
-		snprintf(text, sizeof(text), "by_duration:PT%lld.%03dS",
-			 (long long)(ms / 1000), (int)(ms % 1000));
-		return set(conf, key, text, "-o");
 	default:
 		return cli_usage(c->cli,
 				 "-o %s: a group goes on where it was: start, end or a "
@@ -168,6 +159,31 @@ static void count_open(struct cli_consume *c)
 		c->idle_since = cli_now_us();
 }
 
+/* auto.offset.reset knows times only as so long before the reset, which comes late: after
+ * joining, or hours later. The parts from `from` on that nothing is committed for. */
+static int begin_at_time(struct cli_consume *c, size_t from)
+{
+	size_t n = c->part_count - from;
+	struct klamm_committed *entries = cli_alloc(n * sizeof(*entries));
+	for (size_t i = 0; i < n; i++)
+		entries[i] = (struct klamm_committed){
+			.size = sizeof(*entries),
+			.topic = c->parts[from + i].topic,
+			.partition = c->parts[from + i].partition,
+		};
+	struct klamm_error err;
+	int rc = klamm_consumer_committed(c->consumer, entries, n, c->timeout_ms, &err);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		if (entries[i].offset < 0)
+			rc = klamm_consumer_seek_time(c->consumer, entries[i].topic,
+						      entries[i].partition, c->place.n,
+						      &err);
+	free(entries);
+	if (rc != 0)
+		return cli_interrupted() ? CLI_INTERRUPTED : cli_error(&err);
+	return 0;
+}
+
 static void on_assigned(void *arg, struct klamm_consumer *consumer,
 			const struct klamm_topic_partition *v, size_t n)
 {
@@ -181,7 +197,9 @@ static void on_assigned(void *arg, struct klamm_consumer *consumer,
 			strcpy(topic, v[i].topic);
 			cli_consume_add(c, topic, v[i].partition);
 		}
-	if (c->options->exit_at_end && c->part_count > before)
+	if (c->place.kind == CLI_PLACE_TIME && c->part_count > before)
+		c->status = begin_at_time(c, before);
+	if (c->status == 0 && c->options->exit_at_end && c->part_count > before)
 		c->status = cli_consume_offsets(c, before, KLAMM_OFFSET_END,
 						offsetof(struct cli_consume_part, end));
 	count_open(c);
