@@ -192,7 +192,23 @@ int kl_admin_call(struct klamm_admin *admin, struct kl_call *call, int64_t timeo
 	return call->err.code == 0 ? 0 : kl_error_copy(err, &call->err);
 }
 
-/* --- things of several in one answer --- */
+/* --- things of several in one call --- */
+
+int kl_admin_refuse(const struct klamm_error *why, struct klamm_error *errors, size_t count,
+		    struct klamm_error *err)
+{
+	for (size_t i = 0; errors != NULL && i < count; i++)
+		errors[i] = *why;
+	return kl_error_copy(err, why);
+}
+
+int kl_admin_no_memory(const char *what, struct klamm_error *errors, size_t count,
+		       struct klamm_error *err)
+{
+	struct klamm_error why;
+	kl_error(&why, KLAMM_ERR_NO_MEMORY, "out of memory for %zu %s", count, what);
+	return kl_admin_refuse(&why, errors, count, err);
+}
 
 void kl_admin_item_error(struct klamm_error *err, int code, const char *kind,
 			 const char *name, struct kl_str words)

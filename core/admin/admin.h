@@ -76,6 +76,12 @@ int kl_admin_check(const struct klamm_admin *admin, struct klamm_error *err);
 int kl_admin_call(struct klamm_admin *admin, struct kl_call *call, int64_t timeout_ms,
 		  struct klamm_error *err);
 
+/* The call failed as a whole: its error is that of each thing, if errors is not NULL. */
+int kl_admin_refuse(const struct klamm_error *why, struct klamm_error *errors, size_t count,
+		    struct klamm_error *err);
+/* what: "topics" */
+int kl_admin_no_memory(const char *what, struct klamm_error *errors, size_t count,
+		       struct klamm_error *err);
 /* The error of one thing of several in an answer, "topic orders: ..." with the broker's
  * words or ours. code 0 clears it. */
 void kl_admin_item_error(struct klamm_error *err, int code, const char *kind,

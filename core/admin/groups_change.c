@@ -56,11 +56,10 @@ int klamm_admin_delete_groups(struct klamm_admin *admin, const char *const *ids,
 	struct klamm_error wrong;
 	kl_scatter_init(&scatter, &delete_ops, count, KL_API_DELETE_GROUPS);
 	if (scatter.items == NULL)
-		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for %zu groups",
-				count);
+		return kl_admin_no_memory("groups", errors, count, err);
 	int rc = kl_check_groups(ids, count, &wrong);
 	if (rc != 0) {
-		kl_scatter_refuse(&scatter, &wrong, errors, err);
+		kl_admin_refuse(&wrong, errors, count, err);
 	} else {
 		for (size_t i = 0; i < count; i++)
 			scatter.items[i].name = ids[i];
@@ -191,8 +190,7 @@ static int remove_named(struct klamm_admin *admin, const char *group,
 	r.errors = calloc(count + 1, sizeof(*r.errors));
 	r.told = calloc(count + 1, sizeof(*r.told));
 	if (r.scatter.items == NULL || r.errors == NULL || r.told == NULL) {
-		rc = kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for %zu members",
-			      count);
+		rc = kl_admin_no_memory("members", errors, count, err);
 	} else {
 		for (size_t i = 0; i < count; i++)
 			kl_error_clear(&r.errors[i]);
@@ -252,11 +250,8 @@ int klamm_admin_remove_group_members(struct klamm_admin *admin, const char *grou
 				     struct klamm_error *errors, struct klamm_error *err)
 {
 	struct klamm_error wrong;
-	if (check_members(group, members, count, &wrong) != 0) {
-		for (size_t i = 0; errors != NULL && i < count; i++)
-			errors[i] = wrong;
-		return kl_error_copy(err, &wrong);
-	}
+	if (check_members(group, members, count, &wrong) != 0)
+		return kl_admin_refuse(&wrong, errors, count, err);
 	if (members == NULL)
 		return remove_all(admin, group, reason, timeout_ms, err);
 	return count == 0 ? 0

@@ -200,8 +200,7 @@ static int run(struct klamm_admin *admin, struct change *c,
 	kl_scatter_init(&c->scatter, ops, 1, api);
 	if (c->places == NULL || c->scatter.items == NULL) {
 		kl_scatter_free(&c->scatter);
-		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for %zu offsets",
-				c->count);
+		return kl_admin_no_memory("offsets", errors, c->count, err);
 	}
 	c->scatter.items[0].name = group;
 	for (size_t i = 0; i < c->count; i++)

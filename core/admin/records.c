@@ -146,19 +146,18 @@ int klamm_admin_delete_records(struct klamm_admin *admin,
 	struct klamm_error wrong;
 	kl_scatter_init(&d.scatter, &ops, count, KL_API_DELETE_RECORDS);
 	if (d.scatter.items == NULL)
-		return kl_error(err, KLAMM_ERR_NO_MEMORY,
-				"out of memory for %zu partitions", count);
+		return kl_admin_no_memory("partitions", errors, count, err);
 	int rc = check(deletions, count, &wrong);
-	for (size_t i = 0; i < count; i++) {
-		d.scatter.items[i].topic = deletions[i].topic;
-		d.scatter.items[i].partition = deletions[i].partition;
-	}
-	if (rc != 0)
-		rc = kl_scatter_refuse(&d.scatter, &wrong, errors, err);
-	else
+	if (rc != 0) {
+		kl_admin_refuse(&wrong, errors, count, err);
+	} else {
+		for (size_t i = 0; i < count; i++) {
+			d.scatter.items[i].topic = deletions[i].topic;
+			d.scatter.items[i].partition = deletions[i].partition;
+		}
 		rc = kl_scatter_run(admin, &d.scatter, timeout_ms, err);
-	if (errors != NULL)
 		kl_scatter_errors(&d.scatter, errors, NULL);
+	}
 	kl_scatter_free(&d.scatter);
 	return rc;
 }

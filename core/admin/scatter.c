@@ -251,15 +251,6 @@ int kl_scatter_errors(const struct kl_scatter *s, struct klamm_error *errors,
 	return first != NULL ? kl_error_copy(err, first) : 0;
 }
 
-int kl_scatter_refuse(struct kl_scatter *s, const struct klamm_error *why,
-		      struct klamm_error *errors, struct klamm_error *err)
-{
-	for (size_t i = 0; i < s->count; i++)
-		s->items[i].err = *why;
-	kl_scatter_errors(s, errors, NULL);
-	return kl_error_copy(err, why);
-}
-
 int kl_check_groups(const char *const *names, size_t count, struct klamm_error *err)
 {
 	for (size_t i = 0; i < count; i++)

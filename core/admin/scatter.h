@@ -99,9 +99,6 @@ int kl_scatter_run(struct klamm_admin *admin, struct kl_scatter *scatter,
 /* The first item's error, and all of them in errors, one per item, unless that is NULL. */
 int kl_scatter_errors(const struct kl_scatter *scatter, struct klamm_error *errors,
 		      struct klamm_error *err);
-/* Fail all with an error that was found before anything was asked. */
-int kl_scatter_refuse(struct kl_scatter *scatter, const struct klamm_error *why,
-		      struct klamm_error *errors, struct klamm_error *err);
 
 /* For the broker's own timeout. */
 int32_t kl_scatter_left_ms(const struct kl_scatter *scatter);

@@ -265,8 +265,7 @@ int klamm_admin_create_topics(struct klamm_admin *admin,
 	};
 	change.items = calloc(count + 1, sizeof(*change.items));
 	if (change.items == NULL)
-		return kl_error(err, KLAMM_ERR_NO_MEMORY,
-				"out of memory for %zu topics", count);
+		return kl_admin_no_memory("topics", errors, count, err);
 	for (size_t i = 0; i < count; i++) {
 		change.items[i].name = topics[i]->name;
 		ask_for_defaults(&change, topics[i]);
@@ -292,8 +291,7 @@ int klamm_admin_delete_topics(struct klamm_admin *admin, const char *const *name
 	};
 	change.items = calloc(count + 1, sizeof(*change.items));
 	if (change.items == NULL)
-		return kl_error(err, KLAMM_ERR_NO_MEMORY,
-				"out of memory for %zu topics", count);
+		return kl_admin_no_memory("topics", errors, count, err);
 	for (size_t i = 0; i < count; i++)
 		change.items[i].name = names[i];
 	int rc = run(admin, &change, timeout_ms, errors, err);

@@ -3,7 +3,9 @@
  *
  * Every call waits for its end, up to its timeout. A call on several things has one error for
  * each, so that one failure hides no success; errors that pass by themselves (no controller
- * for a moment, a quota) are retried within the timeout.
+ * for a moment, a quota) are retried within the timeout. Such errors are all filled, however
+ * the call ends: 0 is the code of what was done, and what the call failed with as a whole,
+ * memory that ran out included, is everything's. 0 is returned when there is none.
  *
  * Every function here may be called from any thread, several at once; on a loop that the
  * caller drives, by the thread that steps it.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The admin client's part of a session: groups are made by their offsets, looked at and
- * deleted. What a call says to have done shows in the next one's answer. */
+ * deleted, a topic comes and goes. What a call says to have done shows in the next one's
+ * answer. */
 #include <klamm/admin.h>
 
 #include "tests/sim/torture.h"
@@ -9,14 +10,63 @@
 
 static const char *const groups[] = {"one", "two"};
 
+#define UNTOLD INT32_MIN /* no error has this code */
+
+/* However a call on several things ends, each of them has its error, or none. */
+static bool judge_each(struct torture *t, const char *call, int rc,
+		       const struct klamm_error *errors, size_t count,
+		       const struct klamm_error *err)
+{
+	int first = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (errors[i].code == UNTOLD)
+			torture_complain(t, "%s: error %zu is not filled\n", call, i);
+		if (first == 0)
+			first = errors[i].code;
+	}
+	if (count > 0 && first != rc)
+		torture_complain(t, "%s: %d is returned, %d is the first error\n", call,
+				 rc, first);
+	return torture_judge(t, call, rc, err);
+}
+
+/* A topic comes and goes, and records go. */
+static void change_topics(struct torture *t, struct klamm_admin *admin)
+{
+	static const char *const names[] = {"more"};
+	const struct klamm_new_topic topic = {
+		.size = sizeof(topic),
+		.name = names[0],
+		.partitions = 1,
+		.replicas = 1,
+	};
+	const struct klamm_new_topic *pointer = &topic;
+	struct klamm_record_deletion records = {
+		.size = sizeof(records),
+		.topic = TORTURE_TOPIC,
+		.before = -1,
+	};
+	struct klamm_error each = {.code = UNTOLD}, err;
+	int rc = klamm_admin_create_topics(admin, &pointer, 1, 0, PATIENCE_MS, &each, &err);
+	bool made = judge_each(t, "create_topics", rc, &each, 1, &err);
+	each.code = UNTOLD;
+	rc = klamm_admin_delete_records(admin, &records, 1, PATIENCE_MS, &each, &err);
+	judge_each(t, "delete_records", rc, &each, 1, &err);
+	each.code = UNTOLD;
+	if (made) {
+		rc = klamm_admin_delete_topics(admin, names, 1, PATIENCE_MS, &each, &err);
+		judge_each(t, "delete_topics", rc, &each, 1, &err);
+	}
+}
+
 static bool alter(struct torture *t, struct klamm_admin *admin, const char *group)
 {
 	const struct klamm_offset offsets[] = {{TORTURE_TOPIC, 0, -1, 7, "a note"},
 					       {TORTURE_TOPIC, 1, 2, 8, NULL}};
-	struct klamm_error errors[2], err;
+	struct klamm_error errors[2] = {{.code = UNTOLD}, {.code = UNTOLD}}, err;
 	int rc = klamm_admin_alter_group_offsets(admin, group, offsets, 2, PATIENCE_MS,
 						 errors, &err);
-	return torture_judge(t, "alter_group_offsets", rc, &err);
+	return judge_each(t, "alter_group_offsets", rc, errors, 2, &err);
 }
 
 static void list(struct torture *t, struct klamm_admin *admin, size_t made)
@@ -66,15 +116,21 @@ static void offsets(struct torture *t, struct klamm_admin *admin, size_t made)
 static void take_away(struct torture *t, struct klamm_admin *admin, size_t made)
 {
 	const struct klamm_topic_partition gone = {TORTURE_TOPIC, 1};
-	struct klamm_error errors[2], err;
+	const struct klamm_member_name nobody = {.id = "nobody"};
+	struct klamm_error errors[2] = {{.code = UNTOLD}, {.code = UNTOLD}}, err;
 	int rc = klamm_admin_delete_group_offsets(admin, groups[0], &gone, 1, PATIENCE_MS,
 						  errors, &err);
-	torture_judge(t, "delete_group_offsets", rc, &err);
+	judge_each(t, "delete_group_offsets", rc, errors, 1, &err);
+	errors[0].code = UNTOLD;
+	rc = klamm_admin_remove_group_members(admin, groups[0], &nobody, 1, NULL,
+					      PATIENCE_MS, errors, &err);
+	judge_each(t, "remove_group_members", rc, errors, 1, &err);
 	rc = klamm_admin_remove_group_members(admin, groups[0], NULL, 0, NULL, PATIENCE_MS,
 					      NULL, &err);
 	torture_judge(t, "remove_group_members", rc, &err);
+	errors[0].code = errors[1].code = UNTOLD;
 	rc = klamm_admin_delete_groups(admin, groups, made, PATIENCE_MS, errors, &err);
-	torture_judge(t, "delete_groups", rc, &err);
+	judge_each(t, "delete_groups", rc, errors, made, &err);
 }
 
 void torture_administer(struct torture *t, struct klamm_conf *conf, struct klamm_loop *loop)
@@ -90,5 +146,6 @@ void torture_administer(struct torture *t, struct klamm_conf *conf, struct klamm
 	describe(t, admin, made);
 	offsets(t, admin, made);
 	take_away(t, admin, made);
+	change_topics(t, admin);
 	klamm_admin_free(admin);
 }
