@@ -36,11 +36,11 @@ static int ascending(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* The smallest value that is not below this share of all (nearest rank). */
-static double percentile_ms(const struct cli_bench *b, double share)
+/* The smallest value that so many in a thousand are not above (nearest rank). */
+static double percentile_ms(const struct cli_bench *b, size_t of_1000)
 {
-	size_t rank = (size_t)(share * (double)b->latency_count);
-	return (double)b->latencies[kl_min(rank, b->latency_count - 1)] / 1e6;
+	size_t rank = (b->latency_count * of_1000 + 999) / 1000;
+	return (double)b->latencies[rank - 1] / 1e6;
 }
 
 static void put(bool json, const char *name, int digits, double value)
@@ -72,11 +72,11 @@ void cli_bench_print(struct cli_bench *b, bool json)
 	if (b->latency_count > 0) {
 		qsort(b->latencies, b->latency_count, sizeof(*b->latencies), ascending);
 		put(json, "samples", 0, (double)b->latency_count);
-		put(json, "p50_ms", 3, percentile_ms(b, 0.5));
-		put(json, "p95_ms", 3, percentile_ms(b, 0.95));
-		put(json, "p99_ms", 3, percentile_ms(b, 0.99));
-		put(json, "p99_9_ms", 3, percentile_ms(b, 0.999));
-		put(json, "max_ms", 3, percentile_ms(b, 1));
+		put(json, "p50_ms", 3, percentile_ms(b, 500));
+		put(json, "p95_ms", 3, percentile_ms(b, 950));
+		put(json, "p99_ms", 3, percentile_ms(b, 990));
+		put(json, "p99_9_ms", 3, percentile_ms(b, 999));
+		put(json, "max_ms", 3, percentile_ms(b, 1000));
 	}
 	printf(json ? "}\n" : "\n");
 }
