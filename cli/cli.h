@@ -111,6 +111,8 @@ int cli_conf(const struct cli *cli, struct klamm_conf **conf_out);
 int cli_client_conf(const struct cli *cli, struct klamm_conf **conf_out);
 /* For commands that read: what a group has committed stays, whatever group.id a file names. */
 int cli_never_commit(struct klamm_conf *conf);
+/* Also for them: no topic is asked into being, unless allow.auto.create.topics is set. */
+int cli_never_create(struct klamm_conf *conf);
 
 /* The role (enum klamm_role) that is called so; 0: none, and the user was told. */
 int32_t cli_role(const struct cli *cli, const char *word);

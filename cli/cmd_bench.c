@@ -36,6 +36,14 @@ static int check(const struct cli *cli, const struct options *o)
 	return CLI_OK;
 }
 
+static int check_partition(const struct options *o, int32_t partitions)
+{
+	if (o->partition < partitions)
+		return CLI_OK;
+	return cli_fail(CLI_USAGE, "topic %s has no partition %d: it has %d", o->topic,
+			o->partition, partitions);
+}
+
 static void wake(void *loop)
 {
 	klamm_loop_wake(loop);
@@ -180,9 +188,13 @@ static int run_sends(struct produce *p)
 					  &err) != 0 ||
 	    klamm_producer_topic(p->producer, p->o->topic, &p->topic, &err) != 0)
 		return cli_error(&err);
+	int status = check_partition(p->o, partitions);
+	if (status != CLI_OK)
+		return status;
 	if (p->transactional && cli_txn_init(&p->txn, p->producer, &err) != 0)
 		return cli_error(&err);
-	int status = p->o->warmup > 0 ? send_records(p, p->o->warmup, NULL) : CLI_OK;
+	if (p->o->warmup > 0)
+		status = send_records(p, p->o->warmup, NULL);
 	if (status == CLI_OK)
 		status = flush(p);
 	p->txn.count = 0;
@@ -254,19 +266,23 @@ struct consume {
 	const struct options *o;
 	struct klamm_loop *loop;
 	struct klamm_consumer *consumer;
+	struct klamm_batch *batch; /* what is left of it comes first; NULL = none */
 	struct cli_bench bench;
 };
 
 static int assign(struct consume *c)
 {
 	struct klamm_error err;
-	int32_t first = c->o->partition, n = 1;
-	if (first < 0) {
-		first = 0;
-		if (klamm_consumer_partitions_for(c->consumer, c->o->topic,
-						  cli_timeout_ms(c->cli), &n,
-						  &err) != 0)
-			return cli_error(&err);
+	int32_t first = 0, n;
+	if (klamm_consumer_partitions_for(c->consumer, c->o->topic, cli_timeout_ms(c->cli),
+					  &n, &err) != 0)
+		return cli_error(&err);
+	int status = check_partition(c->o, n);
+	if (status != CLI_OK)
+		return status;
+	if (c->o->partition >= 0) {
+		first = c->o->partition;
+		n = 1;
 	}
 	struct klamm_topic_partition *all = cli_alloc((size_t)n * sizeof(*all));
 	for (int32_t i = 0; i < n; i++)
@@ -279,24 +295,26 @@ static int assign(struct consume *c)
 	return rc == 0 ? CLI_OK : cli_error(&err);
 }
 
-static int wrong_size(const struct consume *c, const struct klamm_batch *batch,
-		      const struct klamm_record_view *view)
+static int wrong_size(const struct consume *c, const struct klamm_record_view *view)
 {
 	return cli_fail(CLI_FAILED, "%s [%d] offset %lld: a value of %zu bytes, not %d",
-			klamm_batch_topic(batch), klamm_batch_partition(batch),
+			klamm_batch_topic(c->batch), klamm_batch_partition(c->batch),
 			(long long)view->offset, view->value.len, c->o->size);
 }
 
-static int read_batch(struct consume *c, uint64_t n, struct klamm_batch *batch)
+/* The batch is kept when there are enough records before its end: the warm-up's last one is
+ * the measurement's first. */
+static int read_batch(struct consume *c, uint64_t n)
 {
+	struct klamm_batch *batch = c->batch;
 	struct klamm_record_view view;
 	uint64_t records = c->bench.records, bytes = c->bench.bytes;
 	size_t size = (size_t)c->o->size;
 	bool any_size = c->o->size == ANY_SIZE;
-	int rc = 0;
+	int rc = 1;
 	while (records < n && (rc = klamm_batch_next(batch, &view)) == 1) {
 		if (kl_unlikely(view.value.len != size && !any_size))
-			return wrong_size(c, batch, &view);
+			return wrong_size(c, &view);
 		records++;
 		bytes += view.key.len + view.value.len;
 	}
@@ -305,6 +323,10 @@ static int read_batch(struct consume *c, uint64_t n, struct klamm_batch *batch)
 	if (rc < 0)
 		return cli_fail(CLI_FAILED, "%s [%d]: %s", klamm_batch_topic(batch),
 				klamm_batch_partition(batch), klamm_err_text(rc));
+	if (rc == 0) {
+		klamm_batch_unref(batch);
+		c->batch = NULL;
+	}
 	return CLI_OK;
 }
 
@@ -312,24 +334,22 @@ static int read_records(struct consume *c, uint64_t n)
 {
 	c->bench.records = c->bench.bytes = 0;
 	while (c->bench.records < n) {
-		struct klamm_batch *batch = NULL;
 		struct klamm_error err;
-		int rc = klamm_consumer_poll(c->consumer, cli_timeout_ms(c->cli),
-					     &batch, &err);
+		int rc = c->batch != NULL ? 0
+					  : klamm_consumer_poll(c->consumer,
+								cli_timeout_ms(c->cli),
+								&c->batch, &err);
 		if (cli_interrupted())
 			return CLI_INTERRUPTED;
 		if (rc != 0 && !klamm_err_retriable(rc))
 			return cli_error(&err);
-		if (rc == 0 && batch == NULL)
+		if (rc == 0 && c->batch == NULL)
 			return cli_fail(
 				CLI_TIMEOUT,
 				"%llu of %llu records came, then none within %d s",
 				(unsigned long long)c->bench.records,
 				(unsigned long long)n, c->cli->timeout_s);
-		if (batch == NULL)
-			continue;
-		int status = read_batch(c, n, batch);
-		klamm_batch_unref(batch);
+		int status = c->batch != NULL ? read_batch(c, n) : CLI_OK;
 		if (status != CLI_OK)
 			return status;
 	}
@@ -367,6 +387,7 @@ static int with_consumer(struct consume *c, const struct klamm_conf *conf)
 		cli_catch_signals(wake_consumer, c->consumer);
 		status = run_reads(c);
 		cli_release_signals();
+		klamm_batch_unref(c->batch);
 		klamm_consumer_close(c->consumer, 0, NULL);
 	}
 	klamm_loop_free(c->loop);
@@ -384,6 +405,8 @@ static int run_consume(struct cli *cli, const void *options,
 	if (status != 0)
 		return status;
 	status = cli_never_commit(conf);
+	if (status == 0)
+		status = cli_never_create(conf);
 	if (status == 0)
 		status = with_consumer(&c, conf);
 	klamm_conf_free(conf);

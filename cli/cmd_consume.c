@@ -220,13 +220,10 @@ static int check(struct cli_consume *c)
 
 static int set_up(struct cli_consume *c, struct klamm_conf *conf)
 {
-	struct klamm_error err;
-	/* Reading asks no topic into being, unless it is told to. */
-	static const char create[] = "allow.auto.create.topics";
-	if (!kl_conf_is_set(conf, create) &&
-	    klamm_conf_set(conf, create, "false", &err) != 0)
-		return cli_error(&err);
-	int status =
+	int status = cli_never_create(conf);
+	if (status != 0)
+		return status;
+	status =
 		c->group != NULL ? cli_consume_group_conf(c, conf) : cli_never_commit(conf);
 	c->format.decode_keys =
 		cli_form_of(klamm_conf_get(conf, "key.deserializer")) != CLI_RAW;

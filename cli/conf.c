@@ -168,3 +168,13 @@ int cli_never_commit(struct klamm_conf *conf)
 	int rc = kl_conf_set_from(conf, "enable.auto.commit", "false", "klamm", &err);
 	return rc == 0 ? CLI_OK : cli_error(&err);
 }
+
+int cli_never_create(struct klamm_conf *conf)
+{
+	static const char key[] = "allow.auto.create.topics";
+	struct klamm_error err;
+	if (kl_conf_is_set(conf, key) ||
+	    kl_conf_set_from(conf, key, "false", "klamm", &err) == 0)
+		return CLI_OK;
+	return cli_error(&err);
+}
