@@ -75,9 +75,7 @@ static bool put_text(struct cli_reader *r, enum cli_form form, int slot,
 	}
 	if (!parse(r, slot, text, why))
 		return false;
-	if (!cli_value_of_json(r->parsed[slot], &r->arena, value))
-		return say(why, "out of memory", "");
-	return true;
+	return cli_value_of_json(r->parsed[slot], &r->arena, value, why);
 }
 
 static bool plain_record(struct cli_reader *r, struct klamm_span line,
@@ -134,8 +132,8 @@ static bool put_member(struct cli_reader *r, enum cli_form form,
 	}
 	if (json == NULL)
 		return true;
-	if (!cli_value_of_json(json, &r->arena, value))
-		return say(why, "out of memory", "");
+	if (!cli_value_of_json(json, &r->arena, value, why))
+		return false;
 	*used = value;
 	return true;
 }

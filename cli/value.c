@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli/value.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,14 +9,64 @@
 #include "cli/io.h"
 #include "core/base/text.h"
 
+/* To json-c an envelope is one level more, {"base64":...} another, and what it holds one. */
+#define JSON_DEPTH (KLAMM_VALUE_DEPTH_MAX + 3)
+
 struct json_tokener *cli_json_parser(void)
 {
-	struct json_tokener *parser = json_tokener_new_ex(KLAMM_VALUE_DEPTH_MAX);
+	struct json_tokener *parser = json_tokener_new_ex(JSON_DEPTH);
 	if (parser == NULL)
 		exit(cli_fail(CLI_FAILED, "out of memory"));
 	json_tokener_set_flags(parser,
 			       JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	return parser;
+}
+
+static bool too_large(const char *number, size_t len, char why[static 128])
+{
+	snprintf(why, 128, "the whole number %.*s does not fit into 64 bits with a sign",
+		 (int)kl_min(len, (size_t)48), number);
+	return false;
+}
+
+static bool fits(const char *number, size_t len)
+{
+	char text[24];
+	snprintf(text, sizeof(text), "%.*s", (int)kl_min(len, sizeof(text)), number);
+	errno = 0;
+	if (text[0] == '-')
+		strtoll(text, NULL, 10);
+	else
+		strtoull(text, NULL, 10);
+	return errno == 0;
+}
+
+static bool is_of_number(char c)
+{
+	return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' ||
+	       c == 'E';
+}
+
+/* json-c takes the nearest number of 64 bits without a word. The text is sound JSON. */
+static bool numbers_fit(const char *text, size_t len, char why[static 128])
+{
+	bool in_string = false;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '"')
+			in_string = !in_string;
+		else if (in_string)
+			i += text[i] == '\\';
+		else if (text[i] == '-' || (text[i] >= '0' && text[i] <= '9')) {
+			size_t begin = i;
+			bool whole = true;
+			for (; i + 1 < len && is_of_number(text[i + 1]); i++)
+				whole &= text[i + 1] >= '0' && text[i + 1] <= '9';
+			size_t n = i + 1 - begin;
+			if (whole && !fits(text + begin, n))
+				return too_large(text + begin, n, why);
+		}
+	}
+	return true;
 }
 
 bool cli_json_parse(struct json_tokener *parser, const void *text, size_t len,
@@ -36,6 +87,10 @@ bool cli_json_parse(struct json_tokener *parser, const void *text, size_t len,
 		end = len;
 	}
 	if (error == json_tokener_success && end == len) {
+		if (!numbers_fit(text, len, why)) {
+			json_object_put(json);
+			return false;
+		}
 		*json_out = json;
 		return true;
 	}
@@ -95,34 +150,54 @@ bool cli_json_base64(struct json_object *json, struct kl_arena *arena,
 	return true;
 }
 
-static bool value_of_list(struct json_object *json, struct kl_arena *arena,
+struct making {
+	struct kl_arena *arena;
+	int depth;
+	char *why;
+};
+
+static bool value_of(struct making *m, struct json_object *json, struct klamm_value *out);
+
+static void *make_array(struct making *m, size_t n, size_t size)
+{
+	if (m->depth > KLAMM_VALUE_DEPTH_MAX) {
+		snprintf(m->why, 128, "lists and maps nest deeper than %d",
+			 KLAMM_VALUE_DEPTH_MAX);
+		return NULL;
+	}
+	void *array = kl_arena_array(m->arena, n, size);
+	if (array == NULL)
+		snprintf(m->why, 128, "out of memory");
+	return array;
+}
+
+static bool value_of_list(struct making *m, struct json_object *json,
 			  struct klamm_value *out)
 {
 	size_t n = json_object_array_length(json);
-	struct klamm_value *items = kl_arena_array(arena, n, sizeof(*items));
+	struct klamm_value *items = make_array(m, n, sizeof(*items));
 	if (items == NULL)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (!cli_value_of_json(json_object_array_get_idx(json, i), arena,
-				       &items[i]))
+		if (!value_of(m, json_object_array_get_idx(json, i), &items[i]))
 			return false;
 	out->type = KLAMM_VALUE_LIST;
 	out->as.list = (struct klamm_list){items, n};
 	return true;
 }
 
-static bool value_of_map(struct json_object *json, struct kl_arena *arena,
+static bool value_of_map(struct making *m, struct json_object *json,
 			 struct klamm_value *out)
 {
 	size_t n = (size_t)json_object_object_length(json), i = 0;
-	struct klamm_entry *entries = kl_arena_array(arena, n, sizeof(*entries));
+	struct klamm_entry *entries = make_array(m, n, sizeof(*entries));
 	if (entries == NULL)
 		return false;
 	json_object_object_foreach(json, name, member)
 	{
 		entries[i].key.type = KLAMM_VALUE_STRING;
 		entries[i].key.as.bytes = (struct klamm_span){name, strlen(name)};
-		if (!cli_value_of_json(member, arena, &entries[i++].value))
+		if (!value_of(m, member, &entries[i++].value))
 			return false;
 	}
 	out->type = KLAMM_VALUE_MAP;
@@ -130,21 +205,38 @@ static bool value_of_map(struct json_object *json, struct kl_arena *arena,
 	return true;
 }
 
-/* Above int64_t a whole number is nearest as a double. */
-static void value_of_int(struct json_object *json, struct klamm_value *out)
+/* Above int64_t a double stands for a whole number, if it is that very number. */
+static bool value_of_int(struct making *m, struct json_object *json,
+			 struct klamm_value *out)
 {
 	uint64_t n = json_object_get_uint64(json);
-	if (n > INT64_MAX) {
-		out->type = KLAMM_VALUE_DOUBLE;
-		out->as.real = (double)n;
-		return;
+	double real = (double)n;
+	if (n <= INT64_MAX) {
+		out->type = KLAMM_VALUE_INT;
+		out->as.integer = json_object_get_int64(json);
+		return true;
 	}
-	out->type = KLAMM_VALUE_INT;
-	out->as.integer = json_object_get_int64(json);
+	if (real >= 0x1p64 || (uint64_t)real != n) {
+		char text[24];
+		int len = snprintf(text, sizeof(text), "%llu", (unsigned long long)n);
+		return too_large(text, (size_t)len, m->why);
+	}
+	out->type = KLAMM_VALUE_DOUBLE;
+	out->as.real = real;
+	return true;
 }
 
-bool cli_value_of_json(struct json_object *json, struct kl_arena *arena,
-		       struct klamm_value *out)
+static bool value_of_nested(struct making *m, struct json_object *json,
+			    struct klamm_value *out)
+{
+	m->depth++;
+	bool ok = json_object_is_type(json, json_type_array) ? value_of_list(m, json, out)
+							     : value_of_map(m, json, out);
+	m->depth--;
+	return ok;
+}
+
+static bool value_of(struct making *m, struct json_object *json, struct klamm_value *out)
 {
 	*out = (struct klamm_value){.type = KLAMM_VALUE_NULL};
 	switch (json_object_get_type(json)) {
@@ -155,8 +247,7 @@ bool cli_value_of_json(struct json_object *json, struct kl_arena *arena,
 		out->as.boolean = json_object_get_boolean(json);
 		return true;
 	case json_type_int:
-		value_of_int(json, out);
-		return true;
+		return value_of_int(m, json, out);
 	case json_type_double:
 		out->type = KLAMM_VALUE_DOUBLE;
 		out->as.real = json_object_get_double(json);
@@ -168,15 +259,19 @@ bool cli_value_of_json(struct json_object *json, struct kl_arena *arena,
 			(size_t)json_object_get_string_len(json),
 		};
 		return true;
-	case json_type_array:
-		return value_of_list(json, arena, out);
 	default:
-		if (cli_json_base64(json, arena, &out->as.bytes)) {
-			out->type = KLAMM_VALUE_BYTES;
-			return true;
-		}
-		return value_of_map(json, arena, out);
+		if (!cli_json_base64(json, m->arena, &out->as.bytes))
+			return value_of_nested(m, json, out);
+		out->type = KLAMM_VALUE_BYTES;
+		return true;
 	}
+}
+
+bool cli_value_of_json(struct json_object *json, struct kl_arena *arena,
+		       struct klamm_value *out, char why[static 128])
+{
+	struct making m = {.arena = arena, .why = why};
+	return value_of(&m, json, out);
 }
 
 static void put_double(struct kl_buf *b, double v)

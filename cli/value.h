@@ -23,9 +23,9 @@ struct json_tokener *cli_json_parser(void); /* exits the program when memory is 
 bool cli_json_base64(struct json_object *json, struct kl_arena *arena,
 		     struct klamm_span *span_out);
 
-/* Texts stay those of json. False: out of memory. */
+/* Texts stay those of json. False: why[] says what cannot be a value. */
 bool cli_value_of_json(struct json_object *json, struct kl_arena *arena,
-		       struct klamm_value *value_out);
+		       struct klamm_value *value_out, char why[static 128]);
 
 /* Append the value as JSON; what JSON has no form for: bytes as {"base64":"..."}, a
  * UUID as its text, a double without a number as text, a native value as its type's

@@ -17,7 +17,7 @@ static void print_again(const struct klamm_value *value)
 	struct klamm_value again;
 	cli_put_value_json(&text, value);
 	fuzz_must(cli_json_parse(parser, text.data, text.len, &json, why));
-	fuzz_must(cli_value_of_json(json, &arena, &again));
+	fuzz_must(cli_value_of_json(json, &arena, &again, why));
 	cli_put_value_json(&text2, &again);
 	fuzz_must(text.len == text2.len &&
 		  memcmp(text.data, text2.data, text.len) == 0);

@@ -96,6 +96,33 @@ START_TEST(through_serializers)
 }
 END_TEST
 
+/* As deep as a value may be, in an envelope and without, and one deeper. */
+START_TEST(deep_values)
+{
+	static const char *const inner[] = {"", "1", "{\"base64\":\"AA==\"}"};
+	struct klamm_record record = KLAMM_RECORD_INIT;
+	char why[CLI_WHY];
+	for (size_t i = 0; i < 4 * kl_countof(inner); i++) {
+		struct cli_reader r = plain_reader();
+		int depth = KLAMM_VALUE_DEPTH_MAX + (i & 1);
+		KL_AUTO(kl_buf_free) struct kl_buf line = {0};
+		r.value_form = CLI_JSON;
+		r.envelopes = (i & 2) != 0;
+		kl_buf_printf(&line, "%s", r.envelopes ? "{\"value\":" : "");
+		for (int k = 0; k < depth; k++)
+			kl_buf_u8(&line, '[');
+		kl_buf_printf(&line, "%s", inner[i / 4]);
+		for (int k = 0; k < depth; k++)
+			kl_buf_u8(&line, ']');
+		kl_buf_printf(&line, "%s", r.envelopes ? "}" : "");
+		bool good = cli_reader_record(&r, span(kl_buf_text(&line)), &record, why);
+		ck_assert_msg(good == !(i & 1), "%s: %s", kl_buf_text(&line), why);
+		ck_assert(good || strstr(why, " deep") != NULL);
+		cli_reader_free(&r);
+	}
+}
+END_TEST
+
 START_TEST(envelopes)
 {
 	struct klamm_header own = {span("mine"), span("1")};
@@ -359,6 +386,7 @@ UNIT_SUITE(records)
 	Suite *s = suite_create("records");
 	unit_add(s, plain_lines);
 	unit_add(s, through_serializers);
+	unit_add(s, deep_values);
 	unit_add(s, envelopes);
 	unit_add(s, wrong_envelopes);
 	unit_add(s, directives);

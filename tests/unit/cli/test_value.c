@@ -13,7 +13,7 @@ static void check(const char *in, const char *out)
 	char why[128];
 	ck_assert_msg(cli_json_parse(parser, in, strlen(in), &json, why), "%s: %s", in,
 		      why);
-	ck_assert(cli_value_of_json(json, &arena, &value));
+	ck_assert_msg(cli_value_of_json(json, &arena, &value, why), "%s: %s", in, why);
 	cli_put_value_json(&b, &value);
 	ck_assert_str_eq(kl_buf_text(&b), out);
 	kl_buf_free(&b);
@@ -51,7 +51,10 @@ START_TEST(there_and_back)
 	check(" 1 ", "1");
 	check("1.0", "1.0");
 	check("1e3", "1000.0");
-	check("18446744073709551615", "1.8446744073709552e+19");
+	check("1.00000000000000000000000", "1.0");
+	check("[\"\\\"99999999999999999999\",1e-5]", "[\"\\\"99999999999999999999\",1e-05]");
+	check("9223372036854775808", "9.223372036854776e+18"); /* 2^63, and that exactly */
+	check("18446744073709549568", "1.844674407370955e+19");
 	check("\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"");
 }
 END_TEST
@@ -75,6 +78,37 @@ START_TEST(not_json)
 	char why[128];
 	ck_assert(!cli_json_parse(parser, "{}\0 {", 5, &json,
 				  why)); /* a NUL ends nothing */
+	json_tokener_free(parser);
+}
+END_TEST
+
+START_TEST(no_values)
+{
+	static const struct {
+		const char *text, *why;
+	} cases[] = {
+		{"18446744073709551615", "the whole number 18446744073709551615 does not fit"},
+		{"[{\"a\":9223372036854775809}]", "the whole number 9223372036854775809 does"},
+		{"18446744073709551616", "the whole number 18446744073709551616 does not fit"},
+		{"[1,-9223372036854775809]", "the whole number -9223372036854775809 does not"},
+		{"{\"\\\"1\":100000000000000000000000000000000000000000000000000000000000}",
+		 "the whole number 100000000000000000000000000000000000000000000000 does not"},
+	};
+	struct json_tokener *parser = cli_json_parser();
+	for (size_t i = 0; i < kl_countof(cases); i++) {
+		struct json_object *json;
+		struct kl_arena arena = {0};
+		struct klamm_value value;
+		char why[128];
+		bool parsed = cli_json_parse(parser, cases[i].text, strlen(cases[i].text),
+					     &json, why);
+		ck_assert(!parsed || !cli_value_of_json(json, &arena, &value, why));
+		ck_assert_msg(strncmp(why, cases[i].why, strlen(cases[i].why)) == 0, "%s",
+			      why);
+		kl_arena_free(&arena);
+		if (parsed)
+			json_object_put(json);
+	}
 	json_tokener_free(parser);
 }
 END_TEST
@@ -105,6 +139,7 @@ UNIT_SUITE(value)
 	Suite *s = suite_create("value");
 	unit_add(s, there_and_back);
 	unit_add(s, not_json);
+	unit_add(s, no_values);
 	unit_add(s, what_json_has_no_form_for);
 	return s;
 }
