@@ -35,6 +35,27 @@ static bool put_owned(const struct kl_modern_set *owned, struct kl_arena *arena,
 	return true;
 }
 
+static bool add_all(struct kl_modern_set *set, const struct kl_modern_set *more)
+{
+	for (size_t i = 0; i < more->count; i++)
+		if (!kl_modern_set_add(set, &more->list[i].topic, more->list[i].partition))
+			return false;
+	return true;
+}
+
+/* What it has, and what the application is about to take: if that were not told, and the target
+ * changed meanwhile, the coordinator would see it given up, and give it to another member. */
+static bool put_taken(const struct kl_modern *member, struct kl_arena *arena,
+		      struct kl_consumer_group_heartbeat_request *body)
+{
+	struct kl_modern_set all = KL_MODERN_SET_NONE;
+	bool ok = add_all(&all, &member->owned) && add_all(&all, &member->next);
+	kl_modern_set_sort(&all);
+	ok = ok && put_owned(&all, arena, body);
+	kl_modern_set_free(&all);
+	return ok;
+}
+
 static bool copy(struct kl_arena *arena, const char *text, struct kl_str *copy_out)
 {
 	size_t n = strlen(text);
@@ -86,8 +107,13 @@ kl_modern_body(struct kl_modern *member, const struct kl_modern_facts *facts,
 	if (!told->assignor)
 		body->server_assignor = kl_str(facts->assignor);
 	bool early = KL_BUG(EARLY_ACK) && member->reconciling;
-	if ((told->owned != member->owned_version || early) &&
-	    !put_owned(early ? &member->next : &member->owned, arena, body))
+	bool ok = true;
+	if (early)
+		ok = put_owned(&member->next, arena, body);
+	else if (told->owned != member->owned_version)
+		ok = member->reconciling ? put_taken(member, arena, body)
+					 : put_owned(&member->owned, arena, body);
+	if (!ok)
 		return NULL;
 	if (told->subscription != facts->subscription &&
 	    !put_subscription(member, facts, arena, body))

@@ -112,12 +112,21 @@ static void use(struct groups_slot *slot, struct klamm_batch *batch)
 		commit(slot, topic, partition, next);
 }
 
+static bool has_many_coordinators(const struct groups *g)
+{
+	return groups_is(g, "coordinator") || groups_is(g, "broker") || groups_is(g, "all");
+}
+
 /* A request of its own that came late took its place. Or, in a group of KIP-848, the one that
- * was here before has not said that it goes, and has its name until its session is over. */
+ * was here before has not said that it goes, and has its name until its session is over: which
+ * begins anew with each coordinator. */
 static bool has_to_begin_anew(const struct groups_slot *slot, int rc)
 {
 	const struct groups *g = slot->g;
-	int64_t released = slot->ended_at + atoi(g->session_timeout) * (int64_t)KL_MS + LEFT;
+	int64_t last = slot->ended_at;
+	if (has_many_coordinators(g))
+		last = kl_max(last, g->storm_end);
+	int64_t released = last + atoi(g->session_timeout) * (int64_t)KL_MS + LEFT;
 	if (rc == KLAMM_ERR_UNRELEASED_INSTANCE_ID)
 		return groups_has_modern(g) && kl_sim_now(g->sim) < released;
 	return rc == KLAMM_ERR_FENCED_INSTANCE_ID && groups_is_rough(g);

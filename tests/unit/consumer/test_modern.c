@@ -408,6 +408,28 @@ START_TEST(asks_for_everything_for_a_while)
 }
 END_TEST
 
+/* Everything, while the application has not come to give and take yet. */
+START_TEST(says_what_it_is_about_to_take)
+{
+	struct klamm_error err = {.code = KLAMM_ERR_TIMED_OUT};
+	settle("1:0");
+	kl_modern_sent(&m, NOW);
+	kl_modern_failed(&m, &facts, LATER, &err);
+	kl_modern_sent(&m, LATER);
+	kl_modern_answered(&m, LATER, answer(2, "1:1"));
+	ck_assert_int_eq(kl_modern_next(&m, is_known, NULL), KL_MODERN_CHANGE);
+	const struct kl_consumer_group_heartbeat_request *body = sends();
+	ck_assert_int_eq(body->topic_partitions_n, 1);
+	ck_assert_int_eq(body->topic_partitions[0].partitions_n, 2);
+	ck_assert_int_eq(body->topic_partitions[0].partitions[0], 0);
+	ck_assert_int_eq(body->topic_partitions[0].partitions[1], 1);
+	kl_modern_reconciled(&m, true);
+	body = sends();
+	ck_assert_int_eq(body->topic_partitions[0].partitions_n, 1);
+	ck_assert_int_eq(body->topic_partitions[0].partitions[0], 1);
+}
+END_TEST
+
 START_TEST(follows_the_interval)
 {
 	settle("1:0");
@@ -818,6 +840,7 @@ UNIT_SUITE(modern)
 	unit_add_fixture(s, acknowledges_that_it_has_nothing, up, down);
 	unit_add_fixture(s, says_everything_after_an_error, up, down);
 	unit_add_fixture(s, asks_for_everything_for_a_while, up, down);
+	unit_add_fixture(s, says_what_it_is_about_to_take, up, down);
 	unit_add_fixture(s, follows_the_interval, up, down);
 	unit_add_fixture(s, topics_without_names_wait, up, down);
 	unit_add_fixture(s, a_newer_target_comes_after, up, down);
