@@ -8,22 +8,31 @@
 #include <time.h>
 #include <unistd.h>
 
+int cli_write(int fd, const void *data, size_t n)
+{
+	const uint8_t *p = data;
+	while (n > 0) {
+		ssize_t done = write(fd, p, n);
+		if (done > 0) {
+			p += done;
+			n -= (size_t)done;
+		} else if (done < 0 && errno == EAGAIN) {
+			/* Whoever gave us the pipe wants not to wait for it. */
+			poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
+		} else if (done < 0 && errno != EINTR) {
+			return errno;
+		}
+	}
+	return 0;
+}
+
 bool cli_out_flush(struct cli_out *out)
 {
-	size_t done = 0;
-	if (out->buf.failed && !out->broken) {
-		out->broken = true;
-		out->error = ENOMEM;
-	}
-	while (!out->broken && done < out->buf.len) {
-		ssize_t n =
-			write(out->fd, out->buf.data + done, out->buf.len - done);
-		if (n > 0) {
-			done += (size_t)n;
-		} else if (n < 0 && errno != EINTR) {
-			out->broken = true;
-			out->error = errno == EPIPE ? 0 : errno;
-		}
+	if (!out->broken) {
+		int error = out->buf.failed ? ENOMEM
+					    : cli_write(out->fd, out->buf.data, out->buf.len);
+		out->broken = error != 0;
+		out->error = error == EPIPE ? 0 : error;
 	}
 	kl_buf_clear(&out->buf);
 	return !out->broken;

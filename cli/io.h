@@ -8,6 +8,9 @@
 
 /* --- standard output, or a file --- */
 
+/* Write all of it, however long the reader takes; 0, or an errno. */
+int cli_write(int fd, const void *data, size_t n);
+
 #define CLI_OUT_FULL (256 * 1024) /* flushed above this */
 
 struct cli_out {

@@ -4,9 +4,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/io.h"
 
 static int run(struct cli *cli, const void *options, const struct cli_list *args)
 {
@@ -31,6 +32,27 @@ static void keep_standard_files(void)
 			_exit(CLI_FAILED);
 }
 
+/* The first error of stdout is kept, and nothing is written behind the gap. */
+static ssize_t write_stdout(void *error, const char *data, size_t n)
+{
+	int *first = error;
+	if (*first == 0)
+		*first = cli_write(STDOUT_FILENO, data, n);
+	return *first == 0 ? (ssize_t)n : 0;
+}
+
+/* stdio tells only of the last thing written why it was not. */
+static void watch_stdout(int *error)
+{
+	FILE *out = fopencookie(error, "w",
+				(cookie_io_functions_t){.write = write_stdout});
+	if (out == NULL)
+		exit(cli_fail(CLI_FAILED, "out of memory"));
+	if (isatty(STDOUT_FILENO))
+		setvbuf(out, NULL, _IOLBF, 0);
+	stdout = out;
+}
+
 int main(int argc, char **argv)
 {
 	keep_standard_files();
@@ -42,10 +64,13 @@ int main(int argc, char **argv)
 	static struct cli cli = {.timeout_s = 15};
 	static struct cli_list args;
 	static void *options;
+	static int error;
+	watch_stdout(&error);
 	int status = cli_parse(&cli, argc, argv, &options, &args);
 	if (status == 0)
 		status = run(&cli, options, &args);
-	if (fflush(stdout) != 0 && status == 0 && errno != EPIPE)
-		status = cli_fail(CLI_FAILED, "cannot write: %s", strerror(errno));
+	fflush(stdout);
+	if (error != 0 && error != EPIPE && status == 0)
+		status = cli_fail(CLI_FAILED, "cannot write: %s", strerror(error));
 	return status;
 }

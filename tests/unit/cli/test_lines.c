@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Records out of a pipe, however the bytes come in. */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/io.h"
 #include "tests/unit/unit.h"
+
+#define LATE_BYTES (1 << 20)
 
 static int ends[2];
 static struct cli_lines lines;
@@ -114,6 +118,37 @@ START_TEST(long_record)
 }
 END_TEST
 
+/* All bytes of a pipe, begun when it is full. */
+static void read_late(void)
+{
+	static char chunk[4096];
+	size_t left = LATE_BYTES;
+	usleep(50000);
+	while (left > 0) {
+		ssize_t n = read(ends[0], chunk, sizeof(chunk));
+		if (n <= 0)
+			_exit(1);
+		left -= (size_t)n;
+	}
+	_exit(0);
+}
+
+START_TEST(no_wait_for_the_reader)
+{
+	char *bytes = calloc(1, LATE_BYTES);
+	int status;
+	ck_assert_int_eq(pipe2(ends, O_NONBLOCK), 0);
+	ck_assert_int_eq(fcntl(ends[0], F_SETFL, 0), 0);
+	pid_t reader = fork();
+	if (reader == 0)
+		read_late();
+	ck_assert_int_eq(cli_write(ends[1], bytes, LATE_BYTES), 0);
+	ck_assert_int_eq(waitpid(reader, &status, 0), reader);
+	ck_assert_int_eq(status, 0);
+	free(bytes);
+}
+END_TEST
+
 START_TEST(escapes)
 {
 	static const struct {
@@ -166,6 +201,7 @@ UNIT_SUITE(lines)
 	unit_add(s, no_rest_after_a_delimiter);
 	unit_add(s, delimiter_of_several_bytes);
 	unit_add(s, long_record);
+	unit_add(s, no_wait_for_the_reader);
 	unit_add(s, escapes);
 	unit_add(s, integers);
 	return s;
