@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/group.h"
+#include "cli/io.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "core/base/text.h"
@@ -29,7 +30,7 @@ static void print_json(const struct klamm_cluster_description *cluster)
 		cli_json_text(&b, "rack", broker->rack);
 		kl_buf_printf(&b, "}");
 	}
-	printf("%s]}\n", kl_buf_text(&b));
+	cli_print(&b, "]}\n");
 }
 
 static void print_table(const struct klamm_cluster_description *cluster)

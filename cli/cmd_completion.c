@@ -2,8 +2,7 @@
 /* klamm completion */
 #include "cli/completion.h"
 
-#include <stdio.h>
-
+#include "cli/io.h"
 #include "core/conf/table.h"
 
 static const struct {
@@ -53,7 +52,7 @@ enum cli_fill cli_fill_of_args(const struct cli_command *command, const char **w
 static void put_values(const struct kl_conf_row *row, struct kl_buf *values)
 {
 	const struct klamm_option *o = &row->option;
-	kl_buf_clear(values);
+	values->len = 0; /* but a failure stays one */
 	if (o->type == KLAMM_OPTION_BOOL)
 		kl_buf_printf(values, "true false");
 	else if (o->range == NULL || strchr(o->range, '|') == NULL)
@@ -87,9 +86,7 @@ static int run(struct cli *cli, const void *options, const struct cli_list *args
 		cli_complete_zsh(&out);
 	else
 		return cli_usage(cli, "%s: must be bash or zsh", args->v[0]);
-	if (out.failed)
-		return cli_fail(CLI_FAILED, "out of memory");
-	fwrite(out.data, 1, out.len, stdout);
+	cli_print(&out, "");
 	return CLI_OK;
 }
 

@@ -2,7 +2,7 @@
 /* klamm config explain, lint and sample. */
 #include <stdio.h>
 
-#include "cli/cli.h"
+#include "cli/io.h"
 #include "core/conf/conf.h"
 
 static int explain(struct cli *cli, const void *options, const struct cli_list *args)
@@ -11,7 +11,7 @@ static int explain(struct cli *cli, const void *options, const struct cli_list *
 	struct klamm_error err;
 	if (kl_conf_explain(args->n > 0 ? args->v[0] : NULL, &text, &err) != 0)
 		return cli_error(&err);
-	fwrite(text.data, 1, text.len, stdout);
+	cli_print(&text, "");
 	return CLI_OK;
 }
 
@@ -141,7 +141,7 @@ static int sample(struct cli *cli, const void *options, const struct cli_list *a
 	       "# klamm.conf(5) is the manual; `klamm config lint FILE` checks a file, and\n"
 	       "# `klamm config dump --origin` tells what is in effect.\n\n",
 	       samples[i].heading);
-	fwrite(text.data, 1, text.len, stdout);
+	cli_print(&text, "");
 	return CLI_OK;
 }
 

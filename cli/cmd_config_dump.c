@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* klamm config dump */
-#include <stdio.h>
-
-#include "cli/cli.h"
+#include "cli/io.h"
 #include "core/base/text.h"
 #include "core/conf/conf.h"
 
@@ -95,10 +93,8 @@ static int run(struct cli *cli, const void *options, const struct cli_list *args
 	struct klamm_error err;
 	if (kl_conf_dump(conf, roles, put_entry, &dump, &err) != 0)
 		status = cli_error(&err);
-	else if (dump.out.failed)
-		status = cli_fail(CLI_FAILED, "out of memory");
 	else
-		fwrite(dump.out.data, 1, dump.out.len, stdout);
+		cli_print(&dump.out, "");
 	kl_buf_free(&dump.out);
 	return status;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/io.h"
 #include "cli/session.h"
 #include "core/admin/admin.h"
 #include "core/base/error.h"
@@ -172,7 +173,10 @@ static int run_set(struct cli *cli, const void *options, const struct cli_list *
 	KL_AUTO(kl_buf_free) struct kl_buf text = {0};
 	for (size_t i = 0; i < args->n; i++)
 		kl_buf_printf(&text, "%s%s", i > 0 ? "; " : "", args->v[i]);
-	return change(cli, o->append ? OP_APPEND : OP_SET, kl_buf_text(&text));
+	const char *faults = kl_buf_text(&text);
+	if (text.failed) /* "" would take all faults away */
+		return cli_fail(CLI_FAILED, "out of memory");
+	return change(cli, o->append ? OP_APPEND : OP_SET, faults);
 }
 
 static const struct cli_option set_rows[] = {
@@ -233,8 +237,8 @@ static void print_faults(char *faults, char *hits, bool json)
 		KL_AUTO(kl_buf_free) struct kl_buf line = {0};
 		kl_buf_printf(&line, "{\"fault\":");
 		kl_buf_json_bytes(&line, faults, strlen(faults));
-		kl_buf_printf(&line, ",\"hits\":%s}", hits ?: "0");
-		printf("%s\n", kl_buf_text(&line));
+		kl_buf_printf(&line, ",\"hits\":%s", hits ?: "0");
+		cli_print(&line, "}\n");
 	}
 }
 
@@ -247,9 +251,11 @@ static int run_list(struct cli *cli, const void *options, const struct cli_list 
 	int status = cli_session_open(cli, &s);
 	if (status == 0 && describe(&s, &fc, &err) != 0)
 		status = cli_error(&err);
+	char *faults = (char *)kl_buf_text(&fc.faults), *hits = (char *)kl_buf_text(&fc.hits);
+	if (status == 0 && (fc.faults.failed || fc.hits.failed))
+		status = cli_fail(CLI_FAILED, "out of memory");
 	if (status == 0)
-		print_faults((char *)kl_buf_text(&fc.faults), (char *)kl_buf_text(&fc.hits),
-			     o->json);
+		print_faults(faults, hits, o->json);
 	kl_buf_free(&fc.faults);
 	kl_buf_free(&fc.hits);
 	cli_session_close(&s);

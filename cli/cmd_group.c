@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* klamm group list, offsets */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/group.h"
@@ -69,7 +68,7 @@ static void listing_json(const struct klamm_group_listing *g)
 	cli_json_text(&b, "protocol_type", g->protocol_type);
 	cli_json_text(&b, "state", g->state[0] != '\0' ? g->state : NULL);
 	kl_buf_printf(&b, ",\"coordinator\":%d", g->coordinator);
-	printf("%s}\n", kl_buf_text(&b));
+	cli_print(&b, "}\n");
 }
 
 static void print_list(const struct cli *cli, const struct klamm_group_list *list,
@@ -195,7 +194,7 @@ static void print_committed(const struct cli *cli, const struct klamm_group_offs
 			cli_json_text(&b, "metadata", part.metadata);
 			cli_json_text(&b, "error",
 				      part.error == 0 ? NULL : klamm_err_name(part.error));
-			printf("%s}\n", kl_buf_text(&b));
+			cli_print(&b, "}\n");
 			continue;
 		}
 		cli_cell(&table, "%s", part.topic);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* klamm group delete, delete-offsets, remove-member */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/group.h"
@@ -18,7 +17,7 @@ static void begin_json(struct kl_buf *b, const char *group)
 static void end_json(struct kl_buf *b, const struct klamm_error *err)
 {
 	cli_json_error(b, err);
-	printf("%s}\n", kl_buf_text(b));
+	cli_print(b, "}\n");
 	kl_buf_free(b);
 }
 

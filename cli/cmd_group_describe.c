@@ -42,6 +42,7 @@ static void member_row(struct cli_table *table, const struct klamm_group_descrip
 		cli_cell(table, "-");
 	cli_cell(table, "%zu", m->assignment_count);
 	cli_cell_text(table, kl_buf_text(&has));
+	table->text.failed |= has.failed;
 }
 
 static void print_members(const struct cli *cli, const struct klamm_group_description *g)
@@ -170,7 +171,7 @@ static void print_json(const struct klamm_group_description *g,
 		}
 		kl_buf_u8(&b, ']');
 	}
-	printf("%s}\n", kl_buf_text(&b));
+	cli_print(&b, "}\n");
 }
 
 static void print_text(const struct cli *cli, const struct klamm_group_description *g,

@@ -44,7 +44,7 @@ static void print_parts_json(const struct cli_group_view *before,
 				cli_group_speed(before, now, &now->parts[i]);
 			cli_json_speed(&b, &speed);
 		}
-		printf("%s}\n", kl_buf_text(&b));
+		cli_print(&b, "}\n");
 	}
 }
 
@@ -157,7 +157,7 @@ static void print_sample_json(const struct cli_group_view *before,
 		cli_json_speed(&b, &speed);
 		kl_buf_u8(&b, '}');
 	}
-	printf("%s]}\n", kl_buf_text(&b));
+	cli_print(&b, "]}\n");
 }
 
 static void print_summary(const struct cli_group_view *before,

@@ -222,7 +222,7 @@ static void print_json(const char *group, const struct cli_seek *seek, size_t i,
 	kl_buf_printf(&b, ",\"executed\":%s",
 		      executed && err->code == 0 ? "true" : "false");
 	cli_json_error(&b, err);
-	printf("%s}\n", kl_buf_text(&b));
+	cli_print(&b, "}\n");
 }
 
 static void print_table(const struct cli *cli, const struct cli_seek *seek)

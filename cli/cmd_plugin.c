@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/cli.h"
+#include "cli/io.h"
 #include "cli/table.h"
 #include "core/base/option.h"
 #include "core/base/text.h"
@@ -86,7 +86,7 @@ static void list_json(const struct kl_plugin_found *found)
 	json_text(&b, "summary", plugin != NULL ? plugin->head.summary : NULL);
 	kl_buf_printf(&b, ",\"hidden\":%s", found->is_hidden ? "true" : "false");
 	json_text(&b, "error", plugin != NULL ? NULL : found->err->text);
-	printf("%s}\n", kl_buf_text(&b));
+	cli_print(&b, "}\n");
 }
 
 static int list_one(void *arg, const struct kl_plugin_found *found)

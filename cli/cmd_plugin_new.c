@@ -73,9 +73,11 @@ static int write_file(const struct plan *plan, const char *file, const char *tex
 	KL_AUTO(kl_buf_free) struct kl_buf out = {0};
 	snprintf(path, sizeof(path), "%s/%s", plan->folder, file);
 	expand(plan, text, &out);
+	if (out.failed)
+		return cli_fail(CLI_FAILED, "out of memory");
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
-	bool good = f != NULL && fwrite(kl_buf_text(&out), 1, out.len, f) == out.len;
+	bool good = f != NULL && fwrite(out.data, 1, out.len, f) == out.len;
 	if (f != NULL && fclose(f) != 0)
 		good = false;
 	if (!good)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/io.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "core/base/text.h"
@@ -15,14 +16,13 @@ static void print_result(const char *topic, const struct klamm_error *err)
 	kl_buf_printf(&line, "{\"topic\":");
 	kl_buf_json_bytes(&line, topic, strlen(topic));
 	if (err->code == 0) {
-		kl_buf_printf(&line, ",\"error\":null}");
+		kl_buf_printf(&line, ",\"error\":null");
 	} else {
 		kl_buf_printf(&line,
 			      ",\"error\":\"%s\",\"text\":", klamm_err_name(err->code));
 		kl_buf_json_bytes(&line, err->text, strlen(err->text));
-		kl_buf_printf(&line, "}");
 	}
-	printf("%s\n", kl_buf_text(&line));
+	cli_print(&line, "}\n");
 }
 
 /* What a broker says of one topic is that topic's failure. A failure of the whole call
@@ -252,7 +252,7 @@ static void print_json(const struct klamm_topic_description *t, bool partitions)
 		}
 		kl_buf_printf(&b, "]");
 	}
-	printf("%s}\n", kl_buf_text(&b));
+	cli_print(&b, "}\n");
 }
 
 static int list_topics(const struct cli *cli, const struct show_options *o,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* klamm topic offsets */
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -67,7 +66,7 @@ static void print_json(const struct offsets *o)
 		cli_json_offset(&line, o->one ? "offset" : "start", o->start[i]);
 		if (!o->one)
 			cli_json_offset(&line, "end", o->end[i]);
-		printf("%s}\n", kl_buf_text(&line));
+		cli_print(&line, "}\n");
 	}
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* klamm topic delete-records */
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/io.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "core/base/text.h"
@@ -90,14 +90,13 @@ static void print_json(const struct klamm_record_deletion *d, const struct klamm
 	kl_buf_printf(&line, ",\"partition\":%d,\"low_watermark\":%lld", d->partition,
 		      (long long)d->low_watermark);
 	if (err->code == 0) {
-		kl_buf_printf(&line, ",\"error\":null}");
+		kl_buf_printf(&line, ",\"error\":null");
 	} else {
 		kl_buf_printf(&line,
 			      ",\"error\":\"%s\",\"text\":", klamm_err_name(err->code));
 		kl_buf_json_bytes(&line, err->text, strlen(err->text));
-		kl_buf_printf(&line, "}");
 	}
-	printf("%s\n", kl_buf_text(&line));
+	cli_print(&line, "}\n");
 }
 
 static void print_table(const struct cli *cli, const struct deletions *d)

@@ -98,7 +98,10 @@ static int load_files(const struct cli *cli, struct klamm_conf *conf)
 		return cli_fail(CLI_USAGE, "--%s", err.text);
 	KL_AUTO(kl_buf_free) struct kl_buf own = {0};
 	int rc = 0;
-	if (cli->files.n == 0 && own_file(&own))
+	bool has_own = cli->files.n == 0 && own_file(&own);
+	if (own.failed)
+		return cli_fail(CLI_FAILED, "out of memory");
+	if (has_own)
 		rc = load_file(cli, conf, kl_buf_text(&own));
 	for (size_t i = 0; rc == 0 && i < cli->files.n; i++)
 		rc = load_file(cli, conf, cli->files.v[i]);

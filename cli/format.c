@@ -379,6 +379,7 @@ static void json_headers(struct kl_buf *out, const struct klamm_record_view *vie
 static void json_origin(const struct cli_format *f, const struct klamm_record_view *view,
 			struct kl_buf *out)
 {
+	out->failed |= f->head.failed;
 	kl_buf_put(out, f->head.data, f->head.len);
 	cli_put_int(out, view->offset);
 	cli_put_text(out, ",\"timestamp\":");

@@ -26,6 +26,14 @@ int cli_write(int fd, const void *data, size_t n)
 	return 0;
 }
 
+void cli_print(const struct kl_buf *text, const char *end)
+{
+	if (text->failed)
+		exit(cli_fail(CLI_FAILED, "out of memory"));
+	fwrite(text->data, 1, text->len, stdout);
+	fputs(end, stdout);
+}
+
 bool cli_out_flush(struct cli_out *out)
 {
 	if (!out->broken) {

@@ -10,6 +10,8 @@
 
 /* Write all of it, however long the reader takes; 0, or an errno. */
 int cli_write(int fd, const void *data, size_t n);
+/* Print a text and what ends it, "}\n"; exits the program when memory was out for it. */
+void cli_print(const struct kl_buf *text, const char *end);
 
 #define CLI_OUT_FULL (256 * 1024) /* flushed above this */
 

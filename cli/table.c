@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static void end_cell(struct cli_table *t, size_t begin)
 {
@@ -53,8 +54,10 @@ static int columns_of(const char *text)
 
 void cli_table_print(struct cli_table *t, const char *indent)
 {
-	const char *cell = t->text.failed ? NULL : (const char *)t->text.data;
-	for (size_t i = 0; cell != NULL && i < t->cells; i++) {
+	if (t->text.failed)
+		exit(cli_fail(CLI_FAILED, "out of memory"));
+	const char *cell = (const char *)t->text.data;
+	for (size_t i = 0; i < t->cells; i++) {
 		size_t column = i % t->columns;
 		bool last = column == t->columns - 1;
 		int fill = last ? 0 : (int)t->widths[column] - columns_of(cell) + 2;

@@ -54,7 +54,11 @@ int kl_plugin_load_file(int32_t kind, const char *word, const char *dir,
 				file, symbol);
 	KL_AUTO(kl_buf_free) struct kl_buf origin = {0};
 	kl_buf_printf(&origin, "%s/%s", dir, file);
-	return kl_plugin_check(kind, word, head, kl_buf_text(&origin), plugin_out, err);
+	const char *place = kl_buf_text(&origin);
+	if (origin.failed)
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for plugin %s/%s", dir,
+				file);
+	return kl_plugin_check(kind, word, head, place, plugin_out, err);
 }
 
 /* Calls fn for each folder in the order of the search, until it answers other than -ENOENT. */
@@ -311,6 +315,7 @@ static int list_dir(void *arg, const char *dir)
 		KL_AUTO(kl_buf_free) struct kl_buf origin = {0};
 		kl_buf_printf(&origin, "%s/%s_%s.so", dir, kl_kind_word(t->kind), t->word);
 		rc = tell(listing, t->kind, t->word, kl_buf_text(&origin), plugin, &err);
+		listing->failed |= origin.failed;
 	}
 	return rc != 0 ? rc : -ENOENT; /* each_dir() goes on */
 }

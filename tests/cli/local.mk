@@ -11,6 +11,7 @@ CLI_TESTS = \
 	%D%/group_consume.test \
 	%D%/group_example.test \
 	%D%/manual.test \
+	%D%/memory.test \
 	%D%/metrics.test \
 	%D%/oauth.test \
 	%D%/plugin.test \
@@ -33,3 +34,12 @@ check_PROGRAMS += %D%/raised
 %C%_raised_LDFLAGS = $(AM_LDFLAGS) -no-install
 %C%_raised_LDADD = $(cli_klamm_OBJECTS) $(cli_klamm_LDADD)
 %C%_raised_DEPENDENCIES = $(cli_klamm_OBJECTS) $(cli_klamm_DEPENDENCIES)
+
+# And one in which memory runs out; ThreadSanitizer has a malloc() of its own.
+if !TSAN
+check_PROGRAMS += %D%/starved
+%C%_starved_SOURCES = %D%/starved.c
+%C%_starved_LDFLAGS = $(AM_LDFLAGS) -no-install
+%C%_starved_LDADD = $(cli_klamm_OBJECTS) $(cli_klamm_LDADD)
+%C%_starved_DEPENDENCIES = $(cli_klamm_OBJECTS) $(cli_klamm_DEPENDENCIES)
+endif

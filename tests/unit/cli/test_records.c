@@ -255,6 +255,19 @@ START_TEST(wrong_formats)
 }
 END_TEST
 
+START_TEST(no_memory_for_the_head)
+{
+	struct cli_format f = {.json = true, .head.max = 8};
+	struct klamm_record_view view = {.offset = 42};
+	struct kl_buf out = {0};
+	cli_format_batch(&f, "topic", 3);
+	ck_assert_int_eq(cli_format_record(&f, NULL, &view, &out, NULL), 0);
+	ck_assert(out.failed);
+	kl_buf_free(&out);
+	cli_format_free(&f);
+}
+END_TEST
+
 /* --- there and back --- */
 
 static uint64_t seed;
@@ -391,6 +404,7 @@ UNIT_SUITE(records)
 	unit_add(s, wrong_envelopes);
 	unit_add(s, directives);
 	unit_add(s, wrong_formats);
+	unit_add(s, no_memory_for_the_head);
 	unit_add(s, nothing_is_lost);
 	return s;
 }
