@@ -86,9 +86,10 @@ static void put_plugin_path(struct kl_buf *text, struct kl_buf *from)
 	for (const char *p = path; *p != '\0'; p++)
 		kl_buf_put(&folders, *p == ':' ? "," : p, 1);
 	kl_buf_printf(&folders, ",%s", kl_buf_text(text));
-	text->failed |= folders.failed;
+	bool failed = text->failed || folders.failed;
 	kl_buf_clear(text);
 	kl_buf_put(text, folders.data, folders.len);
+	text->failed |= failed;
 	kl_buf_printf(from, ", after KLAMM_PLUGIN_PATH of the environment");
 }
 
@@ -101,6 +102,11 @@ static void free_found(struct found *found)
 {
 	kl_wipe_buf(&found->text);
 	kl_buf_free(&found->from);
+}
+
+static bool has_failed(const struct found *found)
+{
+	return found->text.failed || found->from.failed;
 }
 
 static void find(const struct dump *dump, size_t index, int32_t role, struct found *found)
@@ -152,15 +158,17 @@ static int dump_row(const struct dump *dump, size_t index, int32_t roles)
 		    kl_conf_row_text(dump->conf, index, role) == NULL)
 			continue;
 		find(dump, index, role, &found[n]);
-		failed |= found[n].text.failed || found[n].from.failed;
 		size_t i = 0;
 		while (i < n && !same(&found[i], &found[n]))
 			i++;
+		failed |= has_failed(&found[n]);
 		found[i].roles |= role;
 		n += i == n;
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		tell(dump, row->option.name, secret, &found[i], row->roles & roles);
+		failed |= has_failed(&found[i]);
+	}
 	for (size_t i = 0; i < kl_countof(found); i++)
 		free_found(&found[i]);
 	return failed ? KLAMM_ERR_NO_MEMORY : 0;
@@ -173,9 +181,9 @@ static int dump_extras(const struct dump *dump, int32_t roles)
 		KL_AUTO(free_found) struct found found = {.roles = roles};
 		kl_buf_put(&found.text, e->value.text, strlen(e->value.text));
 		put_from(dump->conf, e->key, &e->value, &found.from);
-		if (found.text.failed || found.from.failed)
-			rc = KLAMM_ERR_NO_MEMORY;
 		tell(dump, e->key, kl_conf_looks_secret(e->key), &found, roles);
+		if (has_failed(&found))
+			rc = KLAMM_ERR_NO_MEMORY;
 	}
 	return rc;
 }
