@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The command line where memory runs out once: allocation number $STARVED_AT of the process fails,
- * counted from 1. At 0 none does, and their number is told at the end, on stderr. */
+/* The command line where memory runs out once: allocation number $STARVED_AT of the process
+ * fails, counted from 1. At 0 none does, and their number is told at the end, on stderr. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>

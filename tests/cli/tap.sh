@@ -6,6 +6,9 @@ klamm() {
 	"$abs_top_builddir/cli/klamm" "$@"
 }
 
+# The same as a job in the background, whose pid is $!: a script's ignore SIGINT otherwise.
+program=(env --default-signal=INT "$abs_top_builddir/cli/klamm")
+
 export KLAMM_CONF= # whatever the user of this machine has
 
 tap_count=0

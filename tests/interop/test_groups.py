@@ -214,7 +214,7 @@ def consuming(ctx, group, topic, *args):
             yield process, printed
         finally:
             if process.poll() is None:
-                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGTERM)
             process.communicate(timeout=30)
 
 
@@ -240,7 +240,7 @@ def shared(ctx):
             got = printed()
             equal(len(got), len(set(got)), "records that klamm printed twice")
             equal(len(got), 60, "records that klamm printed")
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
             equal(process.wait(30), 130, "exit status")
             wait(lambda: is_shared(ctx, "cli-shared", 1))
             row = rows(ctx, "describe", "cli-shared", "-m")[0]
