@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <klamm/broker.h>
@@ -80,13 +81,14 @@ static const struct cli_option rows[] = {
 static const struct options defaults = {.listen = "127.0.0.1:9092"};
 
 /* Whoever waits for the file finds it whole. */
-static int write_ready_file(const char *file, const char *address)
+static int write_ready_file(const char *file, const char *address, struct stat *written_out)
 {
 	char *part = NULL;
 	if (asprintf(&part, "%s.%d", file, (int)getpid()) < 0)
 		return cli_fail(CLI_FAILED, "out of memory");
 	FILE *f = fopen(part, "w");
-	bool ok = f != NULL && fprintf(f, "%s\n", address) > 0;
+	bool ok = f != NULL && fprintf(f, "%s\n", address) > 0 &&
+		  fstat(fileno(f), written_out) == 0;
 	if (f != NULL && fclose(f) != 0)
 		ok = false;
 	if (!ok || rename(part, file) != 0) {
@@ -96,6 +98,15 @@ static int write_ready_file(const char *file, const char *address)
 	}
 	free(part);
 	return ok ? CLI_OK : CLI_USAGE;
+}
+
+/* Another broker may have put its own there since. */
+static void remove_ready_file(const char *file, const struct stat *written)
+{
+	struct stat there;
+	if (stat(file, &there) == 0 && there.st_dev == written->st_dev &&
+	    there.st_ino == written->st_ino)
+		unlink(file);
 }
 
 static int create_topic(struct klamm_broker *broker, const char *text)
@@ -117,7 +128,8 @@ static int create_topic(struct klamm_broker *broker, const char *text)
 	return rc != 0 ? cli_fail(CLI_USAGE, "--topic %s: %s", text, err.text) : CLI_OK;
 }
 
-static int prepare(struct klamm_broker *broker, const struct options *o)
+static int prepare(struct klamm_broker *broker, const struct options *o,
+		   struct stat *ready_out)
 {
 	for (size_t i = 0; i < o->topics.n; i++) {
 		int rc = create_topic(broker, o->topics.v[i]);
@@ -131,7 +143,7 @@ static int prepare(struct klamm_broker *broker, const struct options *o)
 	}
 	const char *address = klamm_broker_address(broker);
 	if (o->ready_file != NULL) {
-		int rc = write_ready_file(o->ready_file, address);
+		int rc = write_ready_file(o->ready_file, address, ready_out);
 		if (rc != CLI_OK)
 			return rc;
 	}
@@ -181,12 +193,13 @@ static int serve(struct klamm_loop *loop, const struct options *o)
 		int status = cli_error(&err);
 		return status == CLI_FAILED ? CLI_USAGE : status;
 	}
-	int rc = prepare(broker, o);
+	struct stat ready;
+	int rc = prepare(broker, o, &ready);
 	while (rc == CLI_OK && !cli_interrupted())
 		klamm_loop_step(loop, KLAMM_FOREVER, NULL);
 	klamm_broker_free(broker);
-	if (o->ready_file != NULL)
-		unlink(o->ready_file);
+	if (rc == CLI_OK && o->ready_file != NULL)
+		remove_ready_file(o->ready_file, &ready);
 	return rc;
 }
 
