@@ -97,7 +97,7 @@ static int run_with(struct cli_produce *p, struct klamm_conf *conf)
 static int run(struct cli *cli, const void *options, const struct cli_list *args)
 {
 	struct cli_produce p = {.cli = cli, .options = options, .topic_name = args->v[0],
-			      .out.fd = STDOUT_FILENO};
+			      .out = {.fd = STDOUT_FILENO, .must_be_read = true}};
 	struct klamm_conf *conf;
 	int status = check(cli, options);
 	if (status == 0)

@@ -37,10 +37,10 @@ void cli_print(const struct kl_buf *text, const char *end)
 bool cli_out_flush(struct cli_out *out)
 {
 	if (!out->broken) {
-		int error = out->buf.failed ? ENOMEM
-					    : cli_write(out->fd, out->buf.data, out->buf.len);
-		out->broken = error != 0;
-		out->error = error == EPIPE ? 0 : error;
+		out->error = out->buf.failed
+				     ? ENOMEM
+				     : cli_write(out->fd, out->buf.data, out->buf.len);
+		out->broken = out->error != 0;
 	}
 	kl_buf_clear(&out->buf);
 	return !out->broken;
@@ -58,11 +58,11 @@ int cli_out_end(struct cli_out *out, int status)
 {
 	cli_out_flush(out);
 	kl_buf_free(&out->buf);
-	if (status == 0 && out->error != 0)
-		return cli_fail(CLI_FAILED, "%s%scannot write: %s",
-				out->path != NULL ? out->path : "",
-				out->path != NULL ? ": " : "", strerror(out->error));
-	return status;
+	if (out->error == 0 || (out->error == EPIPE && !out->must_be_read))
+		return status;
+	cli_fail(CLI_FAILED, "%s%scannot write: %s", out->path != NULL ? out->path : "",
+		 out->path != NULL ? ": " : "", strerror(out->error));
+	return status != 0 ? status : CLI_FAILED;
 }
 
 void cli_put_int(struct kl_buf *b, int64_t n)

@@ -18,9 +18,10 @@ void cli_print(const struct kl_buf *text, const char *end);
 struct cli_out {
 	int fd;		  /* set by the owner */
 	const char *path; /* of a file; NULL = standard output */
+	bool must_be_read; /* a reader that leaves is an error, too; set by the owner */
 	struct kl_buf buf;
 	bool broken; /* nobody reads any more, or a write failed */
-	int error;   /* errno of that; 0 = the reader has left, which is no error */
+	int error;   /* errno of that */
 };
 
 /* Write what is there. False: broken. */
@@ -31,8 +32,7 @@ static inline bool cli_out_check(struct cli_out *out) /* after each record */
 }
 /* Has the reader of a pipe gone? One that is silent would not be told by a write. */
 bool cli_out_abandoned(struct cli_out *out);
-/* Flush and free; the exit status, after telling what failed. status wins when not 0.
- */
+/* Flush and free; the exit status, after telling what failed. status wins when not 0. */
 int cli_out_end(struct cli_out *out, int status);
 
 /* Decimal digits without the detour through printf. */

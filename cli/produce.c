@@ -110,6 +110,17 @@ static bool is_of_record(int code)
 	       code == KLAMM_ERR_INVALID_ARGUMENT;
 }
 
+/* There is no room for the record at hand, and no time to wait for some: it and what was read
+ * behind it stay unsent. */
+static int leave_rest(struct cli_produce *p)
+{
+	if (p->transactional) /* which tells from where on itself */
+		return CLI_INTERRUPTED;
+	cli_progress_end(&p->progress);
+	return cli_fail(CLI_INTERRUPTED, "interrupted; nothing is sent from %s:%llu on",
+			p->files[p->file], (unsigned long long)p->line);
+}
+
 /* Queue one record, for as long as it takes: a full buffer empties as batches are
  * acknowledged or expire. */
 static int send_record(struct cli_produce *p, const struct klamm_record *record)
@@ -127,7 +138,7 @@ static int send_record(struct cli_produce *p, const struct klamm_record *record)
 		if (rc != KLAMM_ERR_QUEUE_FULL)
 			return stop(p, &err);
 		if (cli_interrupted())
-			return CLI_INTERRUPTED;
+			return leave_rest(p);
 		if (klamm_producer_poll(p->producer, 100, NULL, &err) != 0)
 			return stop(p, &err);
 	}
@@ -329,7 +340,7 @@ static int read_files(struct cli_produce *p)
 {
 	int rc = 0;
 	if (p->options->files.n == 0)
-		return read_lines(p, STDIN_FILENO);
+		return is_enough(p) ? 0 : read_lines(p, STDIN_FILENO);
 	for (p->file = 0; rc == 0 && p->file < p->options->files.n && !is_enough(p);
 	     p->file++) {
 		const char *name = p->files[p->file];
