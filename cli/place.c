@@ -31,6 +31,21 @@ static bool parse_ago(const char *text, int64_t now_ms, int64_t *ms_out)
 	return false;
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool parse_two(const char **text, int max, int *out)
+{
+	const char *p = *text;
+	if (!is_digit(p[0]) || !is_digit(p[1]))
+		return false;
+	*out = (p[0] - '0') * 10 + p[1] - '0';
+	*text = p + 2;
+	return *out <= max;
+}
+
 /* Z, +01:00, -0530 or nothing, to the end of the text. */
 static bool parse_zone(const char *text, bool *local_out, int *seconds_out)
 {
@@ -38,41 +53,68 @@ static bool parse_zone(const char *text, bool *local_out, int *seconds_out)
 	*seconds_out = 0;
 	if (*local_out || strcmp(text, "Z") == 0)
 		return true;
-	int hours, minutes, end = 0;
-	char sign[2];
-	if (sscanf(text, "%1[+-]%2d:%2d%n", sign, &hours, &minutes, &end) != 3 &&
-	    sscanf(text, "%1[+-]%2d%2d%n", sign, &hours, &minutes, &end) != 3)
+	int sign = *text == '+' ? 60 : -60, hours, minutes;
+	if (*text != '+' && *text != '-')
 		return false;
-	*seconds_out = (hours * 60 + minutes) * (text[0] == '-' ? -60 : 60);
-	return end > 0 && text[end] == '\0';
+	text++;
+	if (!parse_two(&text, 18, &hours))
+		return false;
+	text += *text == ':';
+	if (!parse_two(&text, 59, &minutes))
+		return false;
+	*seconds_out = (hours * 60 + minutes) * sign;
+	return *text == '\0';
+}
+
+/* The digits behind the point: those of less than a millisecond are left out. */
+static bool parse_fraction(const char **text, int64_t *ms_out)
+{
+	int unit = 100;
+	const char *p = *text;
+	for (*ms_out = 0; is_digit(*p); p++, unit /= 10)
+		*ms_out += (*p - '0') * unit;
+	bool some = p > *text;
+	*text = p;
+	return some;
+}
+
+/* No calendar has the others, or the local clock leapt over them. */
+static bool is_possible(const struct tm *read, const struct tm *tm)
+{
+	return read->tm_year == tm->tm_year && read->tm_mon == tm->tm_mon &&
+	       read->tm_mday == tm->tm_mday && read->tm_hour == tm->tm_hour &&
+	       read->tm_min == tm->tm_min && read->tm_sec == tm->tm_sec;
 }
 
 static bool parse_iso(const char *text, int64_t *ms_out)
 {
-	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
-					    "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M",
-					    "%Y-%m-%d"};
-	struct tm tm;
+	static const struct {
+		const char *text;
+		bool has_seconds;
+	} forms[] = {
+		{"%Y-%m-%dT%H:%M:%S", true}, {"%Y-%m-%d %H:%M:%S", true},
+		{"%Y-%m-%dT%H:%M", false},   {"%Y-%m-%d %H:%M", false},
+		{"%Y-%m-%d", false},
+	};
+	struct tm read, tm;
 	const char *rest = NULL;
+	bool fraction = false, local;
 	for (size_t i = 0; rest == NULL && i < kl_countof(forms); i++) {
-		tm = (struct tm){.tm_isdst = -1};
-		rest = strptime(text, forms[i], &tm);
+		read = (struct tm){.tm_isdst = -1};
+		rest = strptime(text, forms[i].text, &read);
+		fraction = rest != NULL && forms[i].has_seconds && *rest == '.';
 	}
 	if (rest == NULL)
 		return false;
 	int64_t ms = 0;
-	if (*rest == '.') {
-		int unit = 100;
-		for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
-			ms += (*rest - '0') * unit;
-	}
-	bool local;
 	int zone;
-	if (!parse_zone(rest, &local, &zone))
+	rest += fraction;
+	if ((fraction && !parse_fraction(&rest, &ms)) || !parse_zone(rest, &local, &zone))
 		return false;
+	tm = read;
 	time_t seconds = local ? mktime(&tm) : timegm(&tm) - zone;
 	*ms_out = (int64_t)seconds * 1000 + ms;
-	return *ms_out >= 0;
+	return is_possible(&read, &tm) && *ms_out >= 0;
 }
 
 static bool parse_time(const char *text, int64_t now_ms, int64_t *ms_out)

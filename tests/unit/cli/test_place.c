@@ -49,6 +49,20 @@ START_TEST(times)
 	check("@2001-09-09T03:46:40", CLI_PLACE_TIME, 1000000000000);
 	check("@2001-09-09 03:46:40", CLI_PLACE_TIME, 1000000000000);
 	check("@2001-09-09", CLI_PLACE_TIME, 999986400000);
+	check("@2024-02-29T00:00Z", CLI_PLACE_TIME, 1709164800000);
+	check("@2001-09-09T19:46:40+18:00", CLI_PLACE_TIME, 1000000000000);
+}
+END_TEST
+
+START_TEST(clocks_that_leap)
+{
+	struct cli_place place;
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	tzset();
+	check("@2026-03-29T01:59:59", CLI_PLACE_TIME, 1774745999000);
+	ck_assert(!cli_place_parse("@2026-03-29T02:30", NOW, &place));
+	check("@2026-03-29T03:00", CLI_PLACE_TIME, 1774746000000);
+	check("@2026-07-01T02:00", CLI_PLACE_TIME, 1782864000000);
 }
 END_TEST
 
@@ -97,6 +111,23 @@ START_TEST(neither)
 		"@2h",
 		"@yesterday",
 		"@2001-13-09",
+		"@2026-02-29",
+		"@2026-02-31T12:00Z",
+		"@2026-04-31 12:00",
+		"@2016-12-31T23:59:60Z",
+		"@2001-09-09.",
+		"@2001-09-09.5",
+		"@2001-09-09T01:46.5",
+		"@2001-09-09T01:46:40.",
+		"@2001-09-09T01:46:40.Z",
+		"@2001-09-09T01:46:40+99:99",
+		"@2001-09-09T01:46:40+19:00",
+		"@2001-09-09T01:46:40+01:60",
+		"@2001-09-09T01:46:40+-1:-3",
+		"@2001-09-09T01:46:40+1:30",
+		"@2001-09-09T01:46:40+01",
+		"@2001-09-09T01:46:40 01:00",
+		"@2001-09-09T01:46:40+01:000",
 		"@2001-09-09X",
 		"@2001-09-09T01:46:40+1",
 		"@2001-09-09T01:46:40Z ",
@@ -118,6 +149,7 @@ UNIT_SUITE(place)
 	Suite *s = suite_create("place");
 	unit_add(s, offsets);
 	unit_add(s, times);
+	unit_add(s, clocks_that_leap);
 	unit_add(s, durations);
 	unit_add(s, neither);
 	return s;
