@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* klamm cluster describe */
-#include <stdio.h>
-
 #include "cli/group.h"
 #include "cli/io.h"
 #include "cli/session.h"
@@ -36,12 +34,14 @@ static void print_json(const struct klamm_cluster_description *cluster)
 static void print_table(const struct klamm_cluster_description *cluster)
 {
 	struct cli_table table = {.columns = 4};
-	printf("%s: %zu broker%s, controller ", cli_or_dash(cluster->id),
-	       cluster->broker_count, cluster->broker_count == 1 ? "" : "s");
+	KL_AUTO(kl_buf_free) struct kl_buf head = {0};
+	kl_buf_printf(&head, "%s: %zu broker%s, controller ", cli_or_dash(cluster->id),
+		      cluster->broker_count, cluster->broker_count == 1 ? "" : "s");
 	if (cluster->controller >= 0)
-		printf("%d\n", cluster->controller);
+		cli_put_int(&head, cluster->controller);
 	else
-		printf("not known\n");
+		cli_put_text(&head, "not known");
+	cli_print_line(&head);
 	cli_cell(&table, "BROKER");
 	cli_cell(&table, "HOST");
 	cli_cell(&table, "PORT");

@@ -231,7 +231,8 @@ static void print_faults(char *faults, char *hits, bool json)
 		if (next_hits != NULL)
 			*next_hits = '\0', next_hits += 2;
 		if (!json) {
-			printf("%s\t%s\n", hits ?: "0", faults);
+			kl_text_tame(faults);
+			printf("%lld\t%s\n", hits != NULL ? atoll(hits) : 0, faults);
 			continue;
 		}
 		KL_AUTO(kl_buf_free) struct kl_buf line = {0};

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* klamm group describe */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/group.h"
@@ -87,15 +86,19 @@ static void print_offsets(const struct cli *cli, const struct cli_group_view *vi
 
 static void print_state(const struct klamm_group_description *g)
 {
-	printf("%s: %s, %s", g->id, cli_or_dash(g->state), g->type);
+	KL_AUTO(kl_buf_free) struct kl_buf b = {0};
+	kl_buf_printf(&b, "%s: %s, %s", g->id, cli_or_dash(g->state), g->type);
 	if (g->protocol_type[0] != '\0' && strcmp(g->protocol_type, "consumer") != 0)
-		printf(" group of %s", g->protocol_type);
+		kl_buf_printf(&b, " group of %s", g->protocol_type);
 	if (g->assignor[0] != '\0')
-		printf(", assignor %s", g->assignor);
-	printf(", %zu member%s", g->member_count, g->member_count == 1 ? "" : "s");
+		kl_buf_printf(&b, ", assignor %s", g->assignor);
+	kl_buf_printf(&b, ", %zu member%s", g->member_count,
+		      g->member_count == 1 ? "" : "s");
 	if (g->epoch >= 0)
-		printf(", epoch %d (assignment %d)", g->epoch, g->assignment_epoch);
-	printf(", coordinator %d\n", g->coordinator);
+		kl_buf_printf(&b, ", epoch %d (assignment %d)", g->epoch,
+			      g->assignment_epoch);
+	kl_buf_printf(&b, ", coordinator %d", g->coordinator);
+	cli_print_line(&b);
 }
 
 static void json_partitions(struct kl_buf *b, const char *name,

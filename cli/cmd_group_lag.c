@@ -167,11 +167,14 @@ static void print_summary(const struct cli_group_view *before,
 		eta[CLI_SPEED_TEXT];
 	struct cli_group_speed all = cli_group_speed(before, now, NULL);
 	time_text(at);
-	printf("%s %s: %s, %zu member%s, lag %lld, read/s %s, written/s %s, eta %s\n", at,
-	       now->group->id, now->group->state, now->group->member_count,
-	       now->group->member_count == 1 ? "" : "s", (long long)now->lag,
-	       cli_speed_text(all.consumed, consumed),
-	       cli_speed_text(all.produced, produced), cli_eta_text(all.eta_s, eta));
+	KL_AUTO(kl_buf_free) struct kl_buf b = {0};
+	kl_buf_printf(&b,
+		      "%s %s: %s, %zu member%s, lag %lld, read/s %s, written/s %s, eta %s",
+		      at, now->group->id, now->group->state, now->group->member_count,
+		      now->group->member_count == 1 ? "" : "s", (long long)now->lag,
+		      cli_speed_text(all.consumed, consumed),
+		      cli_speed_text(all.produced, produced), cli_eta_text(all.eta_s, eta));
+	cli_print_line(&b);
 }
 
 /* On a terminal each sample takes the place of the last one. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* klamm topic create, list, describe, delete */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/io.h"
@@ -316,11 +315,13 @@ static int describe_topics(const struct cli *cli, const struct show_options *o,
 		if (o->json || t->error != 0)
 			continue;
 		char id[KL_UUID_TEXT];
+		KL_AUTO(kl_buf_free) struct kl_buf b = {0};
 		kl_uuid_text(&t->id, id);
-		printf("%s: %zu partition%s, %zu replica%s, id %s%s\n", t->name,
-		       t->partition_count, t->partition_count == 1 ? "" : "s",
-		       replicas_of(t), replicas_of(t) == 1 ? "" : "s", id,
-		       t->internal ? ", internal" : "");
+		kl_buf_printf(&b, "%s: %zu partition%s, %zu replica%s, id %s%s", t->name,
+			      t->partition_count, t->partition_count == 1 ? "" : "s",
+			      replicas_of(t), replicas_of(t) == 1 ? "" : "s", id,
+			      t->internal ? ", internal" : "");
+		cli_print_line(&b);
 		print_partitions(t);
 	}
 	return status;

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/text.h"
+
 int cli_write(int fd, const void *data, size_t n)
 {
 	const uint8_t *p = data;
@@ -32,6 +34,12 @@ void cli_print(const struct kl_buf *text, const char *end)
 		exit(cli_fail(CLI_FAILED, "out of memory"));
 	fwrite(text->data, 1, text->len, stdout);
 	fputs(end, stdout);
+}
+
+void cli_print_line(struct kl_buf *line)
+{
+	kl_text_tame((char *)kl_buf_text(line));
+	cli_print(line, "\n");
 }
 
 bool cli_out_flush(struct cli_out *out)

@@ -12,6 +12,8 @@
 int cli_write(int fd, const void *data, size_t n);
 /* Print a text and what ends it, "}\n"; exits the program when memory was out for it. */
 void cli_print(const struct kl_buf *text, const char *end);
+/* A line for people, with names that peers have given. */
+void cli_print_line(struct kl_buf *line);
 
 #define CLI_OUT_FULL (256 * 1024) /* flushed above this */
 

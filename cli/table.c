@@ -5,25 +5,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/text.h"
+
+/* Bytes that begin a character. */
+static int columns_of(const char *text)
+{
+	int n = 0;
+	for (; *text != '\0'; text++)
+		n += (*text & 0xc0) != 0x80;
+	return n;
+}
+
+/* What peers call things is theirs to choose. */
 static void end_cell(struct cli_table *t, size_t begin)
 {
-	size_t column = t->cells++ % t->columns, width = 0;
-	for (size_t i = begin; i < t->text.len; i++)
-		width += (t->text.data[i] & 0xc0) !=
-			 0x80; /* bytes that begin a character */
-	t->widths[column] = kl_max(t->widths[column], width);
+	size_t column = t->cells++ % t->columns;
 	kl_buf_u8(&t->text, 0);
+	if (t->text.failed)
+		return;
+	char *cell = (char *)t->text.data + begin;
+	kl_text_tame(cell);
+	t->widths[column] = kl_max(t->widths[column], (size_t)columns_of(cell));
 }
 
 void cli_cell(struct cli_table *t, const char *fmt, ...)
 {
-	char text[512];
+	size_t begin = t->text.len;
 	va_list args;
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	kl_buf_vprintf(&t->text, fmt, args);
 	va_end(args);
-	size_t begin = t->text.len;
-	kl_buf_put(&t->text, text, strlen(text));
 	end_cell(t, begin);
 }
 
@@ -42,14 +53,6 @@ void cli_cell_text(struct cli_table *t, const char *text)
 	size_t begin = t->text.len;
 	kl_buf_put(&t->text, text, strlen(text));
 	end_cell(t, begin);
-}
-
-static int columns_of(const char *text)
-{
-	int n = 0;
-	for (; *text != '\0'; text++)
-		n += (*text & 0xc0) != 0x80;
-	return n;
 }
 
 void cli_table_print(struct cli_table *t, const char *indent)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Rows of cells in aligned columns, two blanks apart. */
+/* Rows of cells in aligned columns, two blanks apart; what no terminal should get is replaced. */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
 
@@ -17,7 +17,7 @@ struct cli_table {
 
 /* Cells go from left to right, then to the next row. */
 void cli_cell(struct cli_table *table, const char *fmt, ...) KL_PRINTF(2, 3);
-void cli_cell_text(struct cli_table *table, const char *text); /* of any length */
+void cli_cell_text(struct cli_table *table, const char *text);
 /* "1,2,3", "-" for none */
 void cli_cell_ids(struct cli_table *table, const int32_t *ids, size_t n);
 /* Each row on stdout behind indent; the table is empty then. */

@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "core/base/text.h"
 
 static void say(const char *fmt, va_list args)
 {
 	char text[1024];
 	vsnprintf(text, sizeof(text), fmt, args);
+	kl_text_tame(text);
 	fprintf(stderr, "klamm: %s\n", text);
 }
 

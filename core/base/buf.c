@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/base/buf.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -86,19 +85,24 @@ void kl_buf_put(struct kl_buf *b, const void *p, size_t n)
 		memcpy(to, p, n);
 }
 
-void kl_buf_printf(struct kl_buf *b, const char *fmt, ...)
+void kl_buf_vprintf(struct kl_buf *b, const char *fmt, va_list args)
 {
-	va_list args;
-	va_start(args, fmt);
 	va_list again;
 	va_copy(again, args);
 	int n = vsnprintf(NULL, 0, fmt, args);
-	va_end(args);
 	if (n >= 0 && kl_buf_reserve(b, (size_t)n + 1) != NULL) {
 		vsnprintf((char *)b->data + b->len, (size_t)n + 1, fmt, again);
 		b->len += (size_t)n;
 	}
 	va_end(again);
+}
+
+void kl_buf_printf(struct kl_buf *b, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	kl_buf_vprintf(b, fmt, args);
+	va_end(args);
 }
 
 const char *kl_buf_text(struct kl_buf *b)

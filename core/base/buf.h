@@ -7,6 +7,8 @@
 #ifndef KL_BUF_H
 #define KL_BUF_H
 
+#include <stdarg.h>
+
 #include "core/base/base.h"
 #include "core/base/endian.h"
 
@@ -27,6 +29,7 @@ uint8_t *kl_buf_reserve(struct kl_buf *b, size_t n);
 uint8_t *kl_buf_extend(struct kl_buf *b, size_t n);
 void kl_buf_put(struct kl_buf *b, const void *p, size_t n);
 void kl_buf_printf(struct kl_buf *b, const char *fmt, ...) KL_PRINTF(2, 3);
+void kl_buf_vprintf(struct kl_buf *b, const char *fmt, va_list args) KL_PRINTF(2, 0);
 /* NUL-terminate without counting the NUL; "" when failed. */
 const char *kl_buf_text(struct kl_buf *b);
 static inline void kl_buf_clear(struct kl_buf *b)

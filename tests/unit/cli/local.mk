@@ -7,7 +7,8 @@ TESTS += %D%/test_cli
 	%D%/test_lines.c \
 	%D%/test_place.c \
 	%D%/test_records.c \
+	%D%/test_table.c \
 	%D%/test_value.c \
 	%D%/test_wire.c \
 	cli/bench.c cli/format.c cli/io.c cli/place.c \
-	cli/reader.c cli/tell.c cli/value.c cli/wire.c cli/words.c
+	cli/reader.c cli/table.c cli/tell.c cli/value.c cli/wire.c cli/words.c
