@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Rows of cells in aligned columns, two blanks apart; what no terminal should get is replaced. */
+/* Rows of cells in aligned columns, two blanks apart; none of them controls a terminal. */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
 

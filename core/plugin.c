@@ -56,7 +56,7 @@ int kl_plugin_load_file(int32_t kind, const char *word, const char *dir,
 	kl_buf_printf(&origin, "%s/%s", dir, file);
 	const char *place = kl_buf_text(&origin);
 	if (origin.failed)
-		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for plugin %s/%s", dir,
+		return kl_error(err, KLAMM_ERR_NO_MEMORY, "out of memory for plugin %s",
 				file);
 	return kl_plugin_check(kind, word, head, place, plugin_out, err);
 }
