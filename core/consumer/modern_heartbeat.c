@@ -43,8 +43,9 @@ static bool add_all(struct kl_modern_set *set, const struct kl_modern_set *more)
 	return true;
 }
 
-/* What it has, and what the application is about to take: if that were not told, and the target
- * changed meanwhile, the coordinator would see it given up, and give it to another member. */
+/* What it has, and what the application is about to take: if that were not told, and the
+ * target changed meanwhile, the coordinator would see it given up, and give it to another
+ * member. */
 static bool put_taken(const struct kl_modern *member, struct kl_arena *arena,
 		      struct kl_consumer_group_heartbeat_request *body)
 {
