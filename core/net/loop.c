@@ -9,8 +9,8 @@
 
 #define AWAKE INT64_MIN
 #define EVENTS_PER_STEP 64
-/* A timer that is late by this much: the process stood still. */
-#define LATE (10 * KL_MS)
+/* A timer that is late by this much: the process stood still, and was not just busy. */
+#define LATE (100 * KL_MS)
 /* So often it looks at sockets again, then late timers run. */
 #define LATE_LOOKS 16
 /* Threads at most, where no configuration says otherwise: the defaults of klamm.codec.threads

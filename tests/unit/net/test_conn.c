@@ -338,7 +338,7 @@ START_TEST(frames_that_wait_come_before_late_timers)
 	int32_t sent = fill_socket();
 	struct pollfd fd = {.fd = klamm_loop_fd(loop), .events = POLLIN};
 	ck_assert_int_eq(poll(&fd, 1, 10000), 1);
-	usleep(20000);
+	usleep(150000);
 	kl_loop_step(loop, 0);
 	ck_assert_int_ge(sent, 1);
 	ck_assert_int_eq(patience.frames, sent);
