@@ -172,7 +172,10 @@ static int begin_at_time(struct cli_consume *c, size_t from)
 			.partition = c->parts[from + i].partition,
 		};
 	struct klamm_error err;
-	int rc = klamm_consumer_committed(c->consumer, entries, n, c->timeout_ms, &err);
+	int rc;
+	do /* the group waits for its coordinator as long as it takes, too */
+		rc = klamm_consumer_committed(c->consumer, entries, n, c->timeout_ms, &err);
+	while (rc != 0 && klamm_err_retriable(rc) && !cli_interrupted());
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		if (entries[i].offset < 0)
 			rc = klamm_consumer_seek_time(c->consumer, entries[i].topic,

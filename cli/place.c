@@ -78,30 +78,34 @@ static bool parse_fraction(const char **text, int64_t *ms_out)
 	return some;
 }
 
-/* No calendar has the others, or the local clock leapt over them. */
-static bool is_possible(const struct tm *read, const struct tm *tm)
+/* No calendar has the others, or the local clock leapt over them. A day may begin later than
+ * at midnight. */
+static bool is_possible(const struct tm *read, const struct tm *tm, bool has_time)
 {
-	return read->tm_year == tm->tm_year && read->tm_mon == tm->tm_mon &&
-	       read->tm_mday == tm->tm_mday && read->tm_hour == tm->tm_hour &&
-	       read->tm_min == tm->tm_min && read->tm_sec == tm->tm_sec;
+	bool day = read->tm_year == tm->tm_year && read->tm_mon == tm->tm_mon &&
+		   read->tm_mday == tm->tm_mday;
+	bool time = read->tm_hour == tm->tm_hour && read->tm_min == tm->tm_min &&
+		    read->tm_sec == tm->tm_sec;
+	return day && (time || !has_time);
 }
 
 static bool parse_iso(const char *text, int64_t *ms_out)
 {
 	static const struct {
 		const char *text;
-		bool has_seconds;
+		bool has_time, has_seconds;
 	} forms[] = {
-		{"%Y-%m-%dT%H:%M:%S", true}, {"%Y-%m-%d %H:%M:%S", true},
-		{"%Y-%m-%dT%H:%M", false},   {"%Y-%m-%d %H:%M", false},
-		{"%Y-%m-%d", false},
+		{"%Y-%m-%dT%H:%M:%S", true, true}, {"%Y-%m-%d %H:%M:%S", true, true},
+		{"%Y-%m-%dT%H:%M", true, false},   {"%Y-%m-%d %H:%M", true, false},
+		{"%Y-%m-%d", false, false},
 	};
 	struct tm read, tm;
 	const char *rest = NULL;
-	bool fraction = false, local;
+	bool has_time = false, fraction = false, local;
 	for (size_t i = 0; rest == NULL && i < kl_countof(forms); i++) {
 		read = (struct tm){.tm_isdst = -1};
 		rest = strptime(text, forms[i].text, &read);
+		has_time = forms[i].has_time;
 		fraction = rest != NULL && forms[i].has_seconds && *rest == '.';
 	}
 	if (rest == NULL)
@@ -114,7 +118,7 @@ static bool parse_iso(const char *text, int64_t *ms_out)
 	tm = read;
 	time_t seconds = local ? mktime(&tm) : timegm(&tm) - zone;
 	*ms_out = (int64_t)seconds * 1000 + ms;
-	return is_possible(&read, &tm) && *ms_out >= 0;
+	return is_possible(&read, &tm, has_time) && *ms_out >= 0;
 }
 
 static bool parse_time(const char *text, int64_t now_ms, int64_t *ms_out)

@@ -110,8 +110,8 @@ static bool is_of_record(int code)
 	       code == KLAMM_ERR_INVALID_ARGUMENT;
 }
 
-/* There is no room for the record at hand, and no time to wait for some: it and what was read
- * behind it stay unsent. */
+/* There was no room for the record at hand within max.block.ms: it and what was read behind it
+ * stay unsent. */
 static int leave_rest(struct cli_produce *p)
 {
 	if (p->transactional) /* which tells from where on itself */

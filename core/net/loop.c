@@ -310,7 +310,8 @@ bool kl_loop_step(struct klamm_loop *loop, int64_t deadline)
 	if (deadline > loop->now) /* else it has not slept */
 		look_at_clock(loop);
 	run_events(loop, &round);
-	for (int i = 0; i < LATE_LOOKS && round.count > 0 && is_late(loop); i++) {
+	/* Once in any case: a process that is stopped in its sleep wakes without events. */
+	for (int i = 0; i < LATE_LOOKS && (i == 0 || round.count > 0) && is_late(loop); i++) {
 		look_at_sockets(loop, &round, 0);
 		run_events(loop, &round);
 	}

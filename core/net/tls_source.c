@@ -171,7 +171,7 @@ static int list_folder(const char *path, struct kl_buf *to)
 	for (int i = 0; i < n; i++) {
 		char file[PATH_MAX];
 		snprintf(file, sizeof(file), "%s/%s", path, names[i]->d_name);
-		if (stat(file, &st) == 0)
+		if (strcmp(names[i]->d_name, "..") != 0 && stat(file, &st) == 0)
 			kl_buf_printf(to, "%s %lld.%09ld %lld\n", names[i]->d_name,
 				      (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
 				      (long long)st.st_size);

@@ -149,21 +149,17 @@ static struct json_object *make_list(const char *text, char separator)
 }
 
 /* With a decimal point, whatever the application's locale has. */
-static bool read_number(const char *text, double *v_out)
-{
-	char *end = NULL;
-	locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-	if (c == (locale_t)0)
-		return false;
-	*v_out = strtod_l(text, &end, c);
-	freelocale(c);
-	return *text != '\0' && *end == '\0' && isfinite(*v_out);
-}
-
 static void add_number(struct claims *claims, const char *name, const char *text)
 {
-	double v;
-	if (read_number(text, &v))
+	locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	if (c == (locale_t)0) {
+		add_claim(claims, name, NULL);
+		return;
+	}
+	char *end = NULL;
+	double v = strtod_l(text, &end, c);
+	freelocale(c);
+	if (*text != '\0' && *end == '\0' && isfinite(v))
 		add_claim(claims, name, json_object_new_double(v));
 	else if (claims->code == 0)
 		claims->code = klamm_fail(claims->err, KLAMM_ERR_CONFIG,

@@ -63,6 +63,11 @@ START_TEST(clocks_that_leap)
 	ck_assert(!cli_place_parse("@2026-03-29T02:30", NOW, &place));
 	check("@2026-03-29T03:00", CLI_PLACE_TIME, 1774746000000);
 	check("@2026-07-01T02:00", CLI_PLACE_TIME, 1782864000000);
+	/* Cairo's midnight is not there in spring: its day begins at one. */
+	setenv("TZ", "EET-2EEST,M4.5.5/0,M10.5.4/24", 1);
+	tzset();
+	check("@2026-04-24", CLI_PLACE_TIME, 1776981600000);
+	ck_assert(!cli_place_parse("@2026-04-24T00:30", NOW, &place));
 }
 END_TEST
 

@@ -346,6 +346,33 @@ START_TEST(frames_that_wait_come_before_late_timers)
 }
 END_TEST
 
+/* A sleep that ends by a signal, as that of a process that was stopped and goes on. */
+static int sleep_through(struct kl_poller *poller, struct kl_event *events, int max,
+			 int64_t deadline)
+{
+	if (deadline == 0)
+		return kl_os_real()->poller_wait(poller, events, max, deadline);
+	usleep(200000);
+	return 0;
+}
+
+START_TEST(frames_that_wait_come_before_late_timers_of_who_slept)
+{
+	struct patience patience = {.frames = -1};
+	static struct kl_os sleepy;
+	ck_assert_int_eq(kl_timer_init(loop, &patience.timer, on_impatient, NULL), 0);
+	raw_send("\0\0\0\1a", 5);
+	sleepy = *os;
+	sleepy.poller_wait = sleep_through;
+	loop->os = &sleepy;
+	kl_timer_set(loop, &patience.timer, os->now(os) + 20 * KL_MS);
+	kl_loop_step(loop, KL_NEVER);
+	loop->os = os;
+	ck_assert_int_eq(patience.frames, 1);
+	kl_timer_drop(loop, &patience.timer);
+}
+END_TEST
+
 /* The poller has no memory for a socket when it is to be looked at again. */
 static struct kl_os poor;
 
@@ -395,6 +422,8 @@ UNIT_SUITE(conn)
 	unit_add_fixture(s, reset_ends_it_once, set_up, tear_down);
 	unit_add_fixture(s, refused_says_so, set_up, tear_down);
 	unit_add_fixture(s, frames_that_wait_come_before_late_timers, set_up, tear_down);
+	unit_add_fixture(s, frames_that_wait_come_before_late_timers_of_who_slept, set_up,
+			 tear_down);
 	unit_add_fixture(s, one_that_cannot_be_watched_ends, set_up, tear_down);
 	unit_add_fixture(s, no_memory_closes, set_up, tear_down);
 	return s;
