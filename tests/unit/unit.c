@@ -131,6 +131,7 @@ bool unit_decimal_comma(void)
 	setenv("LOCPATH", UNIT_LOCALES, 1);
 	bool made = access(UNIT_LOCALES "/de_DE.UTF-8", F_OK) == 0;
 	ck_assert(!made || setlocale(LC_ALL, "de_DE.UTF-8") != NULL);
+	unsetenv("LOCPATH"); /* glibc loses a copy of it at each newlocale() */
 	return made;
 }
 
