@@ -38,7 +38,7 @@ check_PROGRAMS += %D%/raised
 if !TSAN
 TESTS += %D%/memory.test
 check_PROGRAMS += %D%/starved
-%C%_starved_SOURCES = %D%/starved.c
+%C%_starved_SOURCES = %D%/starved.c tests/real_malloc.h
 %C%_starved_LDFLAGS = $(AM_LDFLAGS) -no-install
 %C%_starved_LDADD = $(cli_klamm_OBJECTS) $(cli_klamm_LDADD)
 %C%_starved_DEPENDENCIES = $(cli_klamm_OBJECTS) $(cli_klamm_DEPENDENCIES)

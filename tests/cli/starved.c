@@ -7,16 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A sanitizer's functions know what they gave out. */
-#ifdef __SANITIZE_ADDRESS__
-#define REAL(name) __interceptor_##name
-#else
-#define REAL(name) __libc_##name
-#endif
-
-void *REAL(malloc)(size_t n);
-void *REAL(calloc)(size_t count, size_t n);
-void *REAL(realloc)(void *p, size_t n);
+#include "tests/real_malloc.h"
 
 static atomic_long asked;
 static long fails_at = -1;

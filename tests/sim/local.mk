@@ -49,7 +49,7 @@ check_PROGRAMS += %D%/torture
 	%D%/torture.c %D%/torture.h \
 	%D%/torture_admin.c %D%/torture_clients.c \
 	%D%/torture_group.c %D%/torture_members.c \
-	%D%/torture_memory.c %D%/torture_memory.h \
+	%D%/torture_memory.c %D%/torture_memory.h tests/real_malloc.h \
 	%D%/torture_session.c
 %C%_torture_CPPFLAGS = $(%C%_sim_CPPFLAGS)
 %C%_torture_LDADD = $(%C%_sim_LDADD)
@@ -57,7 +57,7 @@ check_PROGRAMS += %D%/torture
 check_PROGRAMS += %D%/torture_assign
 %C%_torture_assign_SOURCES = \
 	%D%/torture_assign.c \
-	%D%/torture_memory.c %D%/torture_memory.h
+	%D%/torture_memory.c %D%/torture_memory.h tests/real_malloc.h
 %C%_torture_assign_CPPFLAGS = $(%C%_sim_CPPFLAGS)
 %C%_torture_assign_LDADD = $(%C%_sim_LDADD)
 

@@ -4,16 +4,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-/* A sanitizer's functions know what they gave out, and its strdup() does not come by here. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define REAL(name) __interceptor_##name
-#else
-#define REAL(name) __libc_##name
-#endif
+#include "tests/real_malloc.h"
 
-void *REAL(malloc)(size_t n);
-void *REAL(calloc)(size_t count, size_t n);
-void *REAL(realloc)(void *p, size_t n);
 void *REAL(memalign)(size_t align, size_t n);
 void REAL(free)(void *p);
 
