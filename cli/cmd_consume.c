@@ -30,7 +30,7 @@ static void check_end(struct cli_consume *c, struct cli_consume_part *part)
 static bool is_enough(const struct cli_consume *c)
 {
 	return (c->options->count >= 0 && c->printed >= (uint64_t)c->options->count) ||
-	       c->out.broken || cli_interrupted() || c->status != 0 ||
+	       cli_out_broken(&c->out) || cli_interrupted() || c->status != 0 ||
 	       (c->options->exit_at_end && cli_consume_at_end(c));
 }
 

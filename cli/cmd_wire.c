@@ -201,9 +201,9 @@ static void do_stdin(struct run *run)
 	run->number = 0;
 	cli_lines_init(&lines, STDIN_FILENO, (struct klamm_span){"\n", 1});
 	for (;;) {
-		while (!run->out.broken && cli_lines_next(&lines, &line))
+		while (!cli_out_broken(&run->out) && cli_lines_next(&lines, &line))
 			do_line(run, line);
-		if (run->out.broken || lines.at_end)
+		if (cli_out_broken(&run->out) || lines.at_end)
 			break;
 		/* Whoever waits for an answer gets it before we wait for more. */
 		cli_out_flush(&run->out);

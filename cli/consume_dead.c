@@ -54,9 +54,9 @@ static bool keep(struct cli_consume *c, const struct klamm_record_view *view,
 {
 	cli_format_dead(&c->format, view, err->text, &c->dead.buf);
 	cli_out_check(&c->dead);
-	if (c->dead.broken)
+	if (cli_out_broken(&c->dead))
 		c->status = CLI_FAILED; /* told at the end, with the reason */
-	return !c->dead.broken;
+	return !cli_out_broken(&c->dead);
 }
 
 bool cli_consume_dead(struct cli_consume *c, const struct klamm_record_view *view,

@@ -44,22 +44,20 @@ void cli_print_line(struct kl_buf *line)
 
 bool cli_out_flush(struct cli_out *out)
 {
-	if (!out->broken) {
+	if (!cli_out_broken(out))
 		out->error = out->buf.failed
 				     ? ENOMEM
 				     : cli_write(out->fd, out->buf.data, out->buf.len);
-		out->broken = out->error != 0;
-	}
 	kl_buf_clear(&out->buf);
-	return !out->broken;
+	return !cli_out_broken(out);
 }
 
 bool cli_out_abandoned(struct cli_out *out)
 {
 	struct pollfd fd = {.fd = out->fd};
-	if (poll(&fd, 1, 0) == 1 && (fd.revents & POLLERR))
-		out->broken = true;
-	return out->broken;
+	if (!cli_out_broken(out) && poll(&fd, 1, 0) == 1 && (fd.revents & POLLERR))
+		out->error = EPIPE;
+	return cli_out_broken(out);
 }
 
 int cli_out_end(struct cli_out *out, int status)

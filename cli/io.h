@@ -22,10 +22,13 @@ struct cli_out {
 	const char *path; /* of a file; NULL = standard output */
 	bool must_be_read; /* a reader that leaves is an error, too; set by the owner */
 	struct kl_buf buf;
-	bool broken; /* nobody reads any more, or a write failed */
-	int error;   /* errno of that */
+	int error; /* an errno: nobody reads any more (EPIPE), or a write failed */
 };
 
+static inline bool cli_out_broken(const struct cli_out *out)
+{
+	return out->error != 0;
+}
 /* Write what is there. False: broken. */
 bool cli_out_flush(struct cli_out *out);
 static inline bool cli_out_check(struct cli_out *out) /* after each record */
